@@ -1,0 +1,277 @@
+//! The configuration as core reads it: flat tables without references inside.
+//!
+//! Texts are [`Span`]s into one text, lists are [`List`]s into one table. The host owns the tables in `Vec`s, a
+//! board decodes them into fixed ones; both lend the same [`Config`] for each call into core. What the tables say
+//! has been checked by whoever made them; a span or index that leads nowhere reads as empty, never as a panic.
+
+use core::marker::PhantomData;
+use core::net::IpAddr;
+
+use crate::filter;
+use crate::time::Duration;
+use crate::transport::Transport;
+
+/// A piece of [`Config::text`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of its first byte.
+    pub start: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+/// A run of entries in the table that holds `T`s.
+#[derive(Debug)]
+pub struct List<T> {
+    /// Index of its first entry.
+    pub start: u16,
+    /// How many entries it has.
+    pub len: u16,
+    /// What the entries are.
+    pub of: PhantomData<fn() -> T>,
+}
+
+impl<T> List<T> {
+    /// No entries.
+    pub const EMPTY: Self = Self::new(0, 0);
+
+    /// `len` entries from `start` on.
+    pub const fn new(start: u16, len: u16) -> Self {
+        Self { start, len, of: PhantomData }
+    }
+}
+
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<T> {}
+
+/// Everything core is told by its user, lent for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Config<'c> {
+    /// Every name, URI and number, one after the other.
+    pub text: &'c [u8],
+    /// What holds for the node as a whole.
+    pub node: Node,
+    /// Hosts that mean us in a Request-URI, beside our own addresses.
+    pub domains: &'c [Span],
+    /// The networks we stand in.
+    pub interfaces: &'c [Interface],
+    /// Where SIP is heard; [`Path::listener`](crate::transport::Path::listener) points here.
+    pub listeners: &'c [Listener],
+    /// The SIP peers we know.
+    pub trunks: &'c [Trunk],
+    /// Which source belongs to which trunk: sorted and disjoint, scoped by interface, its value an index into
+    /// [`Config::trunks`]. See [`filter::Table`].
+    pub sources: &'c [filter::Range],
+    /// Where trunks' media may come from; [`Trunk::media`] points here.
+    pub media: &'c [MediaRange],
+    /// Whom lines can ring.
+    pub targets: &'c [Target],
+    /// What can be dialled.
+    pub lines: &'c [Line],
+    /// The names and numbers by which lines are dialled; [`Line::dial`] points here.
+    pub dials: &'c [Span],
+    /// The trunks a line may be dialled from; [`Line::from`] points here.
+    pub callers: &'c [TrunkIndex],
+    /// What a line rings, in order; [`Line::ring`] points here.
+    pub rings: &'c [Ring],
+}
+
+/// Index into [`Config::trunks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TrunkIndex(pub u16);
+
+/// Index into [`Config::targets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TargetIndex(pub u16);
+
+/// Index into [`Config::lines`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LineIndex(pub u16);
+
+/// What holds for the node as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: Span,
+    /// The country code, digits only, by which national numbers become `+` numbers; empty where there is none.
+    pub country: Span,
+    /// `limits.new_calls`: how many requests outside a dialog are taken, all sources together.
+    pub new_calls: filter::Rate,
+    /// How many relay workers share the media ports.
+    pub workers: u8,
+}
+
+/// A network we stand in.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface {
+    /// Its name.
+    pub name: Span,
+    /// The address bound there.
+    pub address: IpAddr,
+    /// The address peers are told; the same where nothing translates it.
+    pub advertise: IpAddr,
+    /// First and last media port, both included; the first is even. No two interfaces' ports overlap.
+    pub media: (u16, u16),
+}
+
+/// A socket SIP is heard on.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    /// Index into [`Config::interfaces`].
+    pub interface: u8,
+    /// What it carries.
+    pub transport: Transport,
+    /// The port peers reach it at.
+    pub port: u16,
+}
+
+/// What a trunk may do and what it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum TrunkKind {
+    /// Takes hand-overs, never starts calls; is told ticket ids; PCMU and PCMA only.
+    Zendesk,
+    /// Starts and takes calls, may bring ticket ids.
+    Ai,
+    /// Starts and takes calls, brings no ticket id.
+    Carrier,
+    /// Telephones of our own.
+    Phones,
+}
+
+/// A SIP peer we know.
+#[derive(Clone, Copy, Debug)]
+pub struct Trunk {
+    /// Its name.
+    pub name: Span,
+    /// What it may do.
+    pub kind: TrunkKind,
+    /// Index into [`Config::listeners`]: how we reach it.
+    pub listener: u8,
+    /// Where its media may come from.
+    pub media: MediaPolicy,
+    /// Most calls it carries at once.
+    pub max_calls: u32,
+    /// Most new calls it is sent.
+    pub max_rate: Option<filter::Rate>,
+}
+
+/// Where a trunk's media may come from.
+#[derive(Clone, Copy, Debug)]
+pub enum MediaPolicy {
+    /// Exactly the address its session description names, which must not be private, loopback or multicast.
+    Signalled,
+    /// Exactly the address its session description names, which must lie in one of these.
+    Ranges(List<MediaRange>),
+}
+
+/// Addresses and ports that media may come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaRange {
+    /// The addresses.
+    pub prefix: filter::Prefix,
+    /// First and last port, both included.
+    pub ports: (u16, u16),
+}
+
+/// Someone a line can ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: Span,
+    /// The trunk it is reached through.
+    pub trunk: TrunkIndex,
+    /// Its whole URI, as dialled: `sip:support@acme.sip.twilio.com`.
+    pub uri: Span,
+    /// The URI's host; brackets around an IPv6 literal are left out.
+    pub host: Span,
+    /// The URI's port; none where the transport's own (5060, or 5061 for TLS) holds.
+    pub port: Option<u16>,
+}
+
+/// A service that can be dialled.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// Its name.
+    pub name: Span,
+    /// The names and numbers it is dialled by.
+    pub dial: List<Span>,
+    /// The trunks that may dial it.
+    pub from: List<TrunkIndex>,
+    /// Whom it rings, one after the other.
+    pub ring: List<Ring>,
+}
+
+/// One attempt of a line's plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Ring {
+    /// Who is rung.
+    pub target: TargetIndex,
+    /// For how long.
+    pub time: Duration,
+}
+
+impl<'c> Config<'c> {
+    /// The text a span names.
+    pub fn text(&self, span: Span) -> &'c [u8] {
+        let start = span.start as usize;
+        self.text.get(start..start.saturating_add(span.len as usize)).unwrap_or_default()
+    }
+
+    /// The trunk at `index`.
+    pub fn trunk(&self, index: TrunkIndex) -> Option<&'c Trunk> {
+        self.trunks.get(usize::from(index.0))
+    }
+
+    /// The target at `index`.
+    pub fn target(&self, index: TargetIndex) -> Option<&'c Target> {
+        self.targets.get(usize::from(index.0))
+    }
+
+    /// The line at `index`.
+    pub fn line(&self, index: LineIndex) -> Option<&'c Line> {
+        self.lines.get(usize::from(index.0))
+    }
+
+    /// The listener with this number, and the interface it stands on.
+    pub fn listener(&self, number: u8) -> Option<(&'c Listener, &'c Interface)> {
+        let listener = self.listeners.get(usize::from(number))?;
+        Some((listener, self.interfaces.get(usize::from(listener.interface))?))
+    }
+
+    /// What a line rings, in order.
+    pub fn rings(&self, line: &Line) -> &'c [Ring] {
+        entries(self.rings, line.ring)
+    }
+
+    /// The names and numbers a line is dialled by.
+    pub fn dials(&self, line: &Line) -> &'c [Span] {
+        entries(self.dials, line.dial)
+    }
+
+    /// The trunks a line may be dialled from.
+    pub fn callers(&self, line: &Line) -> &'c [TrunkIndex] {
+        entries(self.callers, line.from)
+    }
+
+    /// The ranges of a trunk's media; none where it is taken as signalled.
+    pub fn media_ranges(&self, trunk: &Trunk) -> &'c [MediaRange] {
+        match trunk.media {
+            MediaPolicy::Signalled => &[],
+            MediaPolicy::Ranges(list) => entries(self.media, list),
+        }
+    }
+}
+
+fn entries<T>(table: &[T], list: List<T>) -> &[T] {
+    let start = usize::from(list.start);
+    table.get(start..start.saturating_add(usize::from(list.len))).unwrap_or_default()
+}

@@ -1,0 +1,219 @@
+//! Why something was refused, dropped or ended: one list for the log, the counters, the answer and the screen.
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $status:literal;)+) => {
+        /// Why something was refused, dropped or ended.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[repr(u8)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of [`Reason::index`].
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its name in logs and metrics.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// One sentence for the person who reads it.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+)),+ }
+            }
+
+            /// The status a request is answered with, where it is answered at all.
+            pub const fn status(self) -> Option<u16> {
+                let status: u16 = match self { $(Self::$name => $status),+ };
+                if status == 0 { None } else { Some(status) }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Who may speak.
+    /// The source address is in no trunk's ranges.
+    UnknownSource = "unknown-source", 0;
+
+    // What cannot be understood.
+    /// The bytes are not a SIP message.
+    NotSip = "not-sip", 0;
+    /// The request breaks SIP's grammar or lacks what every request must carry.
+    MalformedRequest = "malformed-request", 400;
+    /// The response breaks SIP's grammar or lacks what every response must carry.
+    MalformedResponse = "malformed-response", 0;
+    /// The response answers nothing that was sent from here.
+    StrayResponse = "stray-response", 0;
+    /// The ACK belongs to no call.
+    StrayAck = "stray-ack", 0;
+    /// The request speaks a SIP version other than 2.0.
+    UnsupportedVersion = "unsupported-version", 505;
+    /// The message has more header fields, or longer ones, than there is room for.
+    MessageTooLarge = "message-too-large", 513;
+
+    // What is not done here.
+    /// The method is known but not allowed here.
+    MethodNotAllowed = "method-not-allowed", 405;
+    /// The method is not known.
+    MethodUnknown = "method-unknown", 501;
+    /// The request requires an extension that is not supported.
+    ExtensionRequired = "extension-required", 420;
+    /// The Request-URI is neither a sip: nor a tel: URI.
+    UnsupportedScheme = "unsupported-scheme", 416;
+    /// The body is not a session description.
+    UnsupportedBody = "unsupported-body", 415;
+    /// The request belongs to no call that exists.
+    NoSuchCall = "no-such-call", 481;
+    /// The request has been here before: it went round in a loop.
+    Loop = "loop", 482;
+    /// Max-Forwards has run out.
+    TooManyHops = "too-many-hops", 483;
+    /// A request of this dialog arrived out of order.
+    OutOfOrder = "out-of-order", 500;
+    /// Another offer of this dialog is still being answered.
+    OfferPending = "offer-pending", 491;
+
+    // Policy.
+    /// No line is dialled by this name or number.
+    UnknownLine = "unknown-line", 404;
+    /// The line may not be dialled from this trunk.
+    LineNotForTrunk = "line-not-for-trunk", 403;
+    /// This kind of trunk does not start calls.
+    TrunkMayNotCall = "trunk-may-not-call", 403;
+
+    // Capacity: only new calls are turned away.
+    /// More new calls arrive than limits.new_calls allows.
+    NewCallLimit = "new-call-limit", 503;
+    /// Every place for a call is taken.
+    NodeFull = "node-full", 503;
+    /// No block is free to keep a message in.
+    NoMemory = "no-memory", 503;
+    /// No media port is free.
+    NoPort = "no-port", 503;
+    /// The node is stopping and takes no new calls.
+    Draining = "draining", 503;
+    /// The trunk to be dialled carries as many calls as it may.
+    TrunkFull = "trunk-full", 480;
+    /// The trunk to be dialled gets as many new calls per second as it may.
+    TrunkLimit = "trunk-limit", 480;
+
+    // Media in signalling.
+    /// The session description cannot be read.
+    MalformedSdp = "malformed-sdp", 400;
+    /// The offer has no audio stream in PCMU or PCMA over RTP/AVP.
+    NoCommonCodec = "no-common-codec", 488;
+    /// The session description names an address outside the trunk's media ranges.
+    MediaOutsideRange = "media-outside-range", 488;
+    /// The relay could not open its ports.
+    MediaFailed = "media-failed", 503;
+
+    // How a target fails.
+    /// The target's name has no address in its trunk's ranges.
+    TargetUnresolved = "target-unresolved", 480;
+    /// The target did not answer in the time it was given.
+    NoAnswer = "no-answer", 480;
+    /// Nothing came back from the target's address.
+    TargetSilent = "target-silent", 408;
+    /// The target is busy.
+    TargetBusy = "target-busy", 486;
+    /// The target declined the call.
+    TargetDeclined = "target-declined", 603;
+    /// The target refused the call.
+    TargetRefused = "target-refused", 480;
+    /// The target's answer to our offer cannot be used.
+    TargetMedia = "target-media", 488;
+
+    // How calls end.
+    /// The caller hung up before an answer.
+    Cancelled = "cancelled", 487;
+    /// The caller hung up.
+    CallerHungUp = "caller-hung-up", 0;
+    /// The target hung up.
+    TargetHungUp = "target-hung-up", 0;
+    /// The answer was never acknowledged.
+    AckMissing = "ack-missing", 0;
+    /// The node was stopped.
+    Stopped = "stopped", 0;
+
+    // The ticket.
+    /// The ticket id is not a plain positive number and was left out.
+    TicketMalformed = "ticket-malformed", 0;
+    /// Two different ticket ids were given and both were left out.
+    TicketConflict = "ticket-conflict", 0;
+    /// This kind of trunk may not bring a ticket id, and it was left out.
+    TicketNotTrusted = "ticket-not-trusted", 0;
+
+    // Packets.
+    /// No stream is open at this port.
+    PortClosed = "port-closed", 0;
+    /// The packet comes from an address that its stream's peer did not name.
+    WrongSource = "wrong-source", 0;
+    /// The packet is not RTP or RTCP.
+    NotRtp = "not-rtp", 0;
+    /// The packet's payload type was not agreed on.
+    WrongPayload = "wrong-payload", 0;
+    /// The other side of the stream has no address yet, or does not want to hear.
+    NoPeer = "no-peer", 0;
+}
+
+impl Reason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Its place in [`Reason::ALL`] and in [`Counters`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// How often each reason occurred. Never wraps back to a smaller number in practice: 64 bits.
+#[derive(Clone, Debug)]
+pub struct Counters([u64; Reason::COUNT]);
+
+impl Counters {
+    /// All zero.
+    pub const NEW: Self = Self([0; Reason::COUNT]);
+
+    /// Counts one occurrence.
+    pub fn add(&mut self, reason: Reason) {
+        if let Some(count) = self.0.get_mut(reason.index()) {
+            *count = count.wrapping_add(1);
+        }
+    }
+
+    /// How often `reason` occurred.
+    pub fn get(&self, reason: Reason) -> u64 {
+        self.0.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    /// Those that occurred, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL.iter().map(|&reason| (reason, self.get(reason))).filter(|&(_, count)| count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_sentences_are_sentences() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), index);
+            assert!(reason.sentence().trim().ends_with('.'), "{reason:?}");
+            assert!(Reason::ALL.iter().filter(|other| other.code() == reason.code()).count() == 1);
+        }
+    }
+
+    #[test]
+    fn counts() {
+        let mut counters = Counters::NEW;
+        counters.add(Reason::Loop);
+        counters.add(Reason::Loop);
+        assert_eq!(counters.get(Reason::Loop), 2);
+        assert_eq!(counters.iter().count(), 1);
+    }
+}
