@@ -240,7 +240,9 @@ impl<'s> Sbc<'s> {
             if let Some(output) = self.fire(cx, out) {
                 return output;
             }
-            if self.waiting.is_none() && self.next_deadline().is_none_or(|at| at > cx.now) {
+            // The sweep over the finished transactions is due after this loop, and is no reason to stay in it.
+            let timer = [self.clock.next(), self.transactions.next_timer()].into_iter().flatten().min();
+            if self.waiting.is_none() && timer.is_none_or(|at| at > cx.now) {
                 break;
             }
         }
