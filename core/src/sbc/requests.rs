@@ -199,6 +199,7 @@ impl Sbc<'_> {
             agreed,
             session: self.random.next_u64() >> 2,
             version: 1,
+            said: None,
         };
         let merged = self.merged_key(e);
         if let Err(reason) = self.join(call, leg, Some(merged)) {
@@ -354,11 +355,6 @@ impl Sbc<'_> {
         leg.invited = e.cseq.number;
         leg.reply_path = reply_path(from.path, &e.via);
         leg.offered = agreed.is_none();
-        // RFC 3264 section 8: the version counts up exactly when the description changes.
-        let changed = agreed.is_some_and(|new| {
-            leg.agreed.is_none_or(|old| (old.profile, old.direction) != (new.profile, new.direction))
-        });
-        leg.version = leg.version.saturating_add(u32::from(changed));
         old.into_iter().for_each(|chain| self.blocks.free(chain));
         if let Some(agreed) = agreed {
             self.set_agreed(call, id, agreed);
