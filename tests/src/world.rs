@@ -153,6 +153,8 @@ pub struct World<'w> {
     media: Media,
     /// The targets by their Call-ID.
     rung: HashMap<String, usize>,
+    /// How many targets each call has rung.
+    attempts: HashMap<usize, usize>,
     out: Vec<u8>,
     sending: Vec<Sent>,
 }
@@ -184,6 +186,7 @@ impl<'w> World<'w> {
             dice,
             media: Media::default(),
             rung: HashMap::new(),
+            attempts: HashMap::new(),
             out: vec![0; 4096],
             sending: Vec::new(),
         }
@@ -494,7 +497,8 @@ impl<'w> World<'w> {
         let number = user.and_then(number_of).unwrap_or(0);
         let place = self.callees.len();
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
-        let before = self.callees.iter().rev().filter(|callee| callee.number == number).count();
+        let attempts = self.attempts.entry(number).or_insert(0);
+        let before = core::mem::replace(attempts, *attempts + 1);
         let answer = plan.answers.get(before).copied().unwrap_or(Answer::Refuse(480, 10));
         let result = check_invite(&plan, at, invite);
         if self.tap.is_some() {

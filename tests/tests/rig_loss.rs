@@ -126,32 +126,3 @@ fn nothing_is_wrong_when_nothing_is_lost() {
     let (due, done) = storm(3_000, 100, Weather::FINE, seed(3));
     assert_eq!(due, done);
 }
-
-#[test]
-fn debug_leak() {
-    let setting = Setting::new(4_000, 200);
-    let mut memory = Memory::of(&setting);
-    let mut world = World::new(&setting, &mut memory, 1, Weather::stormy(5));
-    world.tap = Some(warmline_tests::Tap::with_ladder());
-    let mut dice = Dice::new(1 ^ 1);
-    for _ in 0..10_000 {
-        let plan = any(&mut dice);
-        let after = dice.below(200 * 1_000_000);
-        world.call(plan, after);
-    }
-    world.seconds(440);
-    let mut shown = 0;
-    let mut kinds = std::collections::BTreeMap::new();
-    for id in world.sbc().calls() {
-        let view = world.sbc().call(id).unwrap();
-        let number: usize = world.told[&id].call_id.strip_prefix("zxa").unwrap().split('-').next().unwrap().parse().unwrap();
-        let caller = &world.callers[number];
-        *kinds.entry(format!("{:?} {:?} {}", view.progress, caller.plan.ending, view.call_id.is_empty())).or_insert(0) += 1;
-        if shown < 400 {
-            shown += 1;
-            println!("== {number} {:?} told {:?} {:?}", view.progress, world.told[&id], caller.plan);
-        }
-    }
-    println!("{kinds:#?}");
-    println!("{}", world.sbc().dump());
-}
