@@ -14,8 +14,8 @@ pub const MAX_MISORDER: i16 = 100;
 #[derive(Clone, Debug)]
 pub struct Reception {
     ssrc: u32,
-    /// The first packet's sequence number.
-    base: u16,
+    /// The earliest packet's sequence number, extended as [`Reception::highest`] is.
+    base: u32,
     /// The highest sequence number so far.
     max: u16,
     /// How often sequence numbers wrapped, times 2^16.
@@ -57,7 +57,7 @@ impl Reception {
     pub fn new(first: &Header, arrival: Timestamp) -> Self {
         Self {
             ssrc: first.ssrc,
-            base: first.seq.0,
+            base: first.seq.0.into(),
             max: first.seq.0,
             cycles: 0,
             stray: None,
@@ -92,6 +92,11 @@ impl Reception {
                 } else {
                     self.seen |= bit;
                     self.reordered = self.reordered.saturating_add(1);
+                    // It may have been overtaken by the first one of all.
+                    let extended = self.highest().wrapping_add_signed(behind.into());
+                    if extended.wrapping_sub(self.base) as i32 <= 0 {
+                        self.base = extended;
+                    }
                     Arrival::Late
                 }
             }
@@ -138,7 +143,7 @@ impl Reception {
 
     /// Packets that should have come, by their sequence numbers.
     pub const fn expected(&self) -> u32 {
-        self.highest().wrapping_sub(self.base as u32).wrapping_add(1)
+        self.highest().wrapping_sub(self.base).wrapping_add(1)
     }
 
     /// Packets that came, those that came twice included.
@@ -223,6 +228,13 @@ mod tests {
         assert_eq!(heard(&[10, 3010]).1, [Stray]);
         assert_eq!(heard(&[200, 101]).1, [Arrival::Late]);
         assert_eq!(heard(&[200, 100]).1, [Stray]);
+    }
+
+    #[test]
+    fn the_first_to_come_may_have_overtaken_others() {
+        let (reception, kinds) = heard(&[1, 65_535, 0, 2]);
+        assert_eq!(kinds, [Arrival::Late, Arrival::Late, Arrival::Next]);
+        assert_eq!((reception.expected(), reception.received(), reception.lost()), (4, 4, 0));
     }
 
     #[test]
