@@ -232,14 +232,16 @@ impl Sbc<'_> {
             .and_then(|trunk| config.listener(trunk.listener))
             .map(|(listener, _)| listener.interface)
             .ok_or(Reason::NoPort)?;
-        let a = self.ports.take(heard.interface, None).ok_or(Reason::NoPort)?;
-        match self.ports.take(called, Some(Ports::worker(a, config.node.workers))) {
-            Some(b) => Ok([a, b]),
-            None => {
-                self.ports.give_back(a);
-                Err(Reason::NoPort)
+        let workers = config.node.workers;
+        // The worker that has most; where it has none on the other side, any that has.
+        for worker in core::iter::once(None).chain((0..workers).map(Some)) {
+            let Some(a) = self.ports.take(heard.interface, worker) else { continue };
+            match self.ports.take(called, Some(Ports::worker(a, workers))) {
+                Some(b) => return Ok([a, b]),
+                None => self.ports.give_back(a),
             }
         }
+        Err(Reason::NoPort)
     }
 
     /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
