@@ -140,6 +140,8 @@ pub struct World<'w> {
     pub faults: Vec<String>,
     /// Keeps a copy of every message that reaches the SBC, when that was asked for.
     pub recording: Option<Vec<(u8, SocketAddr, Vec<u8>)>>,
+    /// Keeps a copy of every message that leaves the SBC, when that was asked for.
+    pub sent: Option<Vec<(SocketAddr, Vec<u8>)>>,
     /// Whether names have addresses.
     pub resolves: bool,
     /// The configuration, as it is lent whenever the SBC is entered.
@@ -176,6 +178,7 @@ impl<'w> World<'w> {
             refused: Vec::new(),
             faults: Vec::new(),
             recording: None,
+            sent: None,
             resolves: true,
             sbc: Sbc::new(memory.storage(), &config, &bytes),
             setting,
@@ -414,6 +417,9 @@ impl<'w> World<'w> {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.judge("tap", Err(format!("{wrong}\n{text}")));
         }
+        if let Some(sent) = &mut self.sent {
+            sent.push((to.remote, bytes.clone()));
+        }
         for at in self.passages().into_iter().flatten() {
             self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });
         }
@@ -454,7 +460,11 @@ impl<'w> World<'w> {
         let call_id = text.get("Call-ID").unwrap_or_default();
         let mut out = core::mem::take(&mut self.sending);
         let now = self.now;
-        if to.to_string().starts_with("198.51.100.") {
+        let network = match to.ip() {
+            IpAddr::V4(ip) => ip.octets()[0],
+            IpAddr::V6(_) => 0,
+        };
+        if network == 198 {
             let number = call_id.strip_prefix("zxa").and_then(|rest| rest.split('-').next()?.parse().ok());
             let number = number.filter(|&number: &usize| number < self.callers.len());
             if let Some(number) = number {
@@ -467,7 +477,7 @@ impl<'w> World<'w> {
                 self.send(out);
                 return self.mind_caller(number);
             }
-        } else if to.to_string().starts_with("203.0.113.") {
+        } else if network == 203 {
             let place = match self.rung.get(call_id) {
                 Some(&place) => Some(place),
                 None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
