@@ -176,7 +176,12 @@ impl Callee {
         self.invite = bytes;
     }
 
-    pub(crate) fn request(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+    pub(crate) fn request(
+        &mut self,
+        now: u64,
+        request: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
         if request.method() == "ACK" {
             return self.ack(now, request, out);
         }
@@ -205,7 +210,9 @@ impl Callee {
                 if !self.answered {
                     return Err("a BYE before an answer".into());
                 }
-                if request.get("To") != Some(&self.peer.local) || request.get("From") != Some(&self.peer.remote) {
+                if request.get("To") != Some(&self.peer.local)
+                    || request.get("From") != Some(&self.peer.remote)
+                {
                     return Err(format!("a BYE from {:?} to {:?}", request.get("From"), request.get("To")));
                 }
                 if request.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
@@ -245,7 +252,12 @@ impl Callee {
         Ok(())
     }
 
-    pub(crate) fn response(&mut self, now: u64, response: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+    pub(crate) fn response(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
         match (heard.method, heard.status) {
             (_, 100..=199) => {}

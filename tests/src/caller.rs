@@ -184,7 +184,12 @@ impl Caller {
         }
     }
 
-    pub(crate) fn response(&mut self, now: u64, response: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+    pub(crate) fn response(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
         let branch = response.branch();
         match (heard.method, heard.status) {
@@ -227,7 +232,10 @@ impl Caller {
                     self.steps.push((now + 700_000, Step::Resume));
                 }
                 let (Some(was), Some(is)) = (was, &self.session) else { return Ok(()) };
-                if self.peer.version == 2 && self.plan.refresh == Refresh::CallerHolds && is.direction != "recvonly" {
+                if self.peer.version == 2
+                    && self.plan.refresh == Refresh::CallerHolds
+                    && is.direction != "recvonly"
+                {
                     return Err(format!("held with sendonly, and we say {}", is.direction));
                 }
                 if is.origin.0 != was.origin.0 {
@@ -243,7 +251,9 @@ impl Caller {
                 self.steps.push((now, Step::Bye));
             }
             // Both hung up at once: whoever comes second finds nobody (or is answered still).
-            ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => self.over = true,
+            ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => {
+                self.over = true
+            }
             ("BYE", 200) if !self.expects_wrong => self.over = true,
             ("CANCEL", 200) => {}
             (method, status) => return Err(format!("{method} got {status}")),
@@ -299,7 +309,8 @@ impl Caller {
             }
         }
         let (_, _, formats) = new.audio().ok_or("no audio")?;
-        let sections = if self.plan.refresh == Refresh::CallerAddsVideo && self.peer.version > 1 { 2 } else { 1 };
+        let sections =
+            if self.plan.refresh == Refresh::CallerAddsVideo && self.peer.version > 1 { 2 } else { 1 };
         if new.media.len() != sections {
             return Err(format!("{} sections answered with {}", sections, new.media.len()));
         }
@@ -311,7 +322,12 @@ impl Caller {
         Ok(())
     }
 
-    pub(crate) fn request(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+    pub(crate) fn request(
+        &mut self,
+        now: u64,
+        request: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
         if self.peer.again(request, out) {
             return Ok(());
         }
@@ -325,7 +341,9 @@ impl Caller {
             return Err("a BYE before an answer".into());
         }
         // Both dialogs' ends, seen from there.
-        if request.get("To") != Some(&self.peer.local_without_name()) || request.get("From") != Some(&self.peer.remote) {
+        if request.get("To") != Some(&self.peer.local_without_name())
+            || request.get("From") != Some(&self.peer.remote)
+        {
             return Err(format!("a BYE from {:?} to {:?}", request.get("From"), request.get("To")));
         }
         if self.plan.proxied && request.get("Route") != Some("<sip:198.51.100.11;lr>") {
@@ -344,7 +362,10 @@ impl Caller {
 
 impl Peer {
     fn local_without_name(&self) -> String {
-        self.local.split_once(' ').map_or(&*self.local, |(_, rest)| rest.split_once(' ').map_or(rest, |(_, rest)| rest)).to_owned()
+        self.local
+            .split_once(' ')
+            .map_or(&*self.local, |(_, rest)| rest.split_once(' ').map_or(rest, |(_, rest)| rest))
+            .to_owned()
     }
 }
 

@@ -177,7 +177,12 @@ impl Peer {
     }
 
     /// Takes a response in. None when it is nothing new.
-    pub(crate) fn hear(&mut self, now: u64, response: &Text<'_>, out: &mut Vec<Sent>) -> Result<Option<Heard>, String> {
+    pub(crate) fn hear(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<Option<Heard>, String> {
         let status = response.status().ok_or("no status")?;
         let (cseq, method) = response.cseq().ok_or("no CSeq")?;
         let branch = response.branch();
@@ -284,8 +289,9 @@ impl Peer {
     /// An ACK came: whether one was awaited.
     pub(crate) fn acked(&mut self, ack: &Text<'_>) -> bool {
         let cseq = ack.cseq().map_or(0, |cseq| cseq.0);
-        let awaited =
-            |served: &&mut Served| served.method == "INVITE" && served.cseq == cseq && served.give_up_at.is_some();
+        let awaited = |served: &&mut Served| {
+            served.method == "INVITE" && served.cseq == cseq && served.give_up_at.is_some()
+        };
         let found = self.served.iter_mut().find(awaited);
         found.is_some_and(|served| {
             (served.resend_at, served.give_up_at) = (None, None);

@@ -65,8 +65,7 @@ impl Description {
 /// Writes a description of one audio section with `formats`, and a video section before it where `video` says so.
 pub(crate) fn describe(at: SocketAddr, version: u64, formats: &[u8], direction: &str, video: bool) -> String {
     let ip = at.ip();
-    let mut text =
-        format!("v=0\r\no=peer 7 {version} IN IP4 {ip}\r\ns=rig\r\nc=IN IP4 {ip}\r\nt=0 0\r\n");
+    let mut text = format!("v=0\r\no=peer 7 {version} IN IP4 {ip}\r\ns=rig\r\nc=IN IP4 {ip}\r\nt=0 0\r\n");
     if video {
         text.push_str("m=video 40000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
     }

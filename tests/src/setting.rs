@@ -225,7 +225,8 @@ impl Memory {
     /// As much as `setting` asks for.
     pub fn of(setting: &Setting) -> Self {
         let sizes = &setting.sizes;
-        let pairs = setting.interfaces.iter().map(|interface| Ports::pairs(interface.media.0, interface.media.1));
+        let pairs =
+            setting.interfaces.iter().map(|interface| Ports::pairs(interface.media.0, interface.media.1));
         Self {
             calls: empty(sizes.calls, || Slot::EMPTY),
             legs: empty(sizes.legs, || Slot::EMPTY),
@@ -237,10 +238,9 @@ impl Memory {
             finished: empty(sizes.finished, || LingeringSlot::EMPTY),
             blocks: empty(sizes.blocks, || Block::EMPTY),
             ports: empty(pairs.sum(), || PortSlot::EMPTY),
-            port_queues: empty(
-                setting.interfaces.len() * usize::from(setting.node.workers),
-                || PortQueue::EMPTY,
-            ),
+            port_queues: empty(setting.interfaces.len() * usize::from(setting.node.workers), || {
+                PortQueue::EMPTY
+            }),
             trunks: empty(setting.trunks.len(), TrunkState::default),
             reply: vec![0; 4096],
             first_port: setting.interfaces[0].media.0,

@@ -26,7 +26,8 @@ impl<'a> Text<'a> {
             if name.len() < 2 || !name.bytes().all(token) {
                 return Err(format!("no field name: {name:?}"));
             }
-            if value.bytes().any(|byte| byte == b'\r' || byte == b'\n' || byte == 0) || value != value.trim() {
+            if value.bytes().any(|byte| byte == b'\r' || byte == b'\n' || byte == 0) || value != value.trim()
+            {
                 return Err(format!("no field value: {line:?}"));
             }
             fields.push((name, value));

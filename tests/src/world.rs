@@ -358,11 +358,8 @@ impl<'w> World<'w> {
 
     /// A datagram reaches a listener; whether its source may speak.
     pub fn deliver(&mut self, listener: u8, from: SocketAddr, bytes: &[u8]) -> bool {
-        let cx = Cx {
-            now: Instant::from_micros(self.now),
-            utc: Some(Utc(self.now as i64)),
-            config: &self.config,
-        };
+        let cx =
+            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
         let path = Path { transport: Transport::Udp, listener, flow: 0, remote: from };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return false };
         if let Some(recording) = &mut self.recording {
@@ -380,11 +377,8 @@ impl<'w> World<'w> {
     }
 
     fn input(&mut self, input: Input<'_>) {
-        let cx = Cx {
-            now: Instant::from_micros(self.now),
-            utc: Some(Utc(self.now as i64)),
-            config: &self.config,
-        };
+        let cx =
+            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
         in_core(|| self.sbc.handle(&cx, input));
         self.drain();
     }
@@ -556,7 +550,13 @@ impl<'w> World<'w> {
     }
 
     /// A target's telephone rings for the first time.
-    fn ring(&mut self, at: SocketAddr, invite: &Text<'_>, bytes: &[u8], out: &mut Vec<Sent>) -> Option<usize> {
+    fn ring(
+        &mut self,
+        at: SocketAddr,
+        invite: &Text<'_>,
+        bytes: &[u8],
+        out: &mut Vec<Sent>,
+    ) -> Option<usize> {
         let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
         let number = user.and_then(number_of).unwrap_or(0);
         let place = self.callees.len();
@@ -637,7 +637,8 @@ fn check_invite(plan: &Plan, at: SocketAddr, invite: &Text<'_>) -> Result<(), St
     if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
         return Err(format!("ticket {ticket:?} and not {expected:?}"));
     }
-    let uri = if at == address::BACKUP { "sip:backup@203.0.113.6" } else { "sip:support@acme.sip.example.net" };
+    let uri =
+        if at == address::BACKUP { "sip:backup@203.0.113.6" } else { "sip:support@acme.sip.example.net" };
     if invite.uri() != uri || invite.get("To") != Some(&*format!("<{uri}>")) {
         return Err(format!("{} to {:?}", invite.start, invite.get("To")));
     }

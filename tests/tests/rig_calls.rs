@@ -3,7 +3,9 @@
 use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_core::relay::Side;
-use warmline_tests::{Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World};
+use warmline_tests::{
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World,
+};
 
 /// Plays one call to its end, and judges what nobody may do wrong.
 fn play(plan: Plan, judge: impl FnOnce(&World<'_>, &Told)) {
@@ -82,7 +84,10 @@ fn early_media_is_passed_on_with_a_description_of_ours() {
 #[test]
 fn a_caller_who_offers_nothing_gets_an_offer_and_answers_in_its_ack() {
     answered(Plan { offers: false, ..Plan::plain() }, Reason::CallerHungUp);
-    answered(Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() }, Reason::CallerHungUp);
+    answered(
+        Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() },
+        Reason::CallerHungUp,
+    );
 }
 
 #[test]
@@ -149,7 +154,13 @@ fn an_answer_without_a_common_codec_is_a_failure() {
 
 #[test]
 fn the_second_target_is_rung_when_the_first_fails() {
-    for first in [Answer::Refuse(486, 100), Answer::Ring, Answer::Silence, Answer::WrongCodec, Answer::AnswerWhenCancelled] {
+    for first in [
+        Answer::Refuse(486, 100),
+        Answer::Ring,
+        Answer::Silence,
+        Answer::WrongCodec,
+        Answer::AnswerWhenCancelled,
+    ] {
         let plan = Plan { dial: "both", answers: vec![first, Answer::After(900)], ..Plan::plain() };
         play(plan, |world, told| {
             assert_eq!(world.callers[0].outcome, Outcome::Answered, "{first:?}");
@@ -181,7 +192,8 @@ fn a_caller_who_cancels_gets_a_487() {
 
 #[test]
 fn a_cancelled_target_may_answer_all_the_same_or_forget() {
-    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying] {
+    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying]
+    {
         let plan = Plan { ending: Ending::Cancel(2_000), ..rung(answer) };
         failed(plan, 487, Reason::Cancelled);
     }
@@ -298,8 +310,7 @@ fn both_sides_hear_each_other_in_their_own_law() {
     let mut heard = [Vec::new(), Vec::new()];
     for packet in 0u16..500 {
         world.run(20_000);
-        for (side, format, to, from) in
-            [(Side::A, 0u8, target.0, target.1), (Side::B, 8, caller.0, caller.1)]
+        for (side, format, to, from) in [(Side::A, 0u8, target.0, target.1), (Side::B, 8, caller.0, caller.1)]
         {
             let mut bytes = vec![0x80, format | if packet == 0 { 0x80 } else { 0 }];
             bytes.extend((1_000 + packet).to_be_bytes());
@@ -313,7 +324,9 @@ fn both_sides_hear_each_other_in_their_own_law() {
                 Side::B => (0, |byte| Law::Mu.encode(Law::A.decode(byte))),
             };
             assert_eq!((sent[1] & 0x7f, sent[1] >> 7), (into, u8::from(packet == 0)));
-            assert!(sent[12..].iter().eq(bytes[12..].iter().map(|&byte| turned(byte)).collect::<Vec<_>>().iter()));
+            assert!(
+                sent[12..].iter().eq(bytes[12..].iter().map(|&byte| turned(byte)).collect::<Vec<_>>().iter())
+            );
             heard[side.index()].push(sent);
         }
     }

@@ -325,7 +325,13 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
-    pub(super) fn describe(&self, call: &Call, address: IpAddr, version: u32, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn describe(
+        &self,
+        call: &Call,
+        address: IpAddr,
+        version: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let port = match self.side {
             Side::A => call.ports[0],
             Side::B => call.ports[1],
