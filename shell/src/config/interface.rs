@@ -43,14 +43,11 @@ pub(super) fn read<'t>(root: &Table<'t>, capacity: At<u32>, text: &mut Text) -> 
     let mut names = Names::new(report, "interface");
     let mut sections = Vec::new();
     let mut sockets: Vec<(usize, Option<IpAddr>, At<u16>)> = Vec::new();
-    let tables = root.many("interface", "[[interface]]", KEYS);
+    let tables = root.many("interface", "[[interface]]", KEYS, MOST);
     if tables.is_empty() && root.get("interface").is_none() {
         report.mistake(0, "there is no [[interface]]: say at which address Warmline stands");
     }
-    if let Some(table) = tables.get(MOST) {
-        report.mistake(table.at, format!("there are more than {MOST} interfaces"));
-    }
-    for (number, table) in tables.iter().enumerate().take(MOST) {
+    for (number, table) in tables.iter().enumerate() {
         let section = read_one(table, &mut names);
         sockets.extend(listen(table).into_iter().map(|port| (number, section.address, port)));
         sections.push(section);
@@ -153,9 +150,9 @@ fn media(text: &str) -> Result<(u16, u16), String> {
     if first < FIRST_PORT {
         return Err(format!("media ports begin at {FIRST_PORT}; those below are the system's"));
     }
-    let pairs = (first.div_ceil(2), (u32::from(last) + 1) / 2);
-    match u16::try_from(pairs.1 * 2 - 1) {
-        Ok(last) if u32::from(pairs.0) < pairs.1 => Ok((pairs.0 * 2, last)),
+    let (first, end) = (u32::from(first).next_multiple_of(2), (u32::from(last) + 1) & !1);
+    match (u16::try_from(first), u16::try_from(end.saturating_sub(1))) {
+        (Ok(first), Ok(last)) if first < last => Ok((first, last)),
         _ => Err(format!("\"{text}\" holds no pair of an even port and the next one")),
     }
 }

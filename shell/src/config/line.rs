@@ -46,26 +46,18 @@ pub(super) fn read<'t>(
     let mut names = Names::new(report, "line");
     let mut dialled = Dialled::new();
     let mut lines = Lines::default();
-    let tables = root.many("line", "[[line]]", KEYS);
+    let tables = root.many("line", "[[line]]", KEYS, MOST);
     if root.get("line").is_none() {
         report.mistake(0, "there is no [[line]]: nothing could be dialled");
     }
-    if let Some(table) = tables.get(MOST) {
-        report.mistake(table.at, format!("there are more than {MOST} lines"));
-    }
-    for table in tables.iter().take(MOST) {
+    for table in &tables {
         let name = names.declare(table);
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
-        refuse_dialled_twice(
-            report,
-            name.map_or("", |name| name.value),
-            &dials,
-            &callers,
-            trunks,
-            &mut dialled,
-        );
+        if let Some(name) = name {
+            refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &mut dialled);
+        }
         let entry = lines.push(text, name, &dials, &callers, rings);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
@@ -113,7 +105,7 @@ fn dial(text: &str) -> Result<&str, String> {
     let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*#".contains(&byte);
     if text.is_empty() || text.len() > 64 || !text.bytes().all(usable) {
         return Err(format!(
-            "\"{shown}\" can not be dialled; write a name like \"support\" or a number like \"+8225550100\""
+            "\"{shown}\" cannot be dialled; write a name like \"support\" or a number like \"+8225550100\""
         ));
     }
     Ok(text)
@@ -177,7 +169,8 @@ fn refuse_dialled_twice<'t>(
             if first != dial.at {
                 let (trunk, place) = (trunks.names.of(caller.value), report.place(first));
                 let number = dial.value;
-                let message = format!("trunk \"{trunk}\" dials line \"{other}\" by \"{number}\", at {place}");
+                let message =
+                    format!("\"{number}\" from trunk \"{trunk}\" means line \"{other}\" already, at {place}");
                 report.mistake(dial.at, message);
             }
         }

@@ -27,6 +27,18 @@ pub struct Loaded {
     pub(super) rings: Vec<Ring>,
 }
 
+/// A socket to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// What it carries.
+    pub transport: Transport,
+    /// What it is bound to.
+    pub address: SocketAddr,
+    /// Whether another of our sockets has the same port. Where one of them is bound to all addresses, binding both
+    /// takes `SO_REUSEADDR`; each gets what is for it.
+    pub shared: bool,
+}
+
 impl Loaded {
     /// The configuration as core takes it.
     pub fn lend(&self) -> Config<'_> {
@@ -58,13 +70,16 @@ impl Loaded {
     }
 
     /// The sockets to listen on, in the order of [`Config::listeners`].
-    ///
-    /// One may be bound to an address and another to all addresses at the same port: the first gets what is for it,
-    /// and both need `SO_REUSEADDR`.
-    pub fn sockets(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
-        self.listeners.iter().filter_map(|listener| {
-            let interface = self.interfaces.get(usize::from(listener.interface))?;
-            Some((listener.transport, SocketAddr::new(interface.address, listener.port)))
+    pub fn sockets(&self) -> impl Iterator<Item = Socket> + '_ {
+        let address =
+            |listener: &Listener| self.interfaces.get(usize::from(listener.interface)).map(|i| i.address);
+        self.listeners.iter().enumerate().filter_map(move |(number, listener)| {
+            let others = self.listeners.iter().enumerate().filter(move |&(other, _)| other != number);
+            Some(Socket {
+                transport: listener.transport,
+                address: SocketAddr::new(address(listener)?, listener.port),
+                shared: others.into_iter().any(|(_, other)| other.port == listener.port),
+            })
         })
     }
 

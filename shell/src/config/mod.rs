@@ -28,7 +28,7 @@ use std::path::Path;
 use toml::de::DeTable;
 use warmline_core::config::Node;
 
-pub use loaded::Loaded;
+pub use loaded::{Loaded, Socket};
 pub use mistake::{Mistake, Mistakes, Position};
 pub use suggest::suggest;
 
@@ -41,18 +41,21 @@ pub const EMBEDDED: &str = include_str!("default.toml");
 /// What a file may consist of.
 const SECTIONS: &[&str] = &["node", "interface", "media", "limits", "trunk", "target", "line"];
 
+/// What the TOML parser says of a key that is there already.
+const DOUBLED: &str = "duplicate key";
+
 /// The largest file in bytes.
 const LARGEST: u64 = 16 << 20;
 
 /// Reads and checks a file.
 ///
 /// # Errors
-/// Every mistake in it, in order; or the one that it can not be read, is no UTF-8 or is larger than 16 MiB.
+/// Every mistake in it, in order; or the one that it cannot be read, is no UTF-8 or is larger than 16 MiB.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
     let name = path.display().to_string();
     match text(path) {
         Ok(text) => parse(&name, &text),
-        Err(error) => Err(Mistakes::of_file(&name, format!("can not be read: {error}"))),
+        Err(error) => Err(Mistakes::of_file(&name, format!("cannot be read: {error}"))),
     }
 }
 
@@ -72,7 +75,9 @@ fn text(path: &Path) -> io::Result<String> {
 pub fn parse(name: &str, text: &str) -> Result<Loaded, Mistakes> {
     let report = Report::new(name, text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    // After another mistake, headers that were not understood make keys look doubled.
+    let only_doubled = errors.iter().all(|error| error.message() == DOUBLED);
+    for error in errors.iter().filter(|error| only_doubled || error.message() != DOUBLED) {
         report.mistake(error.span().map_or(0, |span| span.start), error.message());
     }
     report.check()?;

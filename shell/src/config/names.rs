@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::mistake::Report;
-use super::suggest::{hint, quoted};
+use super::suggest::{hint, known};
 use super::table::{At, Table};
 
 /// The longest name of anything.
@@ -56,7 +56,7 @@ impl<'t> Names<'t> {
         let taken = self.numbers.get(name.value);
         if let Some(first) = taken {
             let (what, place) = (self.what, self.report.place(first.at));
-            self.report.mistake(name.at, format!("{what} \"{}\" is there already, at {place}", name.value));
+            self.report.mistake(name.at, format!("{what} \"{}\" is defined already, at {place}", name.value));
         }
         taken.is_none()
     }
@@ -66,13 +66,13 @@ impl<'t> Names<'t> {
         let found = self.numbers.get(name.value).map(|entry| entry.value);
         if found.is_none() {
             let what = self.what;
-            let known: Vec<&str> = self.names.iter().copied().filter(|name| !name.is_empty()).collect();
-            let others = || match known.as_slice() {
+            let names: Vec<&str> = self.names.iter().copied().filter(|name| !name.is_empty()).collect();
+            let others = || match names.as_slice() {
                 [] => format!("; there is no [[{what}]]"),
                 many if many.len() > LISTED => String::new(),
-                few => format!("; there is {}", quoted(few, "and")),
+                few => known(what, few),
             };
-            let hint = hint(name.value, known.iter().copied(), others);
+            let hint = hint(name.value, names.iter().copied(), others);
             self.report.mistake(name.at, format!("unknown {what} \"{}\"{hint}", name.value.escape_debug()));
         }
         found

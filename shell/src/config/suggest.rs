@@ -30,6 +30,14 @@ pub(super) fn hint<'k>(
     suggest(word, known).map_or_else(otherwise, |meant| format!("; did you mean \"{meant}\"?"))
 }
 
+/// Which words are known: `; known keys are "name" and "kind"`.
+pub(super) fn known(what: &str, words: &[&str]) -> String {
+    match words {
+        [one] => format!("; the only {what} is \"{one}\""),
+        many => format!("; known {what}s are {}", quoted(many, "and")),
+    }
+}
+
 /// The words in quotes, with commas between and `last` before the last one.
 pub(super) fn quoted(words: &[&str], last: &str) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();

@@ -2,12 +2,13 @@
 
 use core::ops::RangeInclusive;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Report;
-use super::suggest::{hint, quoted};
+use super::suggest::{hint, known, quoted};
 
 /// A value and the offset at which the text says so.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,7 @@ impl<'t> Table<'t> {
     ) -> Self {
         let table = Self { report, title: "", at: 0, keys: sections, entries };
         table.refuse_others(|key| {
-            let others = || format!("; known sections are {}", quoted(sections, "and"));
+            let others = || known("section", sections);
             format!(
                 "unknown section \"{}\"{}",
                 key.escape_debug(),
@@ -90,7 +91,7 @@ impl<'t> Table<'t> {
     ) -> Self {
         let table = Self { report, title, at, keys, entries };
         table.refuse_others(|key| {
-            let others = || format!("; known keys are {}", quoted(keys, "and"));
+            let others = || known("key", keys);
             format!(
                 "unknown key \"{}\" in {title}{}",
                 key.escape_debug(),
@@ -139,7 +140,7 @@ impl<'t> Table<'t> {
             DeValue::Table(entries) => Some(Self::section(self.report, title, keys, value.at, entries)),
             DeValue::Array(_) => {
                 let at = value.entries().first().map_or(value.at, |first| first.at);
-                self.report.mistake(at, format!("there is one \"{key}\": write {title}"));
+                self.report.mistake(at, format!("\"{key}\" is a single table: write {title}"));
                 None
             }
             _ => {
@@ -149,19 +150,25 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// The tables `key`, of which there may be many; none if there is no such key. `title` is `[[key]]`.
+    /// The tables `key`, of which there may be up to `most`; none if there is no such key. `title` is `[[key]]`.
     pub(super) fn many(
         &self,
         key: &'static str,
         title: &'static str,
         keys: &'static [&'static str],
+        most: usize,
     ) -> Vec<Self> {
         let Some(value) = self.get(key) else { return Vec::new() };
         if let DeValue::Table(_) = value.value {
-            self.report.mistake(value.at, format!("there may be many a \"{key}\": write {title}"));
+            self.report.mistake(value.at, format!("\"{key}\" is a list of tables: write {title}"));
             return Vec::new();
         }
-        value.tables(title, keys)
+        let mut tables = value.tables(title, keys);
+        if let Some(table) = tables.get(most) {
+            self.report.mistake(table.at, format!("there are more {title} than {most}"));
+            tables.truncate(most);
+        }
+        tables
     }
 }
 
@@ -241,15 +248,19 @@ impl<'t> Value<'t> {
 
     /// A list of strings, none of them twice.
     pub(super) fn strings(self) -> Vec<At<&'t str>> {
-        let strings: Vec<_> = self.list().into_iter().filter_map(Self::string).collect();
         let mut seen = HashMap::new();
-        for string in &strings {
-            if let Some(first) = seen.insert(string.value, string.at) {
-                let (text, place) = (string.value.escape_debug(), self.report.place(first));
-                self.report.mistake(string.at, format!("\"{text}\" is listed already, at {place}"));
+        let mut fresh = |string: &At<&'t str>| match seen.entry(string.value) {
+            Entry::Vacant(place) => {
+                place.insert(string.at);
+                true
             }
-        }
-        strings
+            Entry::Occupied(first) => {
+                let (text, place) = (string.value.escape_debug(), self.report.place(*first.get()));
+                self.report.mistake(string.at, format!("\"{text}\" is listed already, at {place}"));
+                false
+            }
+        };
+        self.list().into_iter().filter_map(Self::string).filter(|string| fresh(string)).collect()
     }
 
     /// A list of strings, at least one and none of them twice.

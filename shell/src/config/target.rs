@@ -13,6 +13,9 @@ use warmline_core::config::{Span, Target, TrunkIndex};
 
 const KEYS: &[&str] = &["name", "trunk", "uri"];
 
+/// Core counts targets in 16 bits.
+const MOST: usize = 65_535;
+
 /// The port of SIP over UDP (RFC 3261 section 19.1.2).
 const PORT: u16 = 5060;
 
@@ -33,7 +36,7 @@ pub(super) struct Around<'a, 't> {
 
 pub(super) fn read<'t>(root: &Table<'t>, around: Around<'_, 't>, text: &mut Text) -> Targets<'t> {
     let mut targets = Targets { names: Names::new(root.report(), "target"), entries: Vec::new() };
-    for table in root.many("target", "[[target]]", KEYS) {
+    for table in root.many("target", "[[target]]", KEYS, MOST) {
         let entry = read_one(&table, &mut targets.names, around, text);
         targets.entries.push(entry);
     }
@@ -51,7 +54,10 @@ fn read_one<'t>(
     let trunk = trunk.and_then(|trunk| around.trunks.names.find(trunk));
     let uri = table.need("uri").and_then(|value| value.read(|uri| Uri::read(uri).map(|parts| (uri, parts))));
     let At { value: (whole, parts), at } = uri?;
-    refuse_ourselves(table.report(), at, &parts, around);
+    if is_ourselves(&parts, around) {
+        table.report().mistake(at, format!("{} is Warmline itself", parts.name));
+        return None;
+    }
     refuse_strange_address(table.report(), at, &parts, trunk?, around);
     let span = text.add(whole);
     let within = |range: &Range<usize>| Span {
@@ -98,7 +104,7 @@ impl<'t> Uri<'t> {
             return Err(malformed());
         }
         if rest.contains('?') {
-            return Err(format!("\"{shown}\": what follows the \"?\" can not be dialled"));
+            return Err(format!("\"{shown}\": what follows the \"?\" cannot be dialled"));
         }
         let (place, parameters) = rest.split_once(';').map_or((rest, ""), |(place, rest)| (place, rest));
         parameters.split(';').try_for_each(parameter).map_err(|why| format!("\"{shown}\": {why}"))?;
@@ -136,8 +142,8 @@ fn parameter(text: &str) -> Result<(), String> {
 }
 
 /// A line that rings ourselves would go round in circles.
-fn refuse_ourselves(report: &Report<'_>, at: usize, uri: &Uri<'_>, around: Around<'_, '_>) {
-    let ours = match uri.host {
+fn is_ourselves(uri: &Uri<'_>, around: Around<'_, '_>) -> bool {
+    match uri.host {
         Host::Name => around.domains.iter().any(|domain| domain.eq_ignore_ascii_case(uri.name)),
         Host::Ip(address) => around.interfaces.listeners.iter().any(|listener| {
             listener.port == uri.port.unwrap_or(PORT)
@@ -146,9 +152,6 @@ fn refuse_ourselves(report: &Report<'_>, at: usize, uri: &Uri<'_>, around: Aroun
                     .entry(usize::from(listener.interface))
                     .is_some_and(|interface| [interface.address, interface.advertise].contains(&address))
         }),
-    };
-    if ours {
-        report.mistake(at, format!("{} is Warmline itself", uri.name));
     }
 }
 

@@ -81,12 +81,9 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut trunks =
         Trunks { names: Names::new(report, "trunk"), entries: Vec::new(), sources: None, media: Vec::new() };
-    let tables = root.many("trunk", "[[trunk]]", KEYS);
+    let tables = root.many("trunk", "[[trunk]]", KEYS, MOST);
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
-    }
-    if let Some(table) = tables.get(MOST) {
-        report.mistake(table.at, format!("there are more than {MOST} trunks"));
     }
     let mut sources = Vec::new();
     for (number, table) in (0..u16::MAX).zip(&tables) {
@@ -95,9 +92,13 @@ pub(super) fn read<'t>(
     }
     refuse_overlaps(report, &mut sources, &trunks.names);
     let mut ranges: Vec<Range> = sources.iter().map(|source| source.range).collect();
-    if let Ok(len) = filter::build(&mut ranges) {
-        ranges.truncate(len);
-        trunks.sources = Some(ranges);
+    match filter::build(&mut ranges) {
+        Ok(len) => {
+            ranges.truncate(len);
+            trunks.sources = Some(ranges);
+        }
+        Err(overlap) if report.is_clean() => report.mistake(0, overlap.to_string()),
+        Err(_) => {}
     }
     trunks
 }
