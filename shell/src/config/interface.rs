@@ -38,9 +38,9 @@ struct Section<'t> {
     media: Option<At<(u16, u16)>>,
 }
 
-pub(super) fn read<'t>(root: &Table<'t>, capacity: At<u32>, text: &mut Text) -> Interfaces<'t> {
+pub(super) fn read<'t>(root: &Table<'t>, capacity: Option<At<u32>>, text: &mut Text) -> Interfaces<'t> {
     let report = root.report();
-    let mut names = Names::new(report, "interface");
+    let mut names = Names::new(root, "interface");
     let mut sections = Vec::new();
     let mut sockets: Vec<(usize, Option<IpAddr>, At<u16>)> = Vec::new();
     let tables = root.many("interface", "[[interface]]", KEYS, MOST);
@@ -221,11 +221,12 @@ fn refuse_shared_sockets(
 }
 
 /// Each call has two legs, and each leg a pair of ports.
-fn refuse_few_ports(report: &Report<'_>, sections: &[Section<'_>], capacity: At<u32>) {
+fn refuse_few_ports(report: &Report<'_>, sections: &[Section<'_>], capacity: Option<At<u32>>) {
     let pairs = |section: &Section<'_>| {
         section.media.map(|range| u32::from(range.value.1 - range.value.0).div_ceil(2))
     };
-    let Some(pairs) = sections.iter().map(pairs).sum::<Option<u32>>() else { return };
+    let pairs = sections.iter().map(pairs).sum::<Option<u32>>();
+    let Some((pairs, capacity)) = pairs.zip(capacity) else { return };
     let needed = capacity.value * 2;
     if !sections.is_empty() && pairs < needed {
         let message = format!(
