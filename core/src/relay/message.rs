@@ -1,0 +1,183 @@
+//! What signalling and the relay tell each other, and what the relay asks of its host.
+
+use core::net::SocketAddr;
+
+use crate::reason::Reason;
+use crate::rtp::{Direction, Profile};
+use crate::time::{Duration, Instant};
+
+/// Names a stream. Signalling chooses it: an index is used again only with another generation, so that a late
+/// control never reaches a later stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct StreamId {
+    /// Which place, among those signalling has.
+    pub index: u32,
+    /// Which use of that place.
+    pub generation: u32,
+}
+
+/// One of the two legs a stream lies between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Side {
+    /// Faces the caller.
+    A,
+    /// Faces the target.
+    B,
+}
+
+impl Side {
+    /// The opposite side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// 0 for A, 1 for B: its place in [`Control::Open::ports`](Control::Open) and [`Report::Closed::sides`](Report::Closed).
+    pub const fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
+}
+
+/// What signalling tells the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Control {
+    /// Makes a stream. Answered by [`Report::Opened`] or [`Report::Failed`].
+    Open {
+        /// Its name from here on.
+        stream: StreamId,
+        /// The local RTP ports of sides A and B, both even; RTCP is on the next port.
+        ports: [u16; 2],
+    },
+    /// Says who the peer of one side is. Replaces what was said of that side before.
+    Point {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// Who it is.
+        peer: Peer,
+    },
+    /// Ends the stream. Answered by [`Report::Closed`], after a BYE to each side that was pointed. A stream that
+    /// does not exist answers nothing.
+    Close {
+        /// The stream.
+        stream: StreamId,
+    },
+}
+
+/// Whom one side of a stream talks to, and what was agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Peer {
+    /// Where RTP goes to, and the only address it is taken from.
+    pub rtp: SocketAddr,
+    /// Where RTCP goes to, and the only address it is taken from.
+    pub rtcp: SocketAddr,
+    /// What was agreed on.
+    pub profile: Profile,
+    /// Which way audio flows, seen from us.
+    pub direction: Direction,
+}
+
+/// What the relay tells signalling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in")]
+pub enum Report {
+    /// The stream is there; its ports may be told to peers.
+    Opened {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The stream could not be made: no place is free, a port is outside the relay's or taken, or the name is in use.
+    Failed {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The stream is gone; its ports are free.
+    Closed {
+        /// The stream.
+        stream: StreamId,
+        /// What happened on sides A and B.
+        sides: [Statistics; 2],
+    },
+}
+
+/// What happened on one side of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Statistics {
+    /// RTP packets taken from the peer.
+    pub packets_received: u64,
+    /// Their payload bytes.
+    pub bytes_received: u64,
+    /// RTP packets sent to the peer.
+    pub packets_sent: u64,
+    /// Their payload bytes.
+    pub bytes_sent: u64,
+    /// Packets of the peer's that never came (RFC 3550 A.3), over all its sources. Never below zero.
+    pub lost: u64,
+    /// Packets of the peer's that came more than once.
+    pub duplicates: u64,
+    /// Packets of the peer's that came after a later one.
+    pub reordered: u64,
+    /// Interarrival jitter at the end, in timestamp units of 1/8000 s (RFC 3550 A.8).
+    pub jitter: u32,
+    /// Packets for this side's ports from an address the peer did not name.
+    pub wrong_source: u64,
+    /// Packets from the peer with a payload type that was not agreed on.
+    pub wrong_payload: u64,
+    /// Telephone-events the peer sent, each counted once.
+    pub events: u32,
+    /// Packets the peer says it has lost, of all it was sent (its last report block); may be below zero.
+    pub peer_lost: i32,
+    /// Jitter the peer reports, in timestamp units (its last report block).
+    pub peer_jitter: u32,
+    /// From us to the peer and back (RFC 3550 section 6.4.1), when the peer has reported.
+    pub round_trip: Option<Duration>,
+}
+
+/// A datagram to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Hop {
+    /// The local port it leaves from.
+    pub port: u16,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// How many bytes of the buffer it is.
+    pub len: usize,
+}
+
+/// What becomes of a datagram that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Verdict {
+    /// It was rewritten in place and goes on to the other side.
+    Send(Hop),
+    /// It was for the relay itself.
+    Taken,
+    /// It goes nowhere.
+    Drop(Reason),
+}
+
+/// What the relay wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Output {
+    /// Send what was written to the buffer.
+    Send(Hop),
+    /// Tell signalling.
+    Report(Report),
+    /// Nothing until then, or until the next control or packet when there is no such time.
+    Wait(Option<Instant>),
+}
