@@ -132,18 +132,38 @@ impl Graph {
                 continue;
             }
             let frames = frames(source, edge.at)?;
-            // Whoever called into the standard library is to blame, not what was inlined from there.
-            let culprit = frames.iter().find(|frame| !frame.file.starts_with("library/"));
-            let key = match culprit {
+            // Our own code is to blame, not what was inlined from elsewhere.
+            let key = match frames.iter().find(|frame| frame.ours) {
                 Some(frame) => format!("{}: {} -> {to}", frame.file, frame.function),
                 None => format!("{from} -> {to}"),
             };
-            let lines: Vec<_> = frames.iter().map(|frame| format!("{}:{}", frame.file, frame.line)).collect();
-            let within = format!("in {from} + {:#x}", edge.at - edge.from);
+            let places = findings.entry(key).or_default();
             let door = self.door(edge.from).unwrap_or("none found");
-            findings.entry(key).or_default().insert(format!("{} {within}, door: {door}", lines.join(" < ")));
+            places.insert(format!("{}  (door: {door})", chain(&frames)));
+            if !frames.iter().any(|frame| frame.ours) {
+                let callers = self.callers(edge.from, source)?;
+                places.extend(callers.into_iter().map(|caller| format!("  called from {caller}")));
+            }
         }
         Ok(findings)
+    }
+
+    /// The places in our own code that lead to `start` through the code of others.
+    fn callers(&self, start: u64, source: &Source<'_>) -> Result<BTreeSet<String>> {
+        let mut callers = BTreeSet::new();
+        let mut seen = BTreeSet::from([start]);
+        let mut queue = VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for edge in self.edges.iter().filter(|edge| edge.to == at) {
+                let frames = frames(source, edge.at)?;
+                if frames.iter().any(|frame| frame.ours) {
+                    callers.insert(chain(&frames));
+                } else if seen.insert(edge.from) {
+                    queue.push_back(edge.from);
+                }
+            }
+        }
+        Ok(callers)
     }
 
     /// The nearest door that leads to `start`.
@@ -177,6 +197,8 @@ struct Frame {
     function: String,
     file: String,
     line: u32,
+    /// Whether it stands in this repository.
+    ours: bool,
 }
 
 /// The source of the instruction at `address`, from the innermost inlined function outward.
@@ -186,13 +208,22 @@ fn frames(source: &Source<'_>, address: u64) -> Result<Vec<Frame>> {
     let mut frames = Vec::new();
     while let Some(frame) = iterator.next()? {
         let (Some(function), Some(location)) = (&frame.function, &frame.location) else { continue };
+        let path = location.file.unwrap_or("?");
         frames.push(Frame {
             function: plain(&function.raw_name()?),
-            file: relative(location.file.unwrap_or("?"), &here),
+            file: relative(path, &here),
             line: location.line.unwrap_or_default(),
+            ours: path.starts_with(&here),
         });
     }
     Ok(frames)
+}
+
+/// Where that is: the innermost line, and below it the lines of our own that it was inlined into.
+fn chain(frames: &[Frame]) -> String {
+    let shown = frames.iter().enumerate().filter(|(depth, frame)| *depth == 0 || frame.ours);
+    let lines: Vec<_> = shown.map(|(_, frame)| format!("{}:{}", frame.file, frame.line)).collect();
+    lines.join(" < ")
 }
 
 /// A source file's path without what is this machine's: below the repository, the standard library's source

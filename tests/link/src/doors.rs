@@ -4,16 +4,36 @@
 //! the bytes, or passed through `black_box`), and hands results to `black_box` so that nothing is left out. It must
 //! not be able to panic itself, or it is named in core's place.
 
-use core::hint::black_box;
+use core::net::IpAddr;
 
-use warmline_core::random::Random;
+use warmline_core::time::Instant;
+
+mod filter;
+mod memory;
+mod random;
+mod rtp;
+mod sdp;
 
 /// A way into core, given bytes to go in with.
 pub(crate) type Door = fn(&mut [u8]);
 
 /// All of them.
 pub(crate) const DOORS: &[Door] = &[
-    random,
+    random::random,
+    filter::prefix,
+    filter::ranges,
+    filter::limiter,
+    memory::pool,
+    memory::index,
+    memory::key,
+    memory::timers,
+    memory::blocks,
+    memory::ports,
+    memory::lingering,
+    sdp::parse,
+    sdp::negotiate,
+    rtp::transcode,
+    // rtp::header,
     // Here: sbc (admit, handle, poll), once core has it.
 ];
 
@@ -22,12 +42,49 @@ pub(crate) const CANARY: Door = canary;
 
 #[inline(never)]
 fn canary(bytes: &mut [u8]) {
-    black_box(bytes[black_box(7)]);
+    core::hint::black_box(bytes[core::hint::black_box(7)]);
 }
 
-#[inline(never)]
-fn random(bytes: &mut [u8]) {
-    let Some(seed) = bytes.first_chunk() else { return };
-    let mut random = Random::new(seed);
-    black_box((random.next_u32(), random.next_u64()));
+/// Values taken from bytes, one after the other; zero once they are used up.
+struct Values<'b>(&'b [u8]);
+
+impl<'b> Values<'b> {
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        let Some((first, rest)) = self.0.split_first_chunk() else { return [0; N] };
+        self.0 = rest;
+        *first
+    }
+
+    fn flag(&mut self) -> bool {
+        self.u8() & 1 == 1
+    }
+
+    fn u8(&mut self) -> u8 {
+        u8::from_be_bytes(self.array())
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_be_bytes(self.array())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.array())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_be_bytes(self.array())
+    }
+
+    fn instant(&mut self) -> Instant {
+        Instant::from_micros(self.u64())
+    }
+
+    fn address(&mut self) -> IpAddr {
+        if self.flag() { IpAddr::from(self.array::<4>()) } else { IpAddr::from(self.array::<16>()) }
+    }
+
+    /// All that is left.
+    const fn rest(&self) -> &'b [u8] {
+        self.0
+    }
 }
