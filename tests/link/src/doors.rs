@@ -4,7 +4,7 @@
 //! the bytes, or passed through `black_box`), and hands results to `black_box` so that nothing is left out. It must
 //! not be able to panic itself, or it is named in core's place.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use warmline_core::time::Instant;
 
@@ -13,6 +13,7 @@ mod memory;
 mod random;
 mod rtp;
 mod sdp;
+mod sip;
 
 /// A way into core, given bytes to go in with.
 pub(crate) type Door = fn(&mut [u8]);
@@ -30,10 +31,20 @@ pub(crate) const DOORS: &[Door] = &[
     memory::blocks,
     memory::ports,
     memory::lingering,
+    sip::message,
+    sip::uri,
+    sip::framer,
+    sip::writer,
+    sip::echo,
+    sip::errors,
     sdp::parse,
     sdp::negotiate,
     rtp::transcode,
-    // rtp::header,
+    rtp::header,
+    rtp::event,
+    rtp::reception,
+    rtp::rtcp,
+    rtp::rtcp_writer,
     // Here: sbc (admit, handle, poll), once core has it.
 ];
 
@@ -43,6 +54,11 @@ pub(crate) const CANARY: Door = canary;
 #[inline(never)]
 fn canary(bytes: &mut [u8]) {
     core::hint::black_box(bytes[core::hint::black_box(7)]);
+}
+
+/// Uses a value.
+fn see<T>(value: T) {
+    core::hint::black_box(value);
 }
 
 /// Values taken from bytes, one after the other; zero once they are used up.
@@ -75,12 +91,17 @@ impl<'b> Values<'b> {
         u64::from_be_bytes(self.array())
     }
 
+    /// A time that a clock can show: not in the last of 584,000 years.
     fn instant(&mut self) -> Instant {
-        Instant::from_micros(self.u64())
+        Instant::from_micros(self.u64() >> 8)
     }
 
     fn address(&mut self) -> IpAddr {
         if self.flag() { IpAddr::from(self.array::<4>()) } else { IpAddr::from(self.array::<16>()) }
+    }
+
+    fn socket(&mut self) -> SocketAddr {
+        SocketAddr::new(self.address(), self.u16())
     }
 
     /// All that is left.
