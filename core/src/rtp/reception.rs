@@ -94,7 +94,7 @@ impl Reception {
                     self.reordered = self.reordered.saturating_add(1);
                     // It may have been overtaken by the first one of all.
                     let extended = self.highest().wrapping_add_signed(behind.into());
-                    if extended.wrapping_sub(self.base) as i32 <= 0 {
+                    if (extended.wrapping_sub(self.base) as i32) < 0 {
                         self.base = extended;
                     }
                     Arrival::Late

@@ -124,7 +124,7 @@ pub(super) const fn word(direction: Direction) -> &'static str {
 
 /// An RTP payload type written out: 0 to 127 and nothing else.
 pub(super) fn payload_type(text: &[u8]) -> Option<u8> {
-    all_consuming(payload).parse(text).ok().map(|(_, number)| number)
+    super::lines::byte(text).filter(|&number| number < 128)
 }
 
 fn whole<'a, T>(parser: fn(&'a [u8]) -> IResult<&'a [u8], T>, value: &'a [u8]) -> Option<T> {

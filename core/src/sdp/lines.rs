@@ -3,10 +3,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr;
-use nom::branch::alt;
 use nom::bytes::complete::{tag, tag_no_case, take_till1, take_while1};
-use nom::character::complete::{space0, space1};
-use nom::combinator::{opt, recognize, value};
+use nom::character::complete::{one_of, space0, space1};
+use nom::combinator::{map_opt, opt, recognize};
 use nom::multi::many0_count;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
@@ -37,6 +36,45 @@ impl<'a> Lines<'a> {
     pub(super) fn until(&self, left: usize) -> &'a [u8] {
         self.rest.get(..self.rest.len().saturating_sub(left)).unwrap_or_default()
     }
+
+    /// Steps over an a= line that comes next, and over as many of the lines behind it as is cheap: never an m= or
+    /// c= line. Attributes are most of a description and are not looked into until they are asked for.
+    #[inline(always)]
+    pub(super) fn skip_attributes(&mut self) {
+        let [b'a', ..] = self.rest else { return };
+        let all = self.rest;
+        let mut opens = false;
+        while let Some(block) = self.rest.first_chunk() {
+            opens = opens_part(block);
+            if opens {
+                break;
+            }
+            self.rest = self.rest.get(BLOCK..).unwrap_or_default();
+        }
+        if !opens && all.last_chunk().is_some_and(|block| !opens_part(block)) {
+            self.rest = &[];
+        } else {
+            // The blocks end in the midst of a line.
+            let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+            self.rest = self.rest.get(end.saturating_add(1)..).unwrap_or_default();
+        }
+    }
+}
+
+/// How many bytes [`opens_part`] looks for a line's end in.
+const BLOCK: usize = 32;
+
+/// Whether an m= or c= line begins after one of the first [`BLOCK`] bytes. Without branches, so that it becomes
+/// vector instructions.
+#[inline(always)]
+fn opens_part(block: &[u8; BLOCK + 2]) -> bool {
+    let [_, after @ ..] = block;
+    let [_, _, second @ ..] = block;
+    let mut opens = false;
+    for ((end, kind), equals) in block.iter().zip(after).zip(second) {
+        opens |= (*end == b'\n') & ((*kind == b'm') | (*kind == b'c')) & (*equals == b'=');
+    }
+    opens
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -60,11 +98,30 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// `token`: visible ASCII without quotes, brackets, slash and the like.
-const fn is_token(byte: u8) -> bool {
-    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~')
+/// The bytes of a `token`: visible ASCII without quotes, brackets, slash and the like.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "evaluated when compiled"
+        )]
+        {
+            table[byte] = matches!(byte as u8, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~');
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn is_token(byte: u8) -> bool {
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
+/// `token`.
+#[inline(always)]
 pub(super) fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
     take_while1(is_token).parse(input)
 }
@@ -77,24 +134,39 @@ pub(super) fn protocol(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// `<nettype> <addrtype> <address>` where it is an Internet address; what follows a slash (a multicast address's
 /// time to live) is dropped. IPv4 written as IPv6 comes out as IPv4. Fails on host names.
 pub(super) fn address(input: &[u8]) -> IResult<&[u8], IpAddr> {
-    let v4 = value(false, tag_no_case("IP4"));
-    let v6 = value(true, tag_no_case("IP6"));
+    let (rest, (_, _, _, family, _)) =
+        (tag_no_case("IN"), space1, tag_no_case("IP"), one_of("46"), space1).parse(input)?;
     let literal = take_till1(|byte| byte == b' ' || byte == b'/');
-    let suffix = opt(preceded(tag("/"), take_till1(|byte| byte == b' ')));
-    let (rest, (_, _, v6, _, literal, _)) =
-        (tag_no_case("IN"), space1, alt((v4, v6)), space1, literal, terminated(suffix, space0))
-            .parse(input)?;
-    let parsed = core::str::from_utf8(literal).ok().and_then(|text| {
-        if v6 {
-            text.parse::<Ipv6Addr>().ok().map(|address| IpAddr::V6(address).to_canonical())
-        } else {
-            text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
-        }
-    });
-    match parsed {
-        Some(address) => Ok((rest, address)),
-        None => Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Verify))),
+    let suffix = opt((tag("/"), take_till1(|byte| byte == b' ')));
+    let address = map_opt(literal, |literal| if family == '4' { v4(literal) } else { v6(literal) });
+    terminated(address, (suffix, space0)).parse(rest)
+}
+
+fn v4(text: &[u8]) -> Option<IpAddr> {
+    let mut octets = [0; 4];
+    let mut parts = text.split(|&byte| byte == b'.');
+    for octet in &mut octets {
+        *octet = byte(parts.next()?)?;
     }
+    parts.next().is_none().then_some(IpAddr::V4(Ipv4Addr::from(octets)))
+}
+
+fn v6(text: &[u8]) -> Option<IpAddr> {
+    let address: Ipv6Addr = core::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(IpAddr::V6(address).to_canonical())
+}
+
+/// A number of up to 255, written without leading zeros.
+#[inline]
+pub(super) fn byte(text: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte & 15));
+    let number = match *text {
+        [one] => digit(one)?,
+        [ten, one] if ten != b'0' => digit(ten)? * 10 + digit(one)?,
+        [hundred, ten, one] if hundred != b'0' => digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?,
+        _ => return None,
+    };
+    u8::try_from(number).ok()
 }
 
 #[cfg(test)]

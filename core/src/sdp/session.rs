@@ -83,14 +83,12 @@ impl<'a> Session<'a> {
     /// Reads a description. Work is linear in its length. Bare LF, missing s= and t=, unknown lines and any o= are
     /// taken; c= and attributes are not looked into before they are asked for.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut session = Self { connection: None, lines: &[], media: Vec::new() };
-        let mut lines = Lines::new(bytes);
-        if !lines
-            .next()
-            .is_some_and(|line| line.kind == b'v' && line.value == b"0" && line.left == bytes.len())
-        {
+        let ([b'v', b'=', b'0', b'\n', rest @ ..] | [b'v', b'=', b'0', b'\r', b'\n', rest @ ..]) = bytes
+        else {
             return Err(Error::Version);
-        }
+        };
+        let mut session = Self { connection: None, lines: &[], media: Vec::new() };
+        let mut lines = Lines::new(rest);
         // What is being read: the session part, then one section after the other.
         let mut part = lines;
         let mut connection = None;
@@ -109,6 +107,7 @@ impl<'a> Session<'a> {
                 b'c' if connection.is_none() => connection = Some(line.value),
                 _ => {}
             }
+            lines.skip_attributes();
         }
         session.close(part.until(0), connection);
         Ok(session)
