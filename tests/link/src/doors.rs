@@ -11,6 +11,7 @@ use warmline_core::time::Instant;
 mod filter;
 mod memory;
 mod random;
+mod relay;
 mod rtp;
 mod sdp;
 mod sip;
@@ -45,6 +46,7 @@ pub(crate) const DOORS: &[Door] = &[
     rtp::reception,
     rtp::rtcp,
     rtp::rtcp_writer,
+    relay::relay,
     // Here: sbc (admit, handle, poll), once core has it.
 ];
 
