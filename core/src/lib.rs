@@ -49,3 +49,7 @@ pub mod transaction;
 pub mod transport;
 
 mod sbc;
+
+pub use sbc::{
+    Admitted, Command, Cx, Event, Excerpt, Input, Output, Question, Sbc, Sizes, Storage, TrunkState, Usage,
+};
