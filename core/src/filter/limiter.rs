@@ -100,6 +100,14 @@ mod tests {
         assert_eq!(Rate::per_second(0).per_second, 0);
     }
 
+    /// 30,000 a second are 33.3 us apart: a rounding to the wrong side would show after three seconds.
+    #[test]
+    fn fractions_do_not_add_up() {
+        let (mut limiter, rate) = (Limiter::NEW, Rate { per_second: 30_000, burst: 2 });
+        let passed = (0..2_000_000).filter(|n| limiter.take(at(n * 10), rate)).count();
+        assert!((599_980..=600_002).contains(&passed), "{passed}");
+    }
+
     #[test]
     fn a_new_rate_is_not_held_back_by_an_old_one() {
         let mut limiter = Limiter::NEW;
