@@ -87,6 +87,7 @@ impl Sbc<'_> {
     /// Ends a leg in the way its state asks for.
     pub(super) fn hang_up(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
         let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
         match (leg.state, leg.side) {
             (LegState::Proceeding, Side::A) => {
                 leg.status = reason.status().unwrap_or(487);
@@ -107,6 +108,7 @@ impl Sbc<'_> {
             }
             (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
         }
+        self.wake(call);
     }
 
     /// Sends the CANCEL that something has come back for. An INVITE that even so gets no final response is given
