@@ -107,7 +107,8 @@ impl<'a> Message<'a> {
                 stray = stray.min(line.stray);
             }
             let Some(span) = Span::of(bytes, start, line.end) else {
-                self.note(ErrorKind::HeaderLine, start);
+                let cut = line.end == line.next;
+                self.note(if cut { ErrorKind::Truncated } else { ErrorKind::HeaderLine }, start);
                 continue;
             };
             let number = self.fields.len() as u8;
