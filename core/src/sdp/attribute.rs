@@ -3,11 +3,10 @@
 use core::net::IpAddr;
 
 use nom::Parser;
-use nom::bytes::complete::tag;
 use nom::combinator::{map_opt, opt};
 use nom::sequence::{preceded, terminated};
 
-use super::lines::{Lines, Parsed, address, all, byte, number, short, space, word};
+use super::lines::{Lines, Parsed, address, all, byte, exactly, number, short, space, word};
 use crate::rtp::Direction;
 
 /// An attribute. One that is known but breaks its grammar is [`Attribute::Other`].
@@ -132,9 +131,9 @@ fn payload(input: &[u8]) -> Parsed<'_, u8> {
 }
 
 fn rtpmap(input: &[u8]) -> Parsed<'_, Attribute<'_>> {
-    let channels = opt(preceded(tag("/"), map_opt(number, |number| u8::try_from(number).ok())));
+    let channels = opt(preceded(exactly(b"/"), map_opt(number, |number| u8::try_from(number).ok())));
     let (rest, (payload_type, _, encoding, _, clock, channels)) =
-        (payload, space, word, tag("/"), number, channels).parse(input)?;
+        (payload, space, word, exactly(b"/"), number, channels).parse(input)?;
     Ok((rest, Attribute::RtpMap { payload_type, encoding, clock, channels: channels.unwrap_or(1) }))
 }
 
@@ -144,7 +143,7 @@ fn fmtp(input: &[u8]) -> Parsed<'_, Attribute<'_>> {
 }
 
 fn milliseconds(input: &[u8]) -> Parsed<'_, u16> {
-    terminated(short, opt((tag("."), number))).parse(input)
+    terminated(short, opt((exactly(b"."), number))).parse(input)
 }
 
 fn rtcp(input: &[u8]) -> Parsed<'_, Attribute<'_>> {

@@ -3,8 +3,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr;
+use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
-use nom::combinator::map_opt;
+use nom::combinator::{map_opt, value};
 use nom::{IResult, Parser};
 
 /// What a combinator gives. Where it fails nothing more is told. Those of nom that take runs of bytes or digits are
@@ -138,6 +139,17 @@ pub(super) fn all<'a, T>(parser: fn(&'a [u8]) -> Parsed<'a, T>, input: &'a [u8])
     rest.iter().all(|&byte| byte == b' ').then_some(value)
 }
 
+/// The bytes of `text` themselves. Compared as one number or two where nom's `tag` goes byte by byte.
+#[inline(always)]
+pub(super) fn exactly<'a, const N: usize>(
+    text: &'static [u8; N],
+) -> impl Fn(&'a [u8]) -> Parsed<'a, &'a [u8]> {
+    move |input| match input.split_first_chunk() {
+        Some((first, rest)) if first == text => Ok((rest, first)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
 /// `token`.
 #[inline]
 pub(super) fn token(input: &[u8]) -> Parsed<'_, &[u8]> {
@@ -188,15 +200,20 @@ pub(super) fn short(input: &[u8]) -> Parsed<'_, u16> {
 /// `<nettype> <addrtype> <address>` where it is an Internet address; what follows a slash (a multicast address's
 /// time to live) is dropped. IPv4 written as IPv6 comes out as IPv4. Fails on host names.
 pub(super) fn address(input: &[u8]) -> Parsed<'_, IpAddr> {
-    let (rest, (_, _, family, _)) = (tag_no_case("IN"), space, word, space).parse(input)?;
+    let spelled = map_opt((tag_no_case("IN"), space, word), |(_, (), family)| match family {
+        [b'I' | b'i', b'P' | b'p', b'4'] => Some(false),
+        [b'I' | b'i', b'P' | b'p', b'6'] => Some(true),
+        _ => None,
+    });
+    let (rest, (is_v6, ())) = (alt((value(false, exactly(b"IN IP4")), spelled)), space).parse(input)?;
     let (mut rest, literal) = word(rest)?;
     while let [b'/', tail @ ..] = rest {
         (rest, _) = word(tail)?;
     }
-    let address = match family {
-        [b'I' | b'i', b'P' | b'p', b'4'] => v4(literal).map(IpAddr::V4),
-        [b'I' | b'i', b'P' | b'p', b'6'] => v6(literal).map(|address| IpAddr::V6(address).to_canonical()),
-        _ => None,
+    let address = if is_v6 {
+        v6(literal).map(|address| IpAddr::V6(address).to_canonical())
+    } else {
+        v4(literal).map(IpAddr::V4)
     };
     address.map(|address| (rest, address)).ok_or(nom::Err::Error(()))
 }

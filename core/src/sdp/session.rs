@@ -6,12 +6,11 @@ use core::net::IpAddr;
 use heapless::Vec;
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::tag;
 use nom::combinator::{eof, opt, value};
-use nom::sequence::preceded;
+use nom::sequence::{preceded, terminated};
 
 use super::attribute::Attributes;
-use super::lines::{Lines, Parsed, address, all, number, protocol, short, space, token};
+use super::lines::{Lines, Parsed, address, all, exactly, number, protocol, short, space, token};
 
 /// How many media sections a description may have.
 pub const MAX_MEDIA: usize = 8;
@@ -140,9 +139,11 @@ impl<'a> Media<'a> {
     /// between them is seen in the wild.
     #[inline]
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        let count = opt(preceded(tag("/"), number));
-        let (formats, (media, _, port, _, _, protocol, _)) =
-            (token, space, short, count, space, protocol, space).parse(input)?;
+        // Nearly every line is of audio over RTP/AVP: those two are compared as a whole.
+        let media = alt((terminated(exactly(b"audio"), space), terminated(token, space)));
+        let count = opt(preceded(exactly(b"/"), number));
+        let protocol = alt((terminated(exactly(b"RTP/AVP"), space), terminated(protocol, space)));
+        let (formats, (media, port, _, _, protocol)) = (media, short, count, space, protocol).parse(input)?;
         let (rest, _) = (token, alt((space, value((), eof)))).parse(formats)?;
         Ok((rest, Self { media, port, protocol, formats, connection: None, lines: &[] }))
     }
