@@ -119,6 +119,10 @@ reasons! {
     TargetSilent = "target-silent", 408;
     /// The target is busy.
     TargetBusy = "target-busy", 486;
+    /// The target does not exist.
+    TargetNotFound = "target-not-found", 404;
+    /// The target's server failed.
+    TargetFailed = "target-failed", 500;
     /// The target declined the call.
     TargetDeclined = "target-declined", 603;
     /// The target refused the call.
@@ -136,7 +140,7 @@ reasons! {
     /// The answer was never acknowledged.
     AckMissing = "ack-missing", 0;
     /// The node was stopped.
-    Stopped = "stopped", 0;
+    Stopped = "stopped", 503;
 
     // The ticket.
     /// The ticket id is not a plain positive number and was left out.

@@ -1,1 +1,185 @@
-//! To be filled.
+//! Calls: one caller's stay, from its INVITE to the last BYE, and the legs it is made of.
+//!
+//! A call knows who is in it and how far it has come. Each [`Leg`] is one dialog with one peer and stands alone:
+//! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
+
+mod caller;
+mod dial;
+mod failure;
+mod leg;
+mod ticket;
+
+use core::num::NonZeroU64;
+
+use crate::config::{LineIndex, TargetIndex, TrunkIndex};
+use crate::memory::Id;
+use crate::reason::Reason;
+use crate::relay::{Statistics, StreamId};
+use crate::time::Instant;
+
+pub use caller::{Number, number};
+pub use dial::line;
+pub use failure::target_failure;
+pub use leg::{Leg, LegId, LegState, Resend, Todo};
+pub use ticket::{HEADER as TICKET_HEADER, ticket};
+
+/// Names a call.
+pub type CallId = Id<Call>;
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Progress {
+    /// The relay was asked for ports.
+    Opening,
+    /// The host was asked for the target's address.
+    Resolving,
+    /// A target is rung.
+    Ringing,
+    /// A target answered.
+    Answered,
+    /// It is over, or about to be: legs are being ended.
+    Ended(Reason),
+}
+
+/// What the relay holds of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Stream {
+    /// Asked for.
+    Opening,
+    /// There.
+    Open,
+    /// Asked to go.
+    Closing,
+    /// Gone, or never came.
+    Closed,
+}
+
+/// What a call has waiting to leave, beside its legs' messages; each is a fact that is said once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending(u8);
+
+impl Pending {
+    /// The relay opens its stream.
+    pub const OPEN: Self = Self(1);
+    /// The relay learns where the caller is.
+    pub const POINT_A: Self = Self(1 << 1);
+    /// The relay learns where the target is.
+    pub const POINT_B: Self = Self(1 << 2);
+    /// The host looks up the target's address.
+    pub const RESOLVE: Self = Self(1 << 3);
+    /// The relay closes its stream.
+    pub const CLOSE: Self = Self(1 << 4);
+    /// The call has begun.
+    pub const STARTED: Self = Self(1 << 5);
+    /// A target has answered.
+    pub const ANSWERED: Self = Self(1 << 6);
+    /// The call has ended.
+    pub const ENDED: Self = Self(1 << 7);
+
+    /// Adds `what`.
+    pub fn add(&mut self, what: Self) {
+        self.0 |= what.0;
+    }
+
+    /// Takes `what` out; whether it was there.
+    pub fn take(&mut self, what: Self) -> bool {
+        let there = self.0 & what.0 != 0;
+        self.0 &= !what.0;
+        there
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// One caller's stay.
+#[derive(Debug)]
+pub struct Call {
+    pub(crate) progress: Progress,
+    pub(crate) stream: Stream,
+    pub(crate) pending: Pending,
+    /// Whether it stands in the queue of calls with something to send, and who stands behind it.
+    pub(crate) queued: bool,
+    pub(crate) behind: Option<CallId>,
+    /// Its legs, the caller's first.
+    pub(crate) first: Option<LegId>,
+    /// The leg of the target that is rung, or that answered.
+    pub(crate) called: Option<LegId>,
+    pub(crate) line: LineIndex,
+    pub(crate) trunk: TrunkIndex,
+    /// Which entry of the line's plan is tried.
+    pub(crate) attempt: u16,
+    pub(crate) target: Option<TargetIndex>,
+    pub(crate) caller: Option<Number>,
+    pub(crate) ticket: Option<NonZeroU64>,
+    /// What a request brought that was left out.
+    pub(crate) note: Option<Reason>,
+    /// Why the latest target was not reached, and the status it answered with where it did.
+    pub(crate) failure: Option<(Reason, Option<u16>)>,
+    pub(crate) max_forwards: u8,
+    pub(crate) ports: [u16; 2],
+    pub(crate) worker: u8,
+    pub(crate) statistics: [Statistics; 2],
+    pub(crate) started: Instant,
+    pub(crate) answered: Option<Instant>,
+    pub(crate) ended: Option<Instant>,
+}
+
+/// What can be seen of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// How far it has come.
+    pub progress: Progress,
+    /// The line that was dialled.
+    pub line: LineIndex,
+    /// The trunk it came from.
+    pub trunk: TrunkIndex,
+    /// The target that is rung, or was last.
+    pub target: Option<TargetIndex>,
+    /// The caller's number in E.164; none where there is none.
+    pub caller: Option<&'a [u8]>,
+    /// The ticket it is about.
+    pub ticket: Option<NonZeroU64>,
+    /// What its INVITE brought that was left out.
+    pub note: Option<Reason>,
+    /// The caller's Call-ID; empty once its leg is gone.
+    pub call_id: &'a [u8],
+    /// When its INVITE came.
+    pub started: Instant,
+    /// When a target answered.
+    pub answered: Option<Instant>,
+    /// When it ended.
+    pub ended: Option<Instant>,
+    /// What the relay counted towards the caller and towards the target; all zero until the call has ended.
+    pub statistics: &'a [Statistics; 2],
+}
+
+impl Call {
+    /// What can be seen of it; `call_id` is its caller's.
+    pub(crate) fn view<'a>(&'a self, call_id: &'a [u8]) -> View<'a> {
+        View {
+            progress: self.progress,
+            line: self.line,
+            trunk: self.trunk,
+            target: self.target,
+            caller: self.caller.as_ref().map(|number| number.as_slice()),
+            ticket: self.ticket,
+            note: self.note,
+            call_id,
+            started: self.started,
+            answered: self.answered,
+            ended: self.ended,
+            statistics: &self.statistics,
+        }
+    }
+}
+
+/// The relay's name for a call's stream.
+pub(crate) fn stream_of(call: CallId) -> StreamId {
+    let bits = call.to_bits();
+    StreamId { index: bits as u32, generation: (bits >> 32) as u32 }
+}

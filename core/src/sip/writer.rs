@@ -119,6 +119,11 @@ impl<'b> Writer<'b> {
         self.raw(b"\r\n")
     }
 
+    /// Whole lines that a `Writer` wrote before, such as an [`echo`](super::echo) that was kept.
+    pub fn lines(&mut self, lines: &[u8]) -> &mut Self {
+        self.raw(lines)
+    }
+
     /// Ends the message without a body.
     pub fn empty_body(&mut self) -> &mut Self {
         self.raw(b"Content-Length: 0\r\n\r\n")

@@ -1,0 +1,139 @@
+//! One dialog of a call, and what it has waiting to leave.
+
+use crate::config::{TargetIndex, TrunkIndex};
+use crate::dialog::Dialog;
+use crate::memory::{Chain, Id};
+use crate::relay::Side;
+use crate::sdp::Agreed;
+use crate::time::{Duration, Instant};
+use crate::transaction::TransactionId;
+use crate::transport::Path;
+
+use super::CallId;
+
+/// Names a leg.
+pub type LegId = Id<Leg>;
+
+/// How far a leg has come: the caller's leg (we are the UAS) begins Proceeding, a target's leg (we are the UAC)
+/// begins Calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum LegState {
+    /// UAC: the INVITE is out, or about to be, and nothing came back.
+    Calling,
+    /// A provisional response passed, or may.
+    Proceeding,
+    /// UAC: nobody wants the answer any more. A CANCEL goes out as soon as something has come back (9.1).
+    Cancelling {
+        /// Whether it went out.
+        sent: bool,
+    },
+    /// UAS: a 2xx went out; its ACK is awaited.
+    Accepted {
+        /// Whether a BYE follows as soon as it came: a callee may not send one sooner (15).
+        ending: bool,
+    },
+    /// Both sides know of the dialog.
+    Confirmed,
+    /// Our BYE is out.
+    Terminating,
+    /// Nothing more is sent or expected, but for stragglers.
+    Terminated,
+}
+
+/// What a leg has waiting to leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Todo(u8);
+
+impl Todo {
+    /// An INVITE.
+    pub const INVITE: Self = Self(1);
+    /// The ACK to a 2xx.
+    pub const ACK: Self = Self(1 << 1);
+    /// A CANCEL.
+    pub const CANCEL: Self = Self(1 << 2);
+    /// A response to the INVITE: [`Leg::status`].
+    pub const RESPOND: Self = Self(1 << 3);
+    /// A BYE.
+    pub const BYE: Self = Self(1 << 4);
+    /// The answer once more, since its ACK is missing.
+    pub const ANSWER_AGAIN: Self = Self(1 << 5);
+
+    /// Adds `what`.
+    pub fn add(&mut self, what: Self) {
+        self.0 |= what.0;
+    }
+
+    /// Takes `what` out; whether it was there.
+    pub fn take(&mut self, what: Self) -> bool {
+        let there = self.0 & what.0 != 0;
+        self.0 &= !what.0;
+        there
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A 2xx that is repeated until its ACK comes (13.3.1.4).
+#[derive(Clone, Copy, Debug)]
+pub struct Resend {
+    /// When next.
+    pub at: Instant,
+    /// How long after the last time.
+    pub interval: Duration,
+    /// When nobody believes in an ACK any more.
+    pub give_up_at: Instant,
+}
+
+/// One dialog of a call.
+#[derive(Debug)]
+pub struct Leg {
+    pub(crate) call: CallId,
+    /// The call's next leg.
+    pub(crate) next: Option<LegId>,
+    pub(crate) side: Side,
+    pub(crate) trunk: TrunkIndex,
+    /// Whom it rings; for the caller's leg without meaning.
+    pub(crate) target: TargetIndex,
+    /// Where its requests go.
+    pub(crate) path: Path,
+    /// UAS: where the responses to its INVITE go.
+    pub(crate) reply_path: Path,
+    /// UAS: the key of its INVITE in the index of dialogs.
+    pub(crate) merged: Option<u64>,
+    pub(crate) state: LegState,
+    pub(crate) todo: Todo,
+    pub(crate) dialog: Dialog,
+    /// UAC: the branch of its INVITE, which a CANCEL shares.
+    pub(crate) branch: u64,
+    /// UAS: its INVITE, while it is not answered.
+    pub(crate) invite: Option<TransactionId>,
+    /// UAS: what responses to its INVITE copy from it.
+    pub(crate) echo: Option<Chain>,
+    /// UAS: the status to respond with.
+    pub(crate) status: u16,
+    /// UAS: whether a session description goes with the next provisional response.
+    pub(crate) early: bool,
+    /// UAS: the 2xx, until its ACK comes.
+    pub(crate) answer: Option<Chain>,
+    pub(crate) resend: Option<Resend>,
+    /// The CSeq number of the INVITE whose ACK is awaited.
+    pub(crate) invited: u32,
+    /// Whether our session description offers, so that the peer's answer comes with its ACK.
+    pub(crate) offered: bool,
+    /// What was agreed on with the peer.
+    pub(crate) agreed: Option<Agreed>,
+    /// The id of our session description, and its version.
+    pub(crate) session: u64,
+    pub(crate) version: u32,
+}
+
+impl Leg {
+    /// Whether it is a call that the trunk carries.
+    pub fn is_alive(&self) -> bool {
+        self.state != LegState::Terminated
+    }
+}

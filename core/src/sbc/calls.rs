@@ -1,0 +1,394 @@
+//! How a call goes on: ports, targets, timers, and its end.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::call::{CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::config::{Config, Target, TargetIndex, TrunkIndex};
+use crate::dialog::Dialog;
+use crate::filter;
+use crate::memory::Id;
+use crate::reason::Reason;
+use crate::relay::{Report, Side, StreamId};
+use crate::sdp::Agreed;
+use crate::time::Duration;
+use crate::transaction::Due;
+use crate::transport::{Path, Transport};
+
+use super::requests::rate_of;
+use super::{Command, Cx, Output, Question, Sbc};
+
+/// How long the host may take to open ports or to look an address up.
+const HOST_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Sbc<'_> {
+    pub(super) fn media(&mut self, cx: &Cx<'_>, report: Report) {
+        let (stream, report) = match report {
+            Report::Opened { stream } => (stream, None),
+            Report::Failed { stream } => (stream, Some(None)),
+            Report::Closed { stream, sides } => (stream, Some(Some(sides))),
+        };
+        let id = call_of(stream);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        match report {
+            None if call.stream == Stream::Opening => {
+                call.stream = Stream::Open;
+                call.pending.add(Pending::POINT_A);
+                self.next_target(cx, id);
+            }
+            None => {}
+            Some(statistics) => {
+                call.statistics = statistics.unwrap_or_default();
+                if matches!(call.stream, Stream::Opening | Stream::Open) {
+                    self.end(cx, id, Reason::MediaFailed);
+                }
+                self.closed(id);
+            }
+        }
+        self.wake(id);
+    }
+
+    /// The relay holds nothing of this call any more.
+    fn closed(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if call.stream == Stream::Closed {
+            return;
+        }
+        call.stream = Stream::Closed;
+        call.pending.take(Pending::CLOSE);
+        call.pending.add(Pending::ENDED);
+        let ports = call.ports;
+        ports.iter().for_each(|&port| self.ports.give_back(port));
+        self.clock.cancel(id.index());
+    }
+
+    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[SocketAddr]) {
+        let Some(call) = self.calls.get(question.call) else { return };
+        if call.progress != Progress::Resolving || call.target != Some(question.target) {
+            return;
+        }
+        let Some(target) = cx.config.target(question.target) else { return };
+        let usable = found.iter().find(|address| belongs(cx.config, target.trunk, address.ip()));
+        let rung = match usable {
+            Some(&address) => self.ring(cx, question.call, question.target, target, address),
+            None => Err(Reason::TargetUnresolved),
+        };
+        if let Err(reason) = rung {
+            self.target_failed(cx, question.call, reason, None);
+        }
+        self.wake(question.call);
+    }
+
+    pub(super) fn command(&mut self, cx: &Cx<'_>, command: Command) {
+        match command {
+            Command::Drain => self.draining = true,
+            Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
+            Command::HangUpAll => {
+                for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
+                    if let Some(call) = self.calls.id_at(index) {
+                        self.end(cx, call, Reason::Stopped);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A target was not reached: the next one of the line's plan is.
+    pub(super) fn target_failed(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason, status: Option<u16>) {
+        self.counters.add(reason);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.failure = Some((reason, status));
+        call.attempt = call.attempt.saturating_add(1);
+        call.called = None;
+        self.next_target(cx, id);
+    }
+
+    /// Rings the target that the line's plan has next, or ends the call when there is none.
+    fn next_target(&mut self, cx: &Cx<'_>, id: CallId) {
+        loop {
+            let Some(call) = self.calls.get_mut(id) else { return };
+            if matches!(call.progress, Progress::Ended(_) | Progress::Answered) {
+                return;
+            }
+            let ring = cx
+                .config
+                .line(call.line)
+                .and_then(|line| cx.config.rings(line).get(usize::from(call.attempt)));
+            let Some(ring) = ring else {
+                let reason = call.failure.map_or(Reason::NoAnswer, |(reason, _)| reason);
+                return self.end(cx, id, reason);
+            };
+            call.target = Some(ring.target);
+            let Some(target) = cx.config.target(ring.target) else {
+                return self.end(cx, id, Reason::TargetUnresolved);
+            };
+            let rung = match self.may_ring(cx, id, target) {
+                Err(reason) => Err(reason),
+                Ok(()) => match literal(cx.config, target) {
+                    Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
+                        self.ring(cx, id, ring.target, target, address)
+                    }
+                    Some(_) => Err(Reason::TargetUnresolved),
+                    None => Ok(self.ask(cx, id)),
+                },
+            };
+            match rung {
+                Ok(()) => return self.wake(id),
+                Err(reason) => {
+                    self.counters.add(reason);
+                    let Some(call) = self.calls.get_mut(id) else { return };
+                    call.failure = Some((reason, None));
+                    call.attempt = call.attempt.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, cx: &Cx<'_>, id: CallId) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.progress = Progress::Resolving;
+            call.pending.add(Pending::RESOLVE);
+        }
+        self.guard(cx, id);
+    }
+
+    /// Whether the target's trunk takes one more call now, and the call's port stands in its network.
+    fn may_ring(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<(), Reason> {
+        let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
+        let (_, interface) = cx.config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
+        let port = self.calls.get(id).map_or(0, |call| call.ports[1]);
+        if port < interface.media.0 || interface.media.1 < port {
+            return Err(Reason::NoPort);
+        }
+        let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
+        if state.legs >= trunk.max_calls {
+            return Err(Reason::TrunkFull);
+        }
+        if !state.limiter.take(cx.now, rate_of(trunk)) {
+            return Err(Reason::TrunkLimit);
+        }
+        Ok(())
+    }
+
+    /// Rings `target` at `address`.
+    fn ring(
+        &mut self,
+        cx: &Cx<'_>,
+        id: CallId,
+        index: TargetIndex,
+        target: &Target,
+        address: SocketAddr,
+    ) -> Result<(), Reason> {
+        let config = cx.config;
+        let trunk = config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
+        let (listener, interface) = config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
+        let call = self.calls.get(id).ok_or(Reason::NoSuchCall)?;
+        let time = config.line(call.line).and_then(|line| config.rings(line).get(usize::from(call.attempt)));
+        let time = time.map_or(HOST_PATIENCE, |ring| ring.time);
+
+        let caller = call.first.and_then(|leg| self.legs.get(leg));
+        let mut user = [0; 64];
+        let user = match (&call.caller, caller) {
+            (Some(number), _) => number.as_slice(),
+            // Talk makes a new user of every name it does not know: a caller without a number is nobody.
+            (None, Some(caller)) if trunk.kind != crate::config::TrunkKind::Zendesk => {
+                caller.dialog.remote_user(&mut user).unwrap_or(b"anonymous")
+            }
+            _ => b"anonymous",
+        };
+        let mut host = [0; 64];
+        let mut w = crate::sip::Writer::new(&mut host);
+        w.ip(interface.advertise);
+        let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
+        let host = host.get(..len).unwrap_or_default();
+        let dialog = Dialog::call(&mut self.random, &[b"sip:", user, b"@", host], config.text(target.uri));
+        let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
+
+        let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
+        let mut todo = Todo::default();
+        todo.add(Todo::INVITE);
+        let leg = Leg {
+            call: id,
+            next: None,
+            side: Side::B,
+            trunk: target.trunk,
+            target: index,
+            path,
+            reply_path: path,
+            merged: None,
+            state: LegState::Calling,
+            todo,
+            dialog,
+            branch: self.random.next_u64(),
+            invite: None,
+            echo: None,
+            status: 0,
+            early: false,
+            answer: None,
+            resend: None,
+            invited: 0,
+            offered: true,
+            agreed: None,
+            session: self.random.next_u64() >> 2,
+            version: 1,
+        };
+        self.join(id, leg, None)?;
+        if let Some(call) = self.calls.get_mut(id) {
+            call.progress = Progress::Ringing;
+        }
+        self.clock.set(id.index(), cx.now.after(time));
+        Ok(())
+    }
+
+    /// Takes over what was agreed on with a leg's peer, and has the relay told.
+    pub(super) fn set_agreed(&mut self, call: CallId, id: LegId, agreed: Agreed) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.agreed = Some(agreed);
+        let side = leg.side;
+        if let Some(call) = self.calls.get_mut(call) {
+            if call.stream == Stream::Open {
+                call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
+            }
+        }
+        self.wake(call);
+    }
+
+    /// Ends a call, once: every leg in the way its state asks for.
+    pub(super) fn end(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if matches!(call.progress, Progress::Ended(_)) {
+            return;
+        }
+        call.progress = Progress::Ended(reason);
+        call.ended = Some(cx.now);
+        call.pending.take(Pending::RESOLVE);
+        let never_opened = call.pending.take(Pending::OPEN);
+        if !never_opened && call.stream != Stream::Closed {
+            call.stream = Stream::Closing;
+            call.pending.add(Pending::CLOSE);
+            self.guard(cx, id);
+        }
+        let mut leg = self.leg_after(id, None);
+        while let Some(this) = leg {
+            self.hang_up(cx, this, reason);
+            leg = self.leg_after(id, leg);
+        }
+        if never_opened {
+            self.closed(id);
+        }
+        self.wake(id);
+    }
+
+    /// Sets the call's timer to how long the host may take.
+    pub(super) fn guard(&mut self, cx: &Cx<'_>, id: CallId) {
+        self.clock.set(id.index(), cx.now.after(HOST_PATIENCE));
+    }
+
+    /// Does what the earliest timer that has run out asks for, and gives what leaves for it at once; none when no
+    /// timer has run out.
+    pub(super) fn fire(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Option<Option<Output>> {
+        if let Some(key) = self.clock.pop(cx.now) {
+            match key.checked_sub(u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX)) {
+                Some(slot) => self.leg_due(cx, slot),
+                None => self.call_due(cx, key),
+            }
+            return Some(None);
+        }
+        match self.transactions.due(cx.now, &mut self.blocks)? {
+            Due::Send(id) => {
+                let message = self.transactions.message(id, &self.blocks, out);
+                return Some(message.map(|(to, len)| Output::Transmit { to, len }));
+            }
+            Due::Failed(leg, invite) => self.unanswered(cx, leg, invite),
+            Due::Nothing => {}
+        }
+        Some(None)
+    }
+
+    fn call_due(&mut self, cx: &Cx<'_>, slot: u32) {
+        let Some(id) = self.calls.id_at(slot) else { return };
+        let Some(call) = self.calls.get(id) else { return };
+        match call.progress {
+            Progress::Opening => self.end(cx, id, Reason::MediaFailed),
+            Progress::Resolving => self.target_failed(cx, id, Reason::TargetUnresolved, None),
+            Progress::Ringing => {
+                let called = call.called;
+                called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
+                self.target_failed(cx, id, Reason::NoAnswer, None);
+            }
+            Progress::Answered => {}
+            // The relay does not answer: its ports are free when its host says so, or now.
+            Progress::Ended(_) => self.closed(id),
+        }
+        self.wake(id);
+    }
+
+    /// Nobody answered a request of ours in time.
+    fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
+        if invite {
+            leg.state = LegState::Terminated;
+            if self
+                .calls
+                .get(call)
+                .is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing)
+            {
+                self.target_failed(cx, call, Reason::TargetSilent, None);
+            }
+        } else if leg.state == LegState::Terminating {
+            leg.state = LegState::Terminated;
+        }
+        self.wake(call);
+    }
+
+    /// Puts a call into the queue of those with something to send.
+    pub(super) fn wake(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if core::mem::replace(&mut call.queued, true) {
+            return;
+        }
+        call.behind = None;
+        self.waiting = match self.waiting {
+            None => Some((id, id)),
+            Some((first, last)) => {
+                if let Some(last) = self.calls.get_mut(last) {
+                    last.behind = Some(id);
+                }
+                Some((first, id))
+            }
+        };
+    }
+
+    /// Takes the first call out of the queue.
+    pub(super) fn sleep(&mut self, id: CallId) {
+        let behind = self.calls.get_mut(id).and_then(|call| {
+            call.queued = false;
+            call.behind.take()
+        });
+        self.waiting = match self.waiting {
+            Some((first, last)) if first != last => behind.map(|behind| (behind, last)),
+            _ => None,
+        };
+    }
+}
+
+/// The call whose stream this is.
+fn call_of(stream: StreamId) -> CallId {
+    Id::from_bits(u64::from(stream.generation) << 32 | u64::from(stream.index))
+}
+
+/// Whether an address is one of the trunk's.
+fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
+    let listener = config.trunk(trunk).and_then(|trunk| config.listener(trunk.listener));
+    listener.is_some_and(|(listener, _)| {
+        filter::lookup(config.sources, listener.interface, address) == Some(trunk.0)
+    })
+}
+
+/// The address of a target whose URI names one.
+fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
+    let ip: IpAddr = core::str::from_utf8(config.text(target.host)).ok()?.parse().ok()?;
+    let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
+    let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
+    Some(SocketAddr::new(ip, target.port.unwrap_or(port)))
+}

@@ -1,0 +1,331 @@
+//! What waits to leave, call by call and leg by leg, made into messages as the host takes it.
+
+use core::net::IpAddr;
+
+use crate::call::{self, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::config::TrunkKind;
+use crate::g711::Law;
+use crate::memory::Chain;
+use crate::reason::Reason;
+use crate::relay::{Control, Peer, Side};
+use crate::rtp::Direction;
+use crate::sdp::{self, Local};
+use crate::sip::{Method, Writer, phrase};
+use crate::transaction::Machine;
+
+use super::replies::{contact, via, warning};
+use super::requests::ALLOW;
+use super::{Cx, Event, Output, Question, Sbc};
+
+/// What became of a leg's next message.
+enum Flushed {
+    Sent(Output),
+    Nothing,
+    Unsendable,
+}
+
+impl Sbc<'_> {
+    /// The next thing that a call in the queue has to send; none when the queue is empty.
+    pub(super) fn flush(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Option<Output> {
+        while let Some((first, _)) = self.waiting {
+            if let Some(output) = self.flush_call(cx, first, out) {
+                return Some(output);
+            }
+            self.sleep(first);
+            self.settle(first);
+        }
+        None
+    }
+
+    fn flush_call(&mut self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<Output> {
+        let call = self.calls.get_mut(id)?;
+        let (stream, worker, ports) = (call::stream_of(id), call.worker, call.ports);
+        if call.pending.take(Pending::STARTED) {
+            return Some(Output::Event(Event::Started(id)));
+        }
+        if call.pending.take(Pending::OPEN) {
+            return Some(Output::Media { worker, control: Control::Open { stream, ports } });
+        }
+        for (point, side) in [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B)] {
+            if self.calls.get_mut(id)?.pending.take(point)
+                && let Some(peer) = self.peer(id, side)
+            {
+                return Some(Output::Media { worker, control: Control::Point { stream, side, peer } });
+            }
+        }
+        let call = self.calls.get_mut(id)?;
+        if call.pending.take(Pending::RESOLVE) {
+            return call.target.map(|target| Output::Resolve(Question { call: id, target }));
+        }
+        let mut leg = call.first;
+        while let Some(this) = leg {
+            leg = match self.flush_leg(cx, this, out) {
+                Flushed::Sent(output) => return Some(output),
+                Flushed::Nothing => self.leg_after(id, leg),
+                // What could not be sent has changed the call: other legs may have something to say now.
+                Flushed::Unsendable => self.leg_after(id, None),
+            };
+        }
+        let call = self.calls.get_mut(id)?;
+        if call.pending.take(Pending::CLOSE) {
+            return Some(Output::Media { worker, control: Control::Close { stream } });
+        }
+        if call.pending.take(Pending::ANSWERED) {
+            return Some(Output::Event(Event::Answered(id)));
+        }
+        if call.pending.take(Pending::ENDED) {
+            return Some(Output::Event(Event::Ended(id)));
+        }
+        None
+    }
+
+    /// Lets go of legs that are over, and of the call once nothing is left of it.
+    fn settle(&mut self, id: CallId) {
+        let mut leg = self.leg_after(id, None);
+        while let Some(this) = leg {
+            leg = self.leg_after(id, leg);
+            if self.legs.get(this).is_some_and(|leg| !leg.is_alive() && leg.todo.is_empty()) {
+                self.part(id, this);
+            }
+        }
+        let over = self.calls.get(id).is_some_and(|call| {
+            call.first.is_none()
+                && call.stream == Stream::Closed
+                && call.pending.is_empty()
+                && matches!(call.progress, Progress::Ended(_))
+        });
+        if over {
+            self.clock.cancel(id.index());
+            self.calls.remove(id);
+        }
+    }
+
+    fn peer(&self, id: CallId, side: Side) -> Option<Peer> {
+        let call = self.calls.get(id)?;
+        let leg = match side {
+            Side::A => call.first,
+            Side::B => call.called,
+        };
+        let agreed = self.legs.get(leg?).filter(|leg| leg.side == side)?.agreed?;
+        Some(Peer {
+            rtp: agreed.remote,
+            rtcp: agreed.rtcp,
+            profile: agreed.profile,
+            direction: agreed.direction,
+        })
+    }
+
+    fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Flushed {
+        let Some(leg) = self.legs.get_mut(id) else { return Flushed::Nothing };
+        let sent = if leg.todo.take(Todo::INVITE) {
+            self.send_invite(cx, id, out)
+        } else if leg.todo.take(Todo::ACK) {
+            self.send_ack(cx, id, out)
+        } else if leg.todo.take(Todo::CANCEL) {
+            self.send_cancel(cx, id, out)
+        } else if leg.todo.take(Todo::RESPOND) {
+            self.send_response(cx, id, out)
+        } else if leg.todo.take(Todo::ANSWER_AGAIN) {
+            self.send_answer_again(id, out)
+        } else if leg.todo.take(Todo::BYE) {
+            self.send_bye(cx, id, out)
+        } else {
+            return Flushed::Nothing;
+        };
+        match sent {
+            Some(output) => Flushed::Sent(output),
+            None => {
+                self.unsendable(cx, id);
+                Flushed::Unsendable
+            }
+        }
+    }
+
+    /// A message of this leg's cannot be made or has no room: the leg cannot go on.
+    fn unsendable(&mut self, cx: &Cx<'_>, id: LegId) {
+        self.counters.add(Reason::MessageTooLarge);
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
+        leg.state = LegState::Terminated;
+        leg.todo = Todo::default();
+        if self.is_rung(id) {
+            self.target_failed(cx, call, Reason::MessageTooLarge, None);
+        } else {
+            self.end(cx, call, Reason::MessageTooLarge);
+        }
+    }
+
+    fn send_invite(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let cseq = self.legs.get_mut(id)?.dialog.count();
+        let leg = self.legs.get(id)?;
+        let call = self.calls.get(leg.call)?;
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let target = cx.config.target(leg.target)?;
+        let zendesk = cx.config.trunk(leg.trunk)?.kind == TrunkKind::Zendesk;
+        let max_forwards = if zendesk { 70 } else { call.max_forwards };
+        let mut w = Writer::new(out);
+        leg.dialog.first_request(&mut w, b"INVITE", cx.config.text(target.uri), cseq, max_forwards, |w| {
+            via(w, listener, interface, leg.branch);
+        });
+        contact(&mut w, listener, interface);
+        w.header(b"Allow", ALLOW);
+        if let Some(ticket) = call.ticket.filter(|_| zendesk) {
+            w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
+        }
+        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+        let len = w.finish().ok()?;
+        let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
+        let kept = self.keep(out, len);
+        if let Err(kept) = self.transactions.request(cx.now, key, Machine::InviteClient, to, id, target, kept)
+        {
+            kept.into_iter().for_each(|chain| self.blocks.free(chain));
+            return None;
+        }
+        Some(Output::Transmit { to, len })
+    }
+
+    fn send_cancel(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let leg = self.legs.get(id)?;
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let uri = cx.config.text(cx.config.target(leg.target)?.uri);
+        let mut w = Writer::new(out);
+        leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.dialog.sent(), 70, |w| {
+            via(w, listener, interface, leg.branch)
+        });
+        w.empty_body();
+        let len = w.finish().ok()?;
+        let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Cancel));
+        self.start(cx, key, id, to, target, out, len)
+    }
+
+    fn send_ack(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let branch = self.random.next_u64();
+        let leg = self.legs.get(id)?;
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let mut w = Writer::new(out);
+        leg.dialog.request(&mut w, b"ACK", leg.invited, 70, |w| via(w, listener, interface, branch));
+        w.empty_body();
+        let len = w.finish().ok()?;
+        Some(Output::Transmit { to: leg.path, len })
+    }
+
+    fn send_bye(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let branch = self.random.next_u64();
+        let cseq = self.legs.get_mut(id)?.dialog.count();
+        let leg = self.legs.get(id)?;
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let mut w = Writer::new(out);
+        leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
+        w.empty_body();
+        let len = w.finish().ok()?;
+        let (to, target, key) = (leg.path, leg.target, self.client_key(branch, Method::Bye));
+        self.start(cx, key, id, to, target, out, len)
+    }
+
+    /// Starts the transaction of a request just written. Without room for one it is sent once, and its leg is over.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about the request")]
+    fn start(
+        &mut self,
+        cx: &Cx<'_>,
+        key: u64,
+        id: LegId,
+        to: crate::transport::Path,
+        target: crate::config::TargetIndex,
+        out: &[u8],
+        len: usize,
+    ) -> Option<Output> {
+        let kept = self.keep(out, len);
+        if let Err(kept) = self.transactions.request(cx.now, key, Machine::Client, to, id, target, kept) {
+            kept.into_iter().for_each(|chain| self.blocks.free(chain));
+            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.state == LegState::Terminating) {
+                leg.state = LegState::Terminated;
+            }
+        }
+        Some(Output::Transmit { to, len })
+    }
+
+    /// Responds to the caller's INVITE with its leg's status.
+    fn send_response(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let leg = self.legs.get(id)?;
+        let call = self.calls.get(leg.call)?;
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let (status, to) = (leg.status, leg.reply_path);
+        let mut w = Writer::new(out);
+        w.status_line(status, phrase(status));
+        for piece in leg.echo.iter().flat_map(|echo| self.blocks.pieces(echo)) {
+            w.lines(piece);
+        }
+        if status < 300 {
+            contact(&mut w, listener, interface);
+            w.header(b"Allow", ALLOW);
+            if status >= 200 || leg.early {
+                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+            } else {
+                w.empty_body();
+            }
+        } else {
+            if let Progress::Ended(reason) = call.progress {
+                warning(&mut w, cx.config, leg.path.listener, reason);
+            }
+            if let Some((_, Some(status))) = call.failure {
+                w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).end_line();
+            }
+            w.empty_body();
+        }
+        let len = w.finish().ok()?;
+        let kept = self.keep(out, len);
+        let leg = self.legs.get_mut(id)?;
+        let invite = leg.invite?;
+        let (repeated, answer) = if (200..300).contains(&status) { (None, kept) } else { (kept, None) };
+        if status >= 200 {
+            leg.invite = None;
+            let echo = leg.echo.take();
+            leg.answer = answer;
+            leg.state =
+                if status < 300 { LegState::Accepted { ending: false } } else { LegState::Terminated };
+            echo.into_iter().for_each(|chain| self.blocks.free(chain));
+        }
+        self.transactions.respond(cx.now, invite, status, repeated, &mut self.blocks);
+        if (200..300).contains(&status) {
+            self.expect_ack(cx, id);
+        }
+        Some(Output::Transmit { to, len })
+    }
+
+    fn send_answer_again(&mut self, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let leg = self.legs.get(id)?;
+        let len = self.blocks.load(leg.answer.as_ref()?, out)?;
+        Some(Output::Transmit { to: leg.reply_path, len })
+    }
+
+    /// Keeps the first `len` bytes of `out`; none when no block is free.
+    fn keep(&mut self, out: &[u8], len: usize) -> Option<Chain> {
+        let kept = self.blocks.store(out.get(..len)?);
+        if kept.is_none() {
+            self.counters.add(Reason::NoMemory);
+        }
+        kept
+    }
+}
+
+impl Leg {
+    /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
+    pub(super) fn describe(&self, call: &Call, address: IpAddr, out: &mut [u8]) -> Option<usize> {
+        let port = match self.side {
+            Side::A => call.ports[0],
+            Side::B => call.ports[1],
+        };
+        let local = Local {
+            address,
+            port,
+            session: self.session,
+            version: self.version.into(),
+            direction: Direction::SendRecv,
+        };
+        match &self.agreed {
+            Some(agreed) if !self.offered => sdp::answer(agreed, &local, out),
+            // What was agreed on before comes first, so that nothing changes that need not.
+            agreed => sdp::offer(&local, agreed.map_or(Law::Mu, |agreed| agreed.profile.send.law), out),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Legs joining a call, leaving it, and being ended.
+
+use crate::call::{CallId, Leg, LegId, LegState, Resend, Todo};
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::transaction::{GIVE_UP, T1, T2};
+
+use super::{Cx, Sbc, leg_timer};
+
+impl Sbc<'_> {
+    /// Makes `leg` the last of the call's legs. `merged` is the key of a caller's INVITE.
+    pub(super) fn join(&mut self, call: CallId, leg: Leg, merged: Option<u64>) -> Result<(), Reason> {
+        let (local_tag, trunk, side) = (leg.dialog.local_tag(), leg.trunk, leg.side);
+        let id = match self.legs.insert(leg) {
+            Ok(id) => id,
+            Err(mut leg) => {
+                leg.echo.take().into_iter().for_each(|chain| self.blocks.free(chain));
+                return Err(Reason::NodeFull);
+            }
+        };
+        let found = self.dialogs.insert(self.dialog_key(local_tag), id.index());
+        let found = found && merged.is_none_or(|key| self.dialogs.insert(key, id.index()));
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.merged = merged;
+        }
+        if let Some(trunk) = self.trunks.get_mut(usize::from(trunk.0)) {
+            trunk.legs = trunk.legs.saturating_add(1);
+        }
+        let mut last = None;
+        let mut next = self.calls.get(call).and_then(|call| call.first);
+        while let Some(id) = next {
+            last = next;
+            next = self.legs.get(id).and_then(|leg| leg.next);
+        }
+        match last.and_then(|last| self.legs.get_mut(last)) {
+            Some(last) => last.next = Some(id),
+            None => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.first = Some(id);
+                }
+            }
+        }
+        if side == Side::B {
+            if let Some(call) = self.calls.get_mut(call) {
+                call.called = Some(id);
+            }
+        }
+        if !found {
+            self.part(call, id);
+            return Err(Reason::NodeFull);
+        }
+        Ok(())
+    }
+
+    /// Takes a leg out of its call, and all that belongs to it with it.
+    pub(super) fn part(&mut self, call: CallId, id: LegId) {
+        let Some(mut leg) = self.legs.remove(id) else { return };
+        self.clock.cancel(leg_timer(self.calls.capacity(), id));
+        self.dialogs.remove(self.dialog_key(leg.dialog.local_tag()), id.index());
+        if let Some(merged) = leg.merged {
+            self.dialogs.remove(merged, id.index());
+        }
+        if let Some(trunk) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
+            trunk.legs = trunk.legs.saturating_sub(1);
+        }
+        for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
+            self.blocks.free(chain);
+        }
+        let Some(owner) = self.calls.get_mut(call) else { return };
+        if owner.called == Some(id) {
+            owner.called = None;
+        }
+        if owner.first == Some(id) {
+            owner.first = leg.next;
+            return;
+        }
+        let mut before = owner.first;
+        while let Some(leg_before) = before.and_then(|id| self.legs.get_mut(id)) {
+            if leg_before.next == Some(id) {
+                leg_before.next = leg.next;
+                return;
+            }
+            before = leg_before.next;
+        }
+    }
+
+    /// Ends a leg in the way its state asks for.
+    pub(super) fn hang_up(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
+        match (leg.state, leg.side) {
+            (LegState::Proceeding, Side::A) => {
+                leg.status = reason.status().unwrap_or(487);
+                leg.todo.add(Todo::RESPOND);
+            }
+            (LegState::Calling, _) if leg.todo.take(Todo::INVITE) => leg.state = LegState::Terminated,
+            (LegState::Calling, _) => leg.state = LegState::Cancelling { sent: false },
+            (LegState::Proceeding, Side::B) => self.cancel_leg(cx, id),
+            (LegState::Accepted { .. }, _) => leg.state = LegState::Accepted { ending: true },
+            (LegState::Confirmed, _) => {
+                leg.state = LegState::Terminating;
+                leg.resend = None;
+                leg.todo.take(Todo::ANSWER_AGAIN);
+                leg.todo.add(Todo::BYE);
+                let answer = leg.answer.take();
+                answer.into_iter().for_each(|chain| self.blocks.free(chain));
+                self.arm_leg(id);
+            }
+            (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
+        }
+        self.wake(call);
+    }
+
+    /// Sends the CANCEL that something has come back for. An INVITE that even so gets no final response is given
+    /// up after 64*T1 (9.1).
+    pub(super) fn cancel_leg(&mut self, cx: &Cx<'_>, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.state = LegState::Cancelling { sent: true };
+        leg.todo.add(Todo::CANCEL);
+        self.clock.set(leg_timer(self.calls.capacity(), id), cx.now.after(GIVE_UP));
+    }
+
+    /// Repeats the 2xx just sent until its ACK comes (13.3.1.4).
+    pub(super) fn expect_ack(&mut self, cx: &Cx<'_>, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.resend =
+                Some(Resend { at: cx.now.after(T1), interval: T1, give_up_at: cx.now.after(GIVE_UP) });
+        }
+        self.arm_leg(id);
+    }
+
+    pub(super) fn arm_leg(&mut self, id: LegId) {
+        let timer = leg_timer(self.calls.capacity(), id);
+        match self.legs.get(id).and_then(|leg| leg.resend) {
+            Some(resend) => self.clock.set(timer, resend.at.min(resend.give_up_at)),
+            None => self.clock.cancel(timer),
+        }
+    }
+
+    /// A leg's timer ran out.
+    pub(super) fn leg_due(&mut self, cx: &Cx<'_>, slot: u32) {
+        let Some(id) = self.legs.id_at(slot) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
+        if let LegState::Cancelling { .. } = leg.state {
+            leg.state = LegState::Terminated;
+            let key = leg.branch;
+            let key = self.client_key(key, crate::sip::Method::Invite);
+            self.transactions.abandon(cx.now, key, &mut self.blocks);
+            return self.wake(call);
+        }
+        let Some(resend) = leg.resend.as_mut() else { return };
+        if resend.give_up_at <= cx.now {
+            leg.resend = None;
+            let answer = leg.answer.take();
+            answer.into_iter().for_each(|chain| self.blocks.free(chain));
+            if matches!(leg.state, LegState::Accepted { .. }) {
+                leg.state = LegState::Confirmed;
+            }
+            // The dialog is ended by a BYE, and with it the call (13.3.1.4); a call that has ended already only
+            // waited for this.
+            self.end(cx, call, Reason::AckMissing);
+            return self.hang_up(cx, id, Reason::AckMissing);
+        }
+        resend.interval = resend.interval.times(2).min(T2);
+        resend.at = cx.now.after(resend.interval);
+        // Where no block was free to keep it in, it was sent once.
+        if leg.answer.is_some() {
+            leg.todo.add(Todo::ANSWER_AGAIN);
+        }
+        self.arm_leg(id);
+        self.wake(call);
+    }
+
+    /// The call's legs, from the first on.
+    pub(super) fn leg_after(&self, call: CallId, before: Option<LegId>) -> Option<LegId> {
+        match before {
+            None => self.calls.get(call)?.first,
+            Some(before) => self.legs.get(before)?.next,
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The facade: messages, media reports and commands in; messages, media controls and events out.
+//!
+//! After every way in ([`Sbc::handle`]) the way out ([`Sbc::poll`]) is drained until it says [`Output::Wait`]. What
+//! has to leave is not queued but waits as bits on its call or leg; only a reply that is made from the message at
+//! hand, and the refusal it tells of, are kept apart, and last until the next way in.
+
+mod calls;
+mod dialogs;
+mod flush;
+mod legs;
+mod replies;
+mod requests;
+mod responses;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+use core::net::SocketAddr;
+
+use crate::call::{Call, CallId, Leg, LegId, View};
+use crate::config::{Config, TargetIndex, TrunkIndex};
+use crate::filter::{self, Limiter};
+use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
+use crate::random::Random;
+use crate::reason::{Counters, Reason};
+use crate::relay;
+use crate::time::{Instant, Utc};
+use crate::transaction::Transactions;
+use crate::transport::Path;
+
+pub use storage::{Sizes, Storage, TrunkState};
+
+/// What is lent for each call into core.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx<'c> {
+    /// The monotonic clock.
+    pub now: Instant,
+    /// The civil clock, where there is one.
+    pub utc: Option<Utc>,
+    /// The configuration.
+    pub config: &'c Config<'c>,
+}
+
+/// A source that may speak: what [`Sbc::admit`] gives for a message's path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    path: Path,
+    trunk: TrunkIndex,
+}
+
+/// A target's address that the host is asked for. Its host name is [`Target::host`](crate::config::Target::host).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Whose call it is about.
+    pub call: CallId,
+    /// The target.
+    pub target: TargetIndex,
+}
+
+/// What the host is told to do by whoever runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// No new calls are taken any more.
+    Drain,
+    /// This call is ended.
+    HangUp(CallId),
+    /// Every call is ended.
+    HangUpAll,
+}
+
+/// One way in.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
+    Message(Admitted, &'a [u8]),
+    /// The addresses found for a question, best first; none when there are none.
+    Resolved(Question, &'a [SocketAddr]),
+    /// What a relay reports.
+    Media(relay::Report),
+    /// What an operator wants.
+    Command(Command),
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A request was refused outside any call.
+    Refused {
+        /// Who sent it.
+        from: Path,
+        /// Its trunk.
+        trunk: TrunkIndex,
+        /// Why.
+        reason: Reason,
+        /// What it asked for.
+        asked: Excerpt,
+    },
+    /// A caller's INVITE was taken.
+    Started(CallId),
+    /// A target answered.
+    Answered(CallId),
+    /// A call has ended; this is the last that is heard of it.
+    Ended(CallId),
+}
+
+/// The beginning of a Request-URI, for a person to read: bytes that do not print are `?`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt {
+    bytes: [u8; 64],
+    len: u8,
+}
+
+/// One way out, in the order in which they must happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The first `len` bytes of the buffer go to `to`.
+    Transmit {
+        /// Where.
+        to: Path,
+        /// How many bytes.
+        len: usize,
+    },
+    /// A relay is told something.
+    Media {
+        /// Which one.
+        worker: u8,
+        /// What.
+        control: relay::Control,
+    },
+    /// The host looks up a target's address and answers with [`Input::Resolved`].
+    Resolve(Question),
+    /// Something happened; [`Sbc::call`] tells what it is about until the next [`Sbc::poll`].
+    Event(Event),
+    /// Nothing more until the next way in, or until then.
+    Wait(Option<Instant>),
+}
+
+/// The session border controller's signalling.
+pub struct Sbc<'s> {
+    calls: Pool<'s, Call>,
+    legs: Pool<'s, Leg>,
+    /// Finds legs by their local tag, and callers' legs also by what a merged request shares (8.2.2.2).
+    dialogs: Index<'s>,
+    /// One timer for each call, then one for each leg.
+    clock: Timers<'s>,
+    transactions: Transactions<'s>,
+    blocks: Blocks<'s>,
+    ports: Ports<'s>,
+    trunks: &'s mut [TrunkState],
+    reply: &'s mut [u8],
+    /// Where the bytes in `reply` go, and how many they are.
+    replying: Option<(Path, usize)>,
+    refused: Option<Event>,
+    /// Calls with something to send: the first and the last of the queue.
+    waiting: Option<(CallId, CallId)>,
+    random: Random,
+    key: Key,
+    new_calls: Limiter,
+    draining: bool,
+    counters: Counters,
+    parsed: u64,
+}
+
+impl<'s> Sbc<'s> {
+    /// An SBC without calls. Its media ports are those of `config`'s interfaces; `seed` comes from the system's
+    /// entropy, and the same seed makes the same tags, branches and Call-IDs.
+    pub fn new(storage: Storage<'s>, config: &Config<'_>, seed: &[u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        let key = Key::new(random.next_u64(), random.next_u64());
+        let mut ports = Ports::new(storage.ports, storage.port_queues);
+        for (number, interface) in (0u8..).zip(config.interfaces) {
+            ports.add(number, interface.media.0, interface.media.1, config.node.workers);
+        }
+        Self {
+            calls: Pool::new(storage.calls),
+            legs: Pool::new(storage.legs),
+            dialogs: Index::new(storage.dialogs),
+            clock: Timers::new(storage.clock),
+            transactions: Transactions::new(storage.transactions),
+            blocks: Blocks::new(storage.blocks),
+            ports,
+            trunks: storage.trunks,
+            reply: storage.reply,
+            replying: None,
+            refused: None,
+            waiting: None,
+            random,
+            key,
+            new_calls: Limiter::default(),
+            draining: false,
+            counters: Counters::NEW,
+            parsed: 0,
+        }
+    }
+
+    /// Whether a message that came over `from` may be read at all: by its source address alone, before anything
+    /// of it is looked at. Refused means that nothing is answered, and is counted.
+    pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
+        let trunk = cx
+            .config
+            .listeners
+            .get(usize::from(from.listener))
+            .and_then(|listener| filter::lookup(cx.config.sources, listener.interface, from.remote.ip()));
+        match trunk {
+            Some(trunk) => Ok(Admitted { path: from, trunk: TrunkIndex(trunk) }),
+            None => {
+                self.counters.add(Reason::UnknownSource);
+                Err(Reason::UnknownSource)
+            }
+        }
+    }
+
+    /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.
+    pub fn handle(&mut self, cx: &Cx<'_>, input: Input<'_>) {
+        self.replying = None;
+        self.refused = None;
+        match input {
+            Input::Message(from, bytes) => self.message(cx, from, bytes),
+            Input::Resolved(question, found) => self.resolved(cx, question, found),
+            Input::Media(report) => self.media(cx, report),
+            Input::Command(command) => self.command(cx, command),
+        }
+    }
+
+    /// What leaves next; bytes are written to `out`. Does a bounded amount of work.
+    pub fn poll(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Output {
+        if let Some((to, len)) = self.replying.take() {
+            let bytes = self.reply.get(..len);
+            if let Some((bytes, room)) = bytes.zip(out.get_mut(..len)) {
+                room.copy_from_slice(bytes);
+                return Output::Transmit { to, len };
+            }
+            self.counters.add(Reason::MessageTooLarge);
+        }
+        if let Some(event) = self.refused.take() {
+            return Output::Event(event);
+        }
+        loop {
+            if let Some(output) = self.flush(cx, out) {
+                return output;
+            }
+            match self.fire(cx, out) {
+                Some(Some(output)) => return output,
+                Some(None) => {}
+                None => break,
+            }
+        }
+        self.transactions.forget(cx.now);
+        Output::Wait(self.next_deadline())
+    }
+
+    /// What can be seen of a call; none once it is gone.
+    pub fn call(&self, id: CallId) -> Option<View<'_>> {
+        let call = self.calls.get(id)?;
+        let caller = call.first.and_then(|leg| self.legs.get(leg));
+        let caller = caller.filter(|leg| leg.side == relay::Side::A);
+        Some(call.view(caller.map(|leg| leg.dialog.call_id()).unwrap_or_default()))
+    }
+
+    /// The calls there are.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
+        self.calls.iter().map(|(id, _)| id)
+    }
+
+    /// How often what was refused or dropped, and why.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many messages were read: those that [`Sbc::admit`] refused are not among them.
+    pub fn parsed(&self) -> u64 {
+        self.parsed
+    }
+
+    /// What is in use now.
+    pub fn usage(&self) -> Usage {
+        let (transactions, finished) = self.transactions.counts();
+        Usage {
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            dialogs: self.dialogs.len(),
+            transactions,
+            finished,
+            blocks: self.blocks.capacity().saturating_sub(self.blocks.free_blocks()),
+            timers: self.clock.len(),
+            ports: self.ports.taken(),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        [self.clock.next(), self.transactions.next()].into_iter().flatten().min()
+    }
+}
+
+/// How many places of each kind are taken. All but `finished` are zero when there is no call; `finished` is some
+/// 32 s later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls.
+    pub calls: usize,
+    /// Legs.
+    pub legs: usize,
+    /// Entries in the index of dialogs.
+    pub dialogs: usize,
+    /// Live transactions.
+    pub transactions: usize,
+    /// Finished transactions.
+    pub finished: usize,
+    /// Blocks of message bytes.
+    pub blocks: usize,
+    /// Timers of calls and legs.
+    pub timers: usize,
+    /// Pairs of media ports.
+    pub ports: usize,
+}
+
+impl Admitted {
+    /// Where it came from.
+    pub const fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The trunk it belongs to.
+    pub const fn trunk(&self) -> TrunkIndex {
+        self.trunk
+    }
+}
+
+impl Excerpt {
+    fn of(text: &[u8]) -> Self {
+        let mut excerpt = Self { bytes: [0; 64], len: 0 };
+        for (room, &byte) in excerpt.bytes.iter_mut().zip(text) {
+            *room = if byte.is_ascii_graphic() { byte } else { b'?' };
+            excerpt.len = excerpt.len.saturating_add(1);
+        }
+        excerpt
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl Command {
+    /// The call it is about, where it is about one.
+    pub const fn call(self) -> Option<CallId> {
+        match self {
+            Self::HangUp(call) => Some(call),
+            Self::Drain | Self::HangUpAll => None,
+        }
+    }
+}
+
+/// The number of a leg's timer.
+fn leg_timer(calls: usize, leg: LegId) -> u32 {
+    u32::try_from(calls).unwrap_or(u32::MAX).saturating_add(leg.index())
+}

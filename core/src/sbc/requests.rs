@@ -1,0 +1,575 @@
+//! Requests that arrive.
+
+use core::net::SocketAddr;
+
+use heapless::Vec;
+
+use crate::call::{self, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::config::{Config, LineIndex, TargetIndex, Trunk, TrunkKind};
+use crate::dialog::{Dialog, DialogError};
+use crate::filter::Rate;
+use crate::memory::Ports;
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::sdp::{self, Agreed};
+use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
+use crate::transaction::{Received, Reply};
+use crate::transport::Path;
+
+use super::{Admitted, Cx, Event, Excerpt, Sbc};
+
+/// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
+const MAX_FORWARDS: u8 = 70;
+
+impl Sbc<'_> {
+    pub(super) fn message(&mut self, cx: &Cx<'_>, from: Admitted, bytes: &[u8]) {
+        // Keep-alives (RFC 5626 3.5.1) and what some peers send for one.
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return;
+        }
+        self.parsed = self.parsed.saturating_add(1);
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => return self.counters.add(unreadable(error)),
+        };
+        match message.method() {
+            Some(method) => self.request(cx, from, &message, method),
+            None => self.response(cx, from, &message),
+        }
+    }
+
+    fn request(&mut self, cx: &Cx<'_>, from: Admitted, message: &Message<'_>, method: Method<'_>) {
+        let essentials = match message.essentials() {
+            Ok(essentials) => essentials,
+            Err(error) => return self.reply_faulty(cx, from, message, method, error),
+        };
+        let e = &essentials;
+        // An ACK has the key of the INVITE it acknowledges, unless that was accepted.
+        let ack = method == Method::Ack;
+        let key = self.server_key(&from, e, message, if ack { Method::Invite } else { method });
+        match self.transactions.receive(cx.now, key, ack, &mut self.blocks) {
+            Received::New => {}
+            Received::Absorbed => return,
+            Received::Again(reply) => return self.reply_with(cx, &from, message, e, reply),
+            Received::Send(id) => {
+                self.replying = self.transactions.message(id, &self.blocks, self.reply);
+                return;
+            }
+        }
+        let request = Request { from, message, e, key };
+        match method {
+            Method::Ack => self.ack(cx, &request),
+            Method::Cancel => self.cancel(cx, &request),
+            _ if let Err(reason) = acceptable(message, method) => self.refuse(cx, &request, reason),
+            _ if e.to.tag().is_some() => self.within_dialog(cx, &request, method),
+            Method::Invite => match self.invite(cx, &request) {
+                Ok(()) => self.reply_with(cx, &from, message, e, Reply::Trying),
+                Err(reason) => self.refuse(cx, &request, reason),
+            },
+            Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
+            Method::Bye => self.refuse(cx, &request, Reason::NoSuchCall),
+            Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
+            _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
+        }
+    }
+
+    /// A new call: everything that can speak against it is looked at before anything is taken.
+    fn invite(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) -> Result<(), Reason> {
+        let Request { from, message, e, .. } = *request;
+        let config = cx.config;
+        if self.draining {
+            return Err(Reason::Draining);
+        }
+        if !self.new_calls.take(cx.now, config.node.new_calls) {
+            return Err(Reason::NewCallLimit);
+        }
+        let trunk = config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        if trunk.kind == TrunkKind::Zendesk {
+            return Err(Reason::TrunkMayNotCall);
+        }
+        let max_forwards =
+            e.max_forwards.unwrap_or(MAX_FORWARDS).checked_sub(1).ok_or(Reason::TooManyHops)?;
+        if self.is_merged(e) || has_been_here(config, message) {
+            return Err(Reason::Loop);
+        }
+        let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
+        let line = call::line(config, &uri, from.trunk, from.path.listener)?;
+        let agreed = agree(config, trunk, message)?;
+        if self.calls.is_full() || self.legs.is_full() {
+            return Err(Reason::NodeFull);
+        }
+
+        let local_tag = self.random.next_u64();
+        let dialog = Dialog::serve(message, e, local_tag).map_err(|error| match error {
+            DialogError::TooLong => Reason::MessageTooLarge,
+            DialogError::Contact => Reason::MalformedRequest,
+        })?;
+        let ports = self.take_ports(config, line, from.path.listener)?;
+        let taken = self.take_call(cx, request, line, agreed, dialog, ports, max_forwards);
+        if taken.is_err() {
+            ports.iter().for_each(|&port| self.ports.give_back(port));
+        }
+        taken
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each was found by another check")]
+    fn take_call(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        line: LineIndex,
+        agreed: Option<Agreed>,
+        dialog: Dialog,
+        ports: [u16; 2],
+        max_forwards: u8,
+    ) -> Result<(), Reason> {
+        let Request { from, message, e, key } = *request;
+        let kind = cx.config.trunk(from.trunk).map(|trunk| trunk.kind);
+        let (ticket, note) = match (call::ticket(message), kind) {
+            (Ok(None), _) => (None, None),
+            (Ok(ticket), Some(TrunkKind::Ai)) => (ticket, None),
+            (Err(reason), Some(TrunkKind::Ai)) => (None, Some(reason)),
+            _ => (None, Some(Reason::TicketNotTrusted)),
+        };
+        note.into_iter().for_each(|note| self.counters.add(note));
+        let country = cx.config.text(cx.config.node.country);
+        let caller = e.from.uri.user.and_then(|user| call::number(user, country));
+        let local_tag = dialog.local_tag();
+
+        let mut echo = sip::Writer::new(self.reply);
+        sip::echo(&mut echo, message, from.path.remote, Some(local_tag));
+        let len = echo.finish().map_err(|_| Reason::MessageTooLarge)?;
+        let echo = self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
+
+        let mut pending = Pending::default();
+        pending.add(Pending::STARTED);
+        pending.add(Pending::OPEN);
+        let new = Call {
+            progress: Progress::Opening,
+            stream: Stream::Opening,
+            pending,
+            queued: false,
+            behind: None,
+            first: None,
+            called: None,
+            line,
+            trunk: from.trunk,
+            attempt: 0,
+            target: None,
+            caller,
+            ticket,
+            note,
+            failure: None,
+            max_forwards,
+            ports,
+            worker: Ports::worker(ports[0], cx.config.node.workers),
+            statistics: Default::default(),
+            started: cx.now,
+            answered: None,
+            ended: None,
+        };
+        let Ok(call) = self.calls.insert(new) else {
+            self.blocks.free(echo);
+            return Err(Reason::NodeFull);
+        };
+        let leg = Leg {
+            call,
+            next: None,
+            side: Side::A,
+            trunk: from.trunk,
+            target: TargetIndex(0),
+            path: Path {
+                remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote),
+                ..from.path
+            },
+            reply_path: reply_path(from.path, &e.via),
+            merged: None,
+            state: LegState::Proceeding,
+            todo: Todo::default(),
+            dialog,
+            branch: 0,
+            invite: None,
+            echo: Some(echo),
+            status: 0,
+            early: false,
+            answer: None,
+            resend: None,
+            invited: e.cseq.number,
+            offered: agreed.is_none(),
+            agreed,
+            session: self.random.next_u64() >> 2,
+            version: 1,
+        };
+        let merged = self.merged_key(e);
+        if let Err(reason) = self.join(call, leg, Some(merged)) {
+            self.calls.remove(call);
+            return Err(reason);
+        }
+        let first = self.calls.get(call).and_then(|call| call.first);
+        let invite = first.and_then(|leg| self.transactions.serve(key, reply_path(from.path, &e.via), leg));
+        let Some((leg, invite)) = first.zip(invite) else {
+            first.into_iter().for_each(|leg| self.part(call, leg));
+            self.calls.remove(call);
+            return Err(Reason::NoMemory);
+        };
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.invite = Some(invite);
+        }
+        self.guard(cx, call);
+        self.wake(call);
+        Ok(())
+    }
+
+    /// A port towards the caller and one towards what the line rings, of the same relay worker.
+    fn take_ports(&mut self, config: &Config<'_>, line: LineIndex, listener: u8) -> Result<[u16; 2], Reason> {
+        let (heard, _) = config.listener(listener).ok_or(Reason::NoPort)?;
+        let called = config
+            .line(line)
+            .and_then(|line| config.rings(line).first())
+            .and_then(|ring| config.target(ring.target))
+            .and_then(|target| config.trunk(target.trunk))
+            .and_then(|trunk| config.listener(trunk.listener))
+            .map(|(listener, _)| listener.interface)
+            .ok_or(Reason::NoPort)?;
+        let a = self.ports.take(heard.interface, None).ok_or(Reason::NoPort)?;
+        match self.ports.take(called, Some(Ports::worker(a, config.node.workers))) {
+            Some(b) => Ok([a, b]),
+            None => {
+                self.ports.give_back(a);
+                Err(Reason::NoPort)
+            }
+        }
+    }
+
+    /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
+    fn cancel(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
+        let invite = self.server_key(&request.from, request.e, request.message, Method::Invite);
+        if let Some(leg) = self.transactions.pending(invite) {
+            if let Some(call) = self.legs.get(leg).map(|leg| leg.call) {
+                self.end(cx, call, Reason::Cancelled);
+            }
+        } else if !self.transactions.knows(invite) {
+            return self.refuse(cx, request, Reason::NoSuchCall);
+        }
+        self.answer_at_once(cx, request, Reply::Ok);
+    }
+
+    /// The ACK to a 2xx (13.3.1.4).
+    fn ack(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
+        let e = request.e;
+        let Some(id) = self.find_leg(&request.from, e) else {
+            return self.counters.add(Reason::StrayAck);
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if leg.invited != e.cseq.number || leg.resend.is_none() {
+            return;
+        }
+        leg.resend = None;
+        leg.todo.take(Todo::ANSWER_AGAIN);
+        let (call, answer, offered) = (leg.call, leg.answer.take(), core::mem::take(&mut leg.offered));
+        let ending = leg.state == LegState::Accepted { ending: true };
+        if matches!(leg.state, LegState::Accepted { .. }) {
+            leg.state = LegState::Confirmed;
+        }
+        answer.into_iter().for_each(|chain| self.blocks.free(chain));
+        self.arm_leg(id);
+        if ending {
+            self.hang_up(cx, id, Reason::Stopped);
+        } else if offered {
+            self.answered_in_ack(cx, call, id, request);
+        }
+    }
+
+    /// Our 2xx offered, so that the answer came with the ACK.
+    fn answered_in_ack(&mut self, cx: &Cx<'_>, call: call::CallId, id: LegId, request: &Request<'_, '_>) {
+        let trunk = cx.config.trunk(request.from.trunk);
+        let agreed =
+            trunk.ok_or(Reason::UnknownSource).and_then(|trunk| accept(cx.config, trunk, request.message));
+        match agreed {
+            Ok(agreed) => self.set_agreed(call, id, agreed),
+            Err(reason) => self.end(cx, call, reason),
+        }
+    }
+
+    fn within_dialog(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, method: Method<'_>) {
+        let Some(id) = self.find_leg(&request.from, request.e) else {
+            return self.refuse(cx, request, Reason::NoSuchCall);
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        if !leg.dialog.hear(&request.e.cseq) {
+            return self.refuse(cx, request, Reason::OutOfOrder);
+        }
+        match method {
+            Method::Bye => self.bye(cx, request, id),
+            Method::Invite => match self.invite_again(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
+            Method::Options => self.answer_at_once(cx, request, Reply::Capabilities),
+            Method::Other(_) => self.refuse(cx, request, Reason::MethodUnknown),
+            _ => self.refuse(cx, request, Reason::MethodNotAllowed),
+        }
+    }
+
+    fn bye(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (call, side) = (leg.call, leg.side);
+        match leg.state {
+            // An early dialog that its caller ends (15.1.2): the INVITE still gets its final response.
+            LegState::Proceeding if side == Side::A => {}
+            _ => leg.state = LegState::Terminated,
+        }
+        let reason = if side == Side::A { Reason::CallerHungUp } else { Reason::TargetHungUp };
+        self.answer_at_once(cx, request, Reply::Ok);
+        // A target that was given up already ends only itself.
+        if side == Side::A || self.calls.get(call).is_some_and(|call| call.called == Some(id)) {
+            self.end(cx, call, reason);
+        }
+        self.wake(call);
+    }
+
+    /// A re-INVITE (14.2) is answered by the leg it arrives on, from what that leg can do; the other leg does not
+    /// hear of it.
+    fn invite_again(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) -> Result<(), Reason> {
+        let Request { from, message, e, key } = *request;
+        let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
+        match leg.state {
+            // Our offer is still to be answered by the ACK.
+            LegState::Accepted { ending: false } | LegState::Confirmed
+                if leg.resend.is_some() && leg.offered =>
+            {
+                return Err(Reason::OfferPending);
+            }
+            // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
+            LegState::Accepted { ending: false } | LegState::Confirmed => {}
+            LegState::Proceeding | LegState::Calling => return Err(Reason::OfferPending),
+            _ => return Err(Reason::NoSuchCall),
+        }
+        let call = leg.call;
+        let agreed = agree(cx.config, trunk, message)?;
+
+        let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
+        let old = leg.answer.take();
+        leg.dialog.refresh(message);
+        leg.state = LegState::Confirmed;
+        leg.invited = e.cseq.number;
+        leg.reply_path = reply_path(from.path, &e.via);
+        leg.offered = agreed.is_none();
+        // RFC 3264 section 8: the version counts up exactly when the description changes.
+        let changed = agreed.is_some_and(|new| {
+            leg.agreed.is_none_or(|old| (old.profile, old.direction) != (new.profile, new.direction))
+        });
+        leg.version = leg.version.saturating_add(u32::from(changed));
+        old.into_iter().for_each(|chain| self.blocks.free(chain));
+        if let Some(agreed) = agreed {
+            self.set_agreed(call, id, agreed);
+        }
+        self.reply_to_invite_again(cx, request, id)?;
+        self.transactions.accepted(cx.now, key);
+        self.expect_ack(cx, id);
+        Ok(())
+    }
+
+    /// Refuses a request for good: it gets the same answer when it comes again.
+    fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
+        self.counters.add(reason);
+        self.refused = Some(Event::Refused {
+            from: request.from.path,
+            trunk: request.from.trunk,
+            reason,
+            asked: Excerpt::of(request.message.request_uri().map(|uri| uri.bytes).unwrap_or_default()),
+        });
+        self.answer_at_once(cx, request, Reply::Refused(reason));
+    }
+
+    fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
+        let invite = request.e.cseq.method == Method::Invite;
+        self.transactions.answered(cx.now, request.key, reply, invite, request.from.path.transport);
+        self.reply_with(cx, &request.from, request.message, request.e, reply);
+    }
+
+    fn is_merged(&self, e: &Essentials<'_>) -> bool {
+        let key = self.merged_key(e);
+        let same = |slot| {
+            let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
+            leg.is_some_and(|leg| {
+                leg.side == Side::A
+                    && leg.state == LegState::Proceeding
+                    && leg.invited == e.cseq.number
+                    && leg.dialog.is(e)
+            })
+        };
+        self.dialogs.find(key, same).is_some()
+    }
+}
+
+/// A request that was not seen before, and what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'r, 'a> {
+    pub(super) from: Admitted,
+    pub(super) message: &'r Message<'a>,
+    pub(super) e: &'r Essentials<'a>,
+    pub(super) key: u64,
+}
+
+/// Why a message was dropped that not even an answer can be made from.
+fn unreadable(error: sip::Error) -> Reason {
+    match error.kind {
+        ErrorKind::TooManyFields | ErrorKind::TooLong => Reason::MessageTooLarge,
+        _ => Reason::NotSip,
+    }
+}
+
+/// What every request but ACK and CANCEL must satisfy (8.2).
+fn acceptable(message: &Message<'_>, method: Method<'_>) -> Result<(), Reason> {
+    if matches!(method, Method::Other(_)) {
+        return Err(Reason::MethodUnknown);
+    }
+    let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
+    if matches!(uri.scheme, sip::Scheme::Other(_)) {
+        return Err(Reason::UnsupportedScheme);
+    }
+    if message.tokens(Name::Require).next().is_some() {
+        return Err(Reason::ExtensionRequired);
+    }
+    Ok(())
+}
+
+/// Whether one of the request's Vias is ours: then it left from here.
+fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
+    message.vias().flatten().any(|via| {
+        let Host::Ip(host) = via.host else { return false };
+        config.listeners.iter().any(|listener| {
+            let interface = config.interfaces.get(usize::from(listener.interface));
+            let ours =
+                interface.is_some_and(|interface| host == interface.advertise || host == interface.address);
+            ours && via.port.unwrap_or(5060) == listener.port
+        })
+    })
+}
+
+/// What is agreed on when the request's offer is answered; none when it makes no offer.
+fn agree(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Option<Agreed>, Reason> {
+    let Some(session) = session(message)? else { return Ok(None) };
+    let agreed = sdp::choose(&session).map_err(refusal)?;
+    if !media_allowed(config, trunk, &agreed) {
+        return Err(Reason::MediaOutsideRange);
+    }
+    Ok(Some(agreed))
+}
+
+/// What is agreed on when the message answers an offer of ours.
+pub(super) fn accept(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Agreed, Reason> {
+    let session = session(message)?.ok_or(Reason::MalformedSdp)?;
+    let agreed = sdp::accept(&session, crate::rtp::Direction::SendRecv).map_err(refusal)?;
+    if !media_allowed(config, trunk, &agreed) {
+        return Err(Reason::MediaOutsideRange);
+    }
+    Ok(agreed)
+}
+
+fn session<'a>(message: &Message<'a>) -> Result<Option<sdp::Session<'a>>, Reason> {
+    let body = message.body();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let kind = message.header(Name::ContentType).unwrap_or(b"application/sdp");
+    let kind = kind.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    if !kind.eq_ignore_ascii_case(b"application/sdp") {
+        return Err(Reason::UnsupportedBody);
+    }
+    sdp::Session::parse(body).map(Some).map_err(|_| Reason::MalformedSdp)
+}
+
+fn refusal(refusal: sdp::Refusal) -> Reason {
+    match refusal {
+        sdp::Refusal::BadAddress => Reason::MediaOutsideRange,
+        _ => Reason::NoCommonCodec,
+    }
+}
+
+/// Whether media may go to what was agreed on: inside the trunk's ranges, or, for a trunk whose media is taken as
+/// signalled, a public address; and never back into our own ports.
+fn media_allowed(config: &Config<'_>, trunk: &Trunk, agreed: &Agreed) -> bool {
+    if agreed.is_held() {
+        return true;
+    }
+    let to = agreed.remote;
+    let ours = config.interfaces.iter().any(|interface| {
+        let port = interface.media.0 <= to.port() && to.port() <= interface.media.1;
+        port && (to.ip() == interface.address || to.ip() == interface.advertise)
+    });
+    let allowed = match trunk.media {
+        crate::config::MediaPolicy::Signalled => is_public(to) && is_public(agreed.rtcp),
+        crate::config::MediaPolicy::Ranges(_) => {
+            let ranges = config.media_ranges(trunk);
+            let within =
+                |port: u16, range: &crate::config::MediaRange| range.ports.0 <= port && port <= range.ports.1;
+            // RTCP stands beside RTP, and may so stand just outside the ports given for RTP.
+            ranges.iter().any(|range| range.prefix.contains(to.ip()) && within(to.port(), range))
+                && ranges.iter().any(|range| range.prefix.contains(agreed.rtcp.ip()))
+        }
+    };
+    allowed && !ours
+}
+
+fn is_public(address: SocketAddr) -> bool {
+    match address.ip().to_canonical() {
+        core::net::IpAddr::V4(ip) => {
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || ip.is_unspecified())
+        }
+        core::net::IpAddr::V6(ip) => {
+            !(ip.is_loopback()
+                || ip.is_multicast()
+                || ip.is_unspecified()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local())
+        }
+    }
+}
+
+/// Where a response goes (18.2.2, RFC 3581): the source's address, and its port when the request asks for that.
+pub(super) fn reply_path(from: Path, via: &Via<'_>) -> Path {
+    if from.transport.is_reliable() || via.params.get(b"rport").is_some() {
+        return from;
+    }
+    Path { remote: SocketAddr::new(from.remote.ip(), via.port.unwrap_or(5060)), ..from }
+}
+
+/// Where requests of a dialog go: to its next hop's literal address, when that is one of the same trunk's; else
+/// they go where the dialog came from.
+pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) -> Option<SocketAddr> {
+    let uri = dialog.next_hop()?;
+    let Host::Ip(ip) = uri.host else { return None };
+    let interface = config.listeners.get(usize::from(from.path.listener))?.interface;
+    let trunk = crate::filter::lookup(config.sources, interface, ip)?;
+    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(5060)))
+}
+
+/// The requests we answer, as an Allow header lists them.
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// What a sent call may still do at a trunk.
+pub(super) fn rate_of(trunk: &Trunk) -> Rate {
+    trunk.max_rate.unwrap_or(Rate::UNLIMITED)
+}
+
+/// Extensions that a request requires, as an Unsupported header lists them.
+pub(super) fn required(message: &Message<'_>) -> Vec<u8, 256> {
+    let mut list = Vec::new();
+    for token in message.tokens(Name::Require) {
+        let separator: &[u8] = if list.is_empty() { b"" } else { b", " };
+        if list.len().saturating_add(separator.len()).saturating_add(token.len()) > 256 {
+            break;
+        }
+        let _ = list.extend_from_slice(separator);
+        let _ = list.extend_from_slice(token);
+    }
+    list
+}

@@ -1,0 +1,163 @@
+//! Responses that arrive.
+
+use crate::call::{LegId, LegState, Pending, Progress, Todo, target_failure};
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::sip::{Essentials, Message, Method};
+use crate::transaction::{Class, Heard};
+use crate::transport::Path;
+
+use super::dialogs::our_branch;
+use super::requests::{accept, next_hop};
+use super::{Admitted, Cx, Sbc};
+
+impl Sbc<'_> {
+    pub(super) fn response(&mut self, cx: &Cx<'_>, from: Admitted, message: &Message<'_>) {
+        let Ok(e) = message.essentials() else { return self.counters.add(Reason::MalformedResponse) };
+        let Some(status) = message.status() else { return };
+        let Some(branch) = e.via.branch().and_then(our_branch) else {
+            return self.counters.add(Reason::StrayResponse);
+        };
+        let key = self.client_key(branch, e.cseq.method);
+        let heard = self.transactions.hear(cx.now, key, status, &mut self.blocks);
+        match heard {
+            Heard::Stray => self.counters.add(Reason::StrayResponse),
+            Heard::Absorbed => {}
+            Heard::Pass(leg) => self.heard(cx, &from, message, &e, leg, status),
+            Heard::AckAndPass(leg, target) => {
+                let to = self.legs.get(leg).map_or(from.path, |leg| leg.path);
+                let uri =
+                    cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
+                self.ack_failure(cx, to, uri, branch, &e);
+                self.heard(cx, &from, message, &e, leg, status);
+            }
+            Heard::AckFailure(target) => {
+                let uri =
+                    cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
+                self.ack_failure(cx, from.path, uri, branch, &e);
+            }
+            Heard::AckSuccess => self.ack_success(cx, from.path, message, &e),
+        }
+    }
+
+    fn heard(
+        &mut self,
+        cx: &Cx<'_>,
+        from: &Admitted,
+        message: &Message<'_>,
+        e: &Essentials<'_>,
+        id: LegId,
+        status: u16,
+    ) {
+        let Some(leg) = self.legs.get_mut(id) else {
+            // The leg is gone, but a 2xx is acknowledged all the same, or it would be repeated for 32 s.
+            if (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success) {
+                self.ack_success(cx, from.path, message, e);
+            }
+            return;
+        };
+        let call = leg.call;
+        match (e.cseq.method, Class::of(status)) {
+            (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
+            (Method::Invite, Class::Success) => self.answers(cx, from, message, e, id),
+            (Method::Invite, Class::Failure) => {
+                leg.state = LegState::Terminated;
+                if self.is_rung(id) {
+                    self.target_failed(cx, call, target_failure(status), Some(status));
+                }
+            }
+            // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
+            (Method::Bye, Class::Success | Class::Failure) => leg.state = LegState::Terminated,
+            _ => {}
+        }
+        self.wake(call);
+    }
+
+    /// A provisional response to a target's INVITE: the caller hears of all but 100, with early media where the
+    /// target sends some.
+    fn progresses(&mut self, cx: &Cx<'_>, message: &Message<'_>, e: &Essentials<'_>, id: LegId, status: u16) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (call, trunk) = (leg.call, leg.trunk);
+        match leg.state {
+            LegState::Cancelling { sent: false } => return self.cancel_leg(cx, id),
+            LegState::Calling => leg.state = LegState::Proceeding,
+            LegState::Proceeding => {}
+            _ => return,
+        }
+        if status == 100 || !self.is_rung(id) {
+            return;
+        }
+        let early = e.to.tag().is_some() && !message.body().is_empty();
+        let trunk = cx.config.trunk(trunk).filter(|_| early);
+        // What cannot be used early is no failure yet: the answer decides.
+        let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, message).ok());
+        if let Some(agreed) = agreed {
+            self.set_agreed(call, id, agreed);
+        }
+        let caller = self.calls.get(call).and_then(|call| call.first).and_then(|leg| self.legs.get_mut(leg));
+        if let Some(caller) = caller.filter(|leg| leg.side == Side::A && leg.state == LegState::Proceeding) {
+            caller.status = if status <= 183 { status } else { 183 };
+            // A caller who made no offer hears of early media by nothing we could send.
+            caller.early |= agreed.is_some() && caller.agreed.is_some();
+            caller.todo.add(Todo::RESPOND);
+        }
+    }
+
+    /// A target answered.
+    fn answers(
+        &mut self,
+        cx: &Cx<'_>,
+        from: &Admitted,
+        message: &Message<'_>,
+        e: &Essentials<'_>,
+        id: LegId,
+    ) {
+        let rung = self.is_rung(id);
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (call, trunk) = (leg.call, leg.trunk);
+        if leg.dialog.confirm(message, e).is_err() {
+            // Without its Contact it can be told nothing but this.
+            leg.state = LegState::Terminated;
+            self.ack_success(cx, from.path, message, e);
+            if rung {
+                self.target_failed(cx, call, Reason::TargetMedia, None);
+            }
+            return;
+        }
+        let remote = next_hop(&leg.dialog, cx.config, from).unwrap_or(leg.path.remote);
+        leg.path = Path { remote, ..leg.path };
+        leg.state = LegState::Confirmed;
+        leg.invited = e.cseq.number;
+        leg.todo.add(Todo::ACK);
+        if !rung {
+            // Its CANCEL came too late, or its answer came after its time (RFC 3261 9.1).
+            return self.hang_up(cx, id, Reason::Cancelled);
+        }
+        let agreed = cx
+            .config
+            .trunk(trunk)
+            .ok_or(Reason::TargetMedia)
+            .and_then(|trunk| accept(cx.config, trunk, message));
+        let Ok(agreed) = agreed else {
+            self.hang_up(cx, id, Reason::TargetMedia);
+            return self.target_failed(cx, call, Reason::TargetMedia, None);
+        };
+        self.set_agreed(call, id, agreed);
+        self.clock.cancel(call.index());
+        let Some(owner) = self.calls.get_mut(call) else { return };
+        owner.progress = Progress::Answered;
+        owner.answered = Some(cx.now);
+        owner.pending.add(Pending::ANSWERED);
+        let caller = owner.first.and_then(|leg| self.legs.get_mut(leg));
+        if let Some(caller) = caller.filter(|leg| leg.side == Side::A && leg.state == LegState::Proceeding) {
+            caller.status = 200;
+            caller.todo.add(Todo::RESPOND);
+        }
+    }
+
+    /// Whether this leg is the target that its call is waiting for.
+    pub(super) fn is_rung(&self, id: LegId) -> bool {
+        let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
+        call.is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing)
+    }
+}

@@ -1,0 +1,99 @@
+//! What is remembered of a transaction that needs nothing sent of its own accord any more: 32 bits.
+
+use crate::config::TargetIndex;
+use crate::reason::Reason;
+
+/// How a request was answered, when it was answered at once: enough to say the same again from the request itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Reply {
+    /// 100, without a tag.
+    Trying,
+    /// 200 with nothing in it: to BYE and CANCEL.
+    Ok,
+    /// 200 that says what we can do: to OPTIONS.
+    Capabilities,
+    /// A refusal.
+    Refused(Reason),
+}
+
+/// A transaction that only waits for stragglers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Finished {
+    /// A server that answered at once: the same answer is given again.
+    Answered(Reply),
+    /// A server INVITE that was accepted: it is absorbed when it comes again, and its ACK belongs to the dialog.
+    Served,
+    /// A server INVITE whose failure was acknowledged: stragglers are absorbed.
+    Acknowledged,
+    /// A client INVITE that was accepted: a 2xx that comes again is acknowledged again.
+    Accepted,
+    /// A client INVITE that failed: a failure that comes again is acknowledged again. The target's URI is the
+    /// Request-URI of that ACK.
+    Failed(TargetIndex),
+    /// A client that has its final response: stragglers are absorbed.
+    Completed,
+}
+
+impl Finished {
+    /// As 32 bits.
+    pub fn pack(self) -> u32 {
+        let (kind, value) = match self {
+            Self::Answered(Reply::Trying) => (0, 0),
+            Self::Answered(Reply::Ok) => (1, 0),
+            Self::Answered(Reply::Capabilities) => (2, 0),
+            Self::Answered(Reply::Refused(reason)) => (3, reason as u16),
+            Self::Served => (4, 0),
+            Self::Acknowledged => (5, 0),
+            Self::Accepted => (6, 0),
+            Self::Failed(target) => (7, target.0),
+            Self::Completed => (8, 0),
+        };
+        u32::from(value) << 8 | kind
+    }
+
+    /// From what [`Finished::pack`] gave; none for anything else.
+    pub fn unpack(bits: u32) -> Option<Self> {
+        let value = (bits >> 8) as u16;
+        Some(match bits & 0xff {
+            0 => Self::Answered(Reply::Trying),
+            1 => Self::Answered(Reply::Ok),
+            2 => Self::Answered(Reply::Capabilities),
+            3 => Self::Answered(Reply::Refused(*Reason::ALL.get(usize::from(value))?)),
+            4 => Self::Served,
+            5 => Self::Acknowledged,
+            6 => Self::Accepted,
+            7 => Self::Failed(TargetIndex(value)),
+            8 => Self::Completed,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_and_unpacks() {
+        for finished in [
+            Finished::Answered(Reply::Trying),
+            Finished::Answered(Reply::Ok),
+            Finished::Answered(Reply::Capabilities),
+            Finished::Served,
+            Finished::Acknowledged,
+            Finished::Accepted,
+            Finished::Failed(TargetIndex(513)),
+            Finished::Completed,
+        ] {
+            assert_eq!(Finished::unpack(finished.pack()), Some(finished));
+        }
+        for &reason in Reason::ALL {
+            let refused = Finished::Answered(Reply::Refused(reason));
+            assert_eq!(Finished::unpack(refused.pack()), Some(refused));
+        }
+        assert_eq!(Finished::unpack(255), None);
+        assert_eq!(Finished::unpack(u32::MAX), None);
+    }
+}

@@ -1,0 +1,386 @@
+//! The transactions there are.
+
+use crate::call::LegId;
+use crate::config::TargetIndex;
+use crate::memory::{Blocks, Chain, Entry, Id, Index, Lingering, Pool, Slot, TimerSlot, Timers};
+use crate::time::{Duration, Instant};
+use crate::transport::{Path, Transport};
+
+use super::{Action, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2};
+
+/// Names a live transaction.
+pub type TransactionId = Id<Live>;
+
+/// A transaction that still sends or waits.
+#[derive(Debug)]
+pub struct Live {
+    machine: Machine,
+    state: State,
+    key: u64,
+    /// Where its messages go.
+    path: Path,
+    leg: LegId,
+    target: TargetIndex,
+    /// What it repeats: a client's request, a server's last response.
+    message: Option<Chain>,
+    interval: Duration,
+    /// Timers A, E and G.
+    resend_at: Option<Instant>,
+    /// Timers B, F and H.
+    give_up_at: Option<Instant>,
+}
+
+/// What a received request turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// One not seen before.
+    New,
+    /// A straggler: nothing is done.
+    Absorbed,
+    /// A live transaction sends its last response again.
+    Send(TransactionId),
+    /// The same answer is given again.
+    Again(Reply),
+}
+
+/// What a received response turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// An answer to no request of ours.
+    Stray,
+    /// A straggler: nothing is done.
+    Absorbed,
+    /// The leg is told.
+    Pass(LegId),
+    /// The leg is told of a failed INVITE, and the failure acknowledged to this target's URI.
+    AckAndPass(LegId, TargetIndex),
+    /// The failure is acknowledged again to this target's URI.
+    AckFailure(TargetIndex),
+    /// The 2xx to an INVITE came again, or from another branch of a fork: it is acknowledged from itself.
+    AckSuccess,
+}
+
+/// What a timer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// A transaction sends what it repeats.
+    Send(TransactionId),
+    /// Nobody answered the leg's request; `true` for an INVITE.
+    Failed(LegId, bool),
+    /// A timer ran out that nobody needs to hear of.
+    Nothing,
+}
+
+/// What [`Transactions`] is made of.
+pub struct Storage<'s> {
+    /// The live ones.
+    pub live: &'s mut [Slot<Live>],
+    /// Finds live ones; at least twice as many entries.
+    pub index: &'s mut [Entry],
+    /// One for each live one.
+    pub timers: &'s mut [TimerSlot],
+    /// The finished ones.
+    pub finished: Lingering<'s>,
+}
+
+/// The transactions there are.
+pub struct Transactions<'s> {
+    live: Pool<'s, Live>,
+    index: Index<'s>,
+    timers: Timers<'s>,
+    finished: Lingering<'s>,
+}
+
+impl<'s> Transactions<'s> {
+    /// An empty table.
+    pub fn new(storage: Storage<'s>) -> Self {
+        Self {
+            live: Pool::new(storage.live),
+            index: Index::new(storage.index),
+            timers: Timers::new(storage.timers),
+            finished: storage.finished,
+        }
+    }
+
+    /// How many are live, and how many finished ones are remembered.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.live.len(), self.finished.len())
+    }
+
+    /// When the next timer runs out, or the next look at the finished ones is due.
+    pub fn next(&self) -> Option<Instant> {
+        [self.timers.next(), self.finished.next()].into_iter().flatten().min()
+    }
+
+    /// Starts a client transaction whose request has just been sent over `path`, for `leg`. `message` is the request,
+    /// to be repeated; without one (no block was free) it is sent only once. Full: gives `message` back.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about the request")]
+    pub fn request(
+        &mut self,
+        now: Instant,
+        key: u64,
+        machine: Machine,
+        path: Path,
+        leg: LegId,
+        target: TargetIndex,
+        message: Option<Chain>,
+    ) -> Result<TransactionId, Option<Chain>> {
+        let resend_at = (!path.transport.is_reliable()).then(|| now.after(T1));
+        let live = Live {
+            machine,
+            state: machine.start(),
+            key,
+            path,
+            leg,
+            target,
+            message,
+            interval: T1,
+            resend_at,
+            give_up_at: Some(now.after(GIVE_UP)),
+        };
+        self.insert(live)
+    }
+
+    /// Starts a server transaction for an INVITE that `leg` will answer over `path`. None when there is no room.
+    pub fn serve(&mut self, key: u64, path: Path, leg: LegId) -> Option<TransactionId> {
+        let machine = Machine::InviteServer;
+        let live = Live {
+            machine,
+            state: machine.start(),
+            key,
+            path,
+            leg,
+            target: TargetIndex(0),
+            message: None,
+            interval: T1,
+            resend_at: None,
+            give_up_at: None,
+        };
+        self.insert(live).ok()
+    }
+
+    fn insert(&mut self, live: Live) -> Result<TransactionId, Option<Chain>> {
+        let key = live.key;
+        let id = self.live.insert(live).map_err(|live| live.message)?;
+        if !self.index.insert(key, id.index()) {
+            return Err(self.live.remove(id).and_then(|live| live.message));
+        }
+        self.arm(id);
+        Ok(id)
+    }
+
+    /// What the request with this key is (17.2.3: an ACK has the key of the INVITE it acknowledges).
+    pub fn receive(&mut self, now: Instant, key: u64, ack: bool, blocks: &mut Blocks<'_>) -> Received {
+        if let Some(id) = self.find(key) {
+            let event = if ack { Event::Ack } else { Event::Request };
+            let (state, action) = self.step(id, event);
+            if state == State::Confirmed {
+                self.finish(now, id, blocks);
+            }
+            return match action {
+                Action::Send if self.live.get(id).is_some_and(|live| live.message.is_some()) => {
+                    Received::Send(id)
+                }
+                // Nothing but the 100 has been sent so far.
+                Action::Send => Received::Again(Reply::Trying),
+                _ => Received::Absorbed,
+            };
+        }
+        match self.finished.find(key).and_then(Finished::unpack) {
+            None => Received::New,
+            Some(Finished::Answered(reply)) if !ack => Received::Again(reply),
+            // Some peers acknowledge a 2xx under the INVITE's own branch: RFC 6026 passes it on.
+            Some(Finished::Served) if ack => Received::New,
+            Some(_) => Received::Absorbed,
+        }
+    }
+
+    /// The leg whose INVITE, not answered yet, has this key: what a CANCEL is for (9.2).
+    pub fn pending(&self, key: u64) -> Option<LegId> {
+        let live = self.live.get(self.find(key)?)?;
+        (live.state == State::Proceeding).then_some(live.leg)
+    }
+
+    /// Whether a request with this key was seen.
+    pub fn knows(&self, key: u64) -> bool {
+        self.find(key).is_some() || self.finished.find(key).is_some()
+    }
+
+    /// Remembers that a request was answered at once, over `transport`.
+    pub fn answered(&mut self, now: Instant, key: u64, reply: Reply, invite: bool, transport: Transport) {
+        // An INVITE's refusal waits for its ACK (timer H), whatever the transport.
+        let time = if invite { Some(GIVE_UP) } else { Machine::Server.linger(State::Completed, transport) };
+        self.remember(now, key, Finished::Answered(reply), time);
+    }
+
+    /// Remembers that an INVITE within a dialog was accepted at once: its retransmissions are absorbed (timer L).
+    pub fn accepted(&mut self, now: Instant, key: u64) {
+        self.remember(now, key, Finished::Served, Some(GIVE_UP));
+    }
+
+    /// A server's user responds: `message` has just been sent and is what is sent again when asked for.
+    /// After a 2xx the user repeats it itself, so that then it is not kept.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        status: u16,
+        message: Option<Chain>,
+        blocks: &mut Blocks<'_>,
+    ) {
+        let (state, _) = self.step(id, Event::Response(Class::of(status)));
+        let Some(live) = self.live.get_mut(id) else {
+            return release(blocks, message);
+        };
+        release(blocks, core::mem::replace(&mut live.message, message));
+        match state {
+            State::Completed => {
+                live.resend_at = (!live.path.transport.is_reliable()).then(|| now.after(T1));
+                live.give_up_at = Some(now.after(GIVE_UP));
+                self.arm(id);
+            }
+            State::Accepted => self.finish(now, id, blocks),
+            _ => {}
+        }
+    }
+
+    /// What a response to the request with this key is.
+    pub fn hear(&mut self, now: Instant, key: u64, status: u16, blocks: &mut Blocks<'_>) -> Heard {
+        let class = Class::of(status);
+        let Some(id) = self.find(key) else {
+            return match (self.finished.find(key).and_then(Finished::unpack), class) {
+                (None, _) => Heard::Stray,
+                (Some(Finished::Accepted), Class::Success) => Heard::AckSuccess,
+                (Some(Finished::Failed(target)), Class::Failure) => Heard::AckFailure(target),
+                (Some(_), _) => Heard::Absorbed,
+            };
+        };
+        let (state, action) = self.step(id, Event::Response(class));
+        let Some(live) = self.live.get_mut(id) else {
+            return Heard::Absorbed;
+        };
+        let (leg, target) = (live.leg, live.target);
+        match (live.machine, state) {
+            (Machine::InviteClient, State::Proceeding) => {
+                live.resend_at = None;
+                live.give_up_at = None;
+                self.arm(id);
+            }
+            (Machine::Client, State::Proceeding) => live.interval = T2,
+            _ => self.finish(now, id, blocks),
+        }
+        match action {
+            Action::Pass => Heard::Pass(leg),
+            Action::AckAndPass => Heard::AckAndPass(leg, target),
+            _ => Heard::Absorbed,
+        }
+    }
+
+    /// What the earliest timer that has run out by `now` asks for; none when none has.
+    pub fn due(&mut self, now: Instant, blocks: &mut Blocks<'_>) -> Option<Due> {
+        let slot = self.timers.pop(now)?;
+        let Some(id) = self.live.id_at(slot) else {
+            return Some(Due::Nothing);
+        };
+        let Some(live) = self.live.get_mut(id) else {
+            return Some(Due::Nothing);
+        };
+        if live.give_up_at.is_some_and(|at| at <= now) {
+            let (leg, invite) = (live.leg, live.machine == Machine::InviteClient);
+            let client = matches!(live.machine, Machine::InviteClient | Machine::Client);
+            let (_, action) = self.step(id, Event::TimeOut);
+            self.finish(now, id, blocks);
+            // A server whose failure is never acknowledged has nobody left to tell.
+            return Some(if client && action == Action::Fail {
+                Due::Failed(leg, invite)
+            } else {
+                Due::Nothing
+            });
+        }
+        let invite = live.machine == Machine::InviteClient;
+        // A doubles without bound, E and G up to T2.
+        let doubled = live.interval.times(2);
+        live.interval = if invite { doubled } else { doubled.min(T2) };
+        live.resend_at = Some(now.after(live.interval));
+        self.arm(id);
+        let (_, action) = self.step(id, Event::Retransmit);
+        Some(if action == Action::Send { Due::Send(id) } else { Due::Nothing })
+    }
+
+    /// Ends a client transaction that its user no longer waits for (9.1: a cancelled INVITE without an answer).
+    pub fn abandon(&mut self, now: Instant, key: u64, blocks: &mut Blocks<'_>) {
+        if let Some(id) = self.find(key) {
+            self.finish(now, id, blocks);
+        }
+    }
+
+    /// What a transaction repeats, written to `out`: where it goes and how long it is. None when nothing is kept.
+    pub fn message(&self, id: TransactionId, blocks: &Blocks<'_>, out: &mut [u8]) -> Option<(Path, usize)> {
+        let live = self.live.get(id)?;
+        Some((live.path, blocks.load(live.message.as_ref()?, out)?))
+    }
+
+    /// Forgets finished transactions whose time has passed: a bounded number at a time.
+    pub fn forget(&mut self, now: Instant) {
+        for _ in 0..64 {
+            if self.finished.expire(now).is_none() {
+                return;
+            }
+        }
+    }
+
+    fn find(&self, key: u64) -> Option<TransactionId> {
+        let slot = self.index.find(key, |slot| {
+            self.live.id_at(slot).and_then(|id| self.live.get(id)).is_some_and(|live| live.key == key)
+        })?;
+        self.live.id_at(slot)
+    }
+
+    fn step(&mut self, id: TransactionId, event: Event) -> (State, Action) {
+        let Some(live) = self.live.get_mut(id) else {
+            return (State::Terminated, Action::Nothing);
+        };
+        let (state, action) = live.machine.step(live.state, event);
+        live.state = state;
+        (state, action)
+    }
+
+    fn arm(&mut self, id: TransactionId) {
+        let Some(live) = self.live.get(id) else { return };
+        match [live.resend_at, live.give_up_at].into_iter().flatten().min() {
+            Some(at) => self.timers.set(id.index(), at),
+            None => self.timers.cancel(id.index()),
+        }
+    }
+
+    /// Takes a transaction out of the live ones and remembers what stragglers need.
+    fn finish(&mut self, now: Instant, id: TransactionId, blocks: &mut Blocks<'_>) {
+        let Some(live) = self.live.remove(id) else { return };
+        self.timers.cancel(id.index());
+        self.index.remove(live.key, id.index());
+        release(blocks, live.message);
+        let finished = match (live.machine, live.state) {
+            (Machine::InviteClient, State::Accepted) => Finished::Accepted,
+            (Machine::InviteClient, State::Completed) => Finished::Failed(live.target),
+            (Machine::InviteServer, State::Accepted) => Finished::Served,
+            (Machine::InviteServer, State::Confirmed) => Finished::Acknowledged,
+            (Machine::Client, State::Completed) => Finished::Completed,
+            _ => return,
+        };
+        self.remember(now, live.key, finished, live.machine.linger(live.state, live.path.transport));
+    }
+
+    /// Where there is no room for another finished transaction, a straggler will be taken for a stray: no harm to
+    /// a call in progress.
+    fn remember(&mut self, now: Instant, key: u64, finished: Finished, time: Option<Duration>) {
+        if let Some(time) = time.filter(|&time| time > Duration::ZERO) {
+            self.finished.insert(key, now.after(time), finished.pack());
+        }
+    }
+}
+
+fn release(blocks: &mut Blocks<'_>, message: Option<Chain>) {
+    if let Some(chain) = message {
+        blocks.free(chain);
+    }
+}
