@@ -4,9 +4,10 @@ use core::fmt;
 use core::net::IpAddr;
 
 use heapless::Vec;
+use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::character::complete::{digit1, space0, space1, u16};
-use nom::combinator::opt;
+use nom::character::complete::{digit1, space1, u16};
+use nom::combinator::{eof, opt};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -36,7 +37,7 @@ pub struct Media<'a> {
     pub protocol: &'a [u8],
     formats: &'a [u8],
     /// Its own c=, or else the session's.
-    connection: Option<&'a [u8]>,
+    pub(super) connection: Option<&'a [u8]>,
     /// Every line after its m=.
     lines: &'a [u8],
 }
@@ -143,7 +144,7 @@ impl<'a> Media<'a> {
         let count = opt(preceded(tag("/"), digit1));
         let (formats, (media, _, port, _, _, protocol, _)) =
             (token, space1, u16, count, space1, protocol, space1).parse(input)?;
-        let (rest, _) = (token, space0).parse(formats)?;
+        let (rest, _) = (token, alt((space1, eof))).parse(formats)?;
         Ok((rest, Self { media, port, protocol, formats, connection: None, lines: &[] }))
     }
 

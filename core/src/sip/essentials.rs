@@ -6,6 +6,7 @@ use super::message::{Message, Span, element};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
+use super::scan::first_below;
 use super::start::StartLine;
 use super::via::Via;
 
@@ -125,13 +126,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// `word [ "@" word ]`: visible ASCII here.
+/// `word [ "@" word ]`: anything without white space and controls here.
 fn call_id(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let wrong = |byte: &u8| !byte.is_ascii_graphic();
     if input.is_empty() {
         return stuck(input);
     }
-    match input.iter().position(wrong) {
+    match first_below::<{ b' ' + 1 }>(input) {
         None => Ok((&[], input)),
         Some(at) => stuck(input.get(at..).unwrap_or_default()),
     }
