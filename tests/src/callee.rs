@@ -41,6 +41,8 @@ pub struct Callee {
     steps: Vec<(u64, Step)>,
     refreshed: String,
     heard_bye: bool,
+    leaving: bool,
+    held: bool,
 }
 
 impl Callee {
@@ -80,6 +82,8 @@ impl Callee {
             steps: Vec::new(),
             refreshed: String::new(),
             heard_bye: false,
+            leaving: false,
+            held: false,
         })
     }
 
@@ -140,7 +144,7 @@ impl Callee {
     }
 
     fn step(&mut self, now: u64, step: Step, out: &mut Vec<Sent>) {
-        if self.over {
+        if self.over || self.leaving {
             return;
         }
         let bytes = core::mem::take(&mut self.invite);
@@ -159,15 +163,14 @@ impl Callee {
             }
             Step::Refuse(status) => self.peer.respond(now, &invite, status, &contact, "", out),
             Step::Bye => {
+                self.leaving = true;
                 self.peer.request(now, "BYE", "", "", out);
             }
             Step::Hold | Step::Resume => {
                 self.peer.version += 1;
                 let sdp = self.sdp(if step == Step::Hold { "inactive" } else { "sendrecv" });
                 self.refreshed = self.peer.request(now, "INVITE", &contact, &sdp, out);
-                if step == Step::Hold {
-                    self.steps.push((now + 600_000, Step::Resume));
-                }
+                self.held = step == Step::Hold;
             }
         }
         self.invite = bytes;
@@ -260,6 +263,10 @@ impl Callee {
             (_, 100..=199) => {}
             ("INVITE", 200) => {
                 self.peer.acknowledge(&self.refreshed.clone(), self.peer.cseq, "", out);
+                // 14.1: not before this one is done.
+                if core::mem::take(&mut self.held) {
+                    self.steps.push((now + 600_000, Step::Resume));
+                }
                 let new = Description::parse(response.body)?;
                 let Some(old) = self.session.replace(new.clone()) else { return Ok(()) };
                 let same = old.rest == new.rest;
@@ -270,8 +277,10 @@ impl Callee {
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
-            // The call ended meanwhile.
-            ("INVITE", 481) if self.heard_bye || self.over => {}
+            // The call is being ended.
+            ("INVITE", 481) => {}
+            // It was overtaken by the BYE.
+            ("INVITE", 500) if self.leaving => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
         }
         Ok(())

@@ -58,6 +58,8 @@ pub struct Caller {
     cancelled: bool,
     expects_wrong: bool,
     bye_heard: u32,
+    leaving: bool,
+    held: bool,
 }
 
 impl Caller {
@@ -91,6 +93,8 @@ impl Caller {
             cancelled: false,
             expects_wrong: false,
             bye_heard: 0,
+            leaving: false,
+            held: false,
         }
     }
 
@@ -141,7 +145,7 @@ impl Caller {
     }
 
     fn step(&mut self, now: u64, step: Step, out: &mut Vec<Sent>) {
-        if self.over {
+        if self.over || self.leaving {
             return;
         }
         match step {
@@ -155,6 +159,7 @@ impl Caller {
                 self.peer.start(now, "CANCEL", self.invite.clone(), bytes, out);
             }
             Step::Cancel | Step::Bye => {
+                self.leaving = true;
                 self.peer.request(now, "BYE", "", "", out);
             }
             Step::WrongBye => {
@@ -170,9 +175,7 @@ impl Caller {
                 let body = self.sdp(direction, step == Step::Video);
                 let lines = self.peer.contact();
                 self.again = self.peer.request(now, "INVITE", &lines, &body, out);
-                if step == Step::Hold {
-                    self.steps.push((now + 700_000, Step::Resume));
-                }
+                self.held = step == Step::Hold;
             }
             Step::Ask => {
                 let lines = self.peer.contact();
@@ -224,6 +227,10 @@ impl Caller {
                 let asked = !response.body.is_empty() && self.plan.refresh == Refresh::CallerAsks;
                 let body = if asked { self.sdp("sendrecv", false) } else { String::new() };
                 self.peer.acknowledge(&self.again.clone(), self.peer.cseq, &body, out);
+                // 14.1: not before this one is done.
+                if core::mem::take(&mut self.held) {
+                    self.steps.push((now + 700_000, Step::Resume));
+                }
                 let (Some(was), Some(is)) = (was, &self.session) else { return Ok(()) };
                 if self.peer.version == 2
                     && self.plan.refresh == Refresh::CallerHolds
@@ -235,6 +242,10 @@ impl Caller {
                     return Err("another session id".into());
                 }
             }
+            // The call is being ended, or the target's answer has not been acknowledged yet.
+            ("INVITE", 481 | 491) if branch == self.again => {}
+            // It was overtaken by the BYE.
+            ("INVITE", 500) if branch == self.again && self.leaving => {}
             ("BYE", 500) if self.expects_wrong => {
                 self.expects_wrong = false;
                 self.steps.push((now, Step::Bye));

@@ -100,7 +100,7 @@ impl Setting {
         this.domains.push(domain);
         let ports = |first: u16| (first, first + 2 * calls + 1);
         for (name, address, first) in
-            [("outside", address::OUTSIDE, 10_000), ("inside", address::INSIDE, 36_000)]
+            [("outside", address::OUTSIDE, 10_000), ("inside", address::INSIDE, ports(10_000).1 + 1)]
         {
             let name = this.say(name);
             let (address, advertise) = (address.ip(), address.ip());
@@ -147,6 +147,13 @@ impl Setting {
             this.lines.push(Line { name, dial, from, ring: rings });
         }
         this
+    }
+
+    /// Leaves only so many pairs of media ports on each interface.
+    pub fn limit_ports(&mut self, pairs: u16) {
+        for interface in &mut self.interfaces {
+            interface.media.1 = interface.media.0 + 2 * pairs - 1;
+        }
     }
 
     fn say(&mut self, text: &str) -> Span {

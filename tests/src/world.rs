@@ -140,6 +140,8 @@ pub struct World<'w> {
     pub faults: Vec<String>,
     /// Keeps a copy of every message that reaches the SBC, when that was asked for.
     pub recording: Option<Vec<(u8, SocketAddr, Vec<u8>)>>,
+    /// Keeps a copy of every message that leaves the SBC, when that was asked for.
+    pub sent: Option<Vec<(SocketAddr, Vec<u8>)>>,
     /// Whether names have addresses.
     pub resolves: bool,
     /// The configuration, as it is lent whenever the SBC is entered.
@@ -153,6 +155,8 @@ pub struct World<'w> {
     media: Media,
     /// The targets by their Call-ID.
     rung: HashMap<String, usize>,
+    /// How many targets each call has rung.
+    attempts: HashMap<usize, usize>,
     out: Vec<u8>,
     sending: Vec<Sent>,
 }
@@ -174,6 +178,7 @@ impl<'w> World<'w> {
             refused: Vec::new(),
             faults: Vec::new(),
             recording: None,
+            sent: None,
             resolves: true,
             sbc: Sbc::new(memory.storage(), &config, &bytes),
             setting,
@@ -184,6 +189,7 @@ impl<'w> World<'w> {
             dice,
             media: Media::default(),
             rung: HashMap::new(),
+            attempts: HashMap::new(),
             out: vec![0; 4096],
             sending: Vec::new(),
         }
@@ -405,6 +411,9 @@ impl<'w> World<'w> {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.judge("tap", Err(format!("{wrong}\n{text}")));
         }
+        if let Some(sent) = &mut self.sent {
+            sent.push((to.remote, bytes.clone()));
+        }
         for at in self.passages().into_iter().flatten() {
             self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });
         }
@@ -445,7 +454,11 @@ impl<'w> World<'w> {
         let call_id = text.get("Call-ID").unwrap_or_default();
         let mut out = core::mem::take(&mut self.sending);
         let now = self.now;
-        if to.to_string().starts_with("198.51.100.") {
+        let network = match to.ip() {
+            IpAddr::V4(ip) => ip.octets()[0],
+            IpAddr::V6(_) => 0,
+        };
+        if network == 198 {
             let number = call_id.strip_prefix("zxa").and_then(|rest| rest.split('-').next()?.parse().ok());
             let number = number.filter(|&number: &usize| number < self.callers.len());
             if let Some(number) = number {
@@ -458,7 +471,7 @@ impl<'w> World<'w> {
                 self.send(out);
                 return self.mind_caller(number);
             }
-        } else if to.to_string().starts_with("203.0.113.") {
+        } else if network == 203 {
             let place = match self.rung.get(call_id) {
                 Some(&place) => Some(place),
                 None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
@@ -494,7 +507,8 @@ impl<'w> World<'w> {
         let number = user.and_then(number_of).unwrap_or(0);
         let place = self.callees.len();
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
-        let before = self.callees.iter().rev().filter(|callee| callee.number == number).count();
+        let attempts = self.attempts.entry(number).or_insert(0);
+        let before = core::mem::replace(attempts, *attempts + 1);
         let answer = plan.answers.get(before).copied().unwrap_or(Answer::Refuse(480, 10));
         let result = check_invite(&plan, at, invite);
         if self.tap.is_some() {
