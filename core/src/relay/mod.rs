@@ -2,7 +2,237 @@
 //!
 //! A [`Relay`] owns streams. Signalling opens them, says who the peers are, and closes them by [`Control`]; packets
 //! go through [`Relay::forward`]; what the relay has to say itself (RTCP, reports) comes out of [`Relay::poll`].
+//!
+//! A packet is taken only from the address its peer was said to have. It goes on as one of a source of our own
+//! towards the other peer: our SSRC, our unbroken sequence numbers and timestamps, the payload type agreed on
+//! there, and audio in the law agreed on there. RTCP is not passed on but spoken with each peer.
 
+mod doors;
+mod leg;
 mod message;
+mod outgoing;
+mod reports;
+mod stream;
+#[cfg(test)]
+mod tests;
 
+use core::net::SocketAddr;
+
+use heapless::Deque;
+
+pub use doors::Door;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
+pub use stream::Stream;
+
+use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
+use crate::random::Random;
+use crate::reason::{Counters, Reason};
+use crate::time::{Duration, Instant, Utc};
+use doors::Doors;
+
+/// Bytes the caller leaves free behind a packet: what it may grow by on its way through.
+pub const TAILROOM: usize = 24;
+
+/// How many failures to open can wait to be told. Polled as it should be, a relay has one at most.
+const FAILURES: usize = 32;
+
+/// How many streams are asked in one poll what they have to say.
+const ASKED: usize = 16;
+
+/// What a relay keeps its streams in.
+pub struct Storage<'s> {
+    /// The first media port, even.
+    pub first_port: u16,
+    /// One for each pair of media ports from there on.
+    pub doors: &'s mut [Door],
+    /// One for each [`StreamId::index`] that signalling uses.
+    pub names: &'s mut [Name],
+    /// One for each stream there can be at once.
+    pub streams: &'s mut [Slot<Stream>],
+    /// As many as streams.
+    pub timers: &'s mut [TimerSlot],
+}
+
+/// Storage for one stream's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Name(u32);
+
+impl Name {
+    /// Names nothing: all zero bits.
+    pub const EMPTY: Self = Self(0);
+}
+
+/// Streams, and the packets that go through them.
+///
+/// After every [`Relay::control`], and when the time it last said has come, [`Relay::poll`] is to be called until
+/// it says [`Output::Wait`].
+pub struct Relay<'s> {
+    doors: Doors<'s>,
+    names: &'s mut [Name],
+    streams: Pool<'s, Stream>,
+    /// When each stream next has something to say.
+    timers: Timers<'s>,
+    failures: Deque<StreamId, FAILURES>,
+    random: Random,
+    counters: Counters,
+}
+
+impl<'s> Relay<'s> {
+    /// A relay without streams. Everything it makes up follows from `seed`, which is to be secret.
+    pub fn new(storage: Storage<'s>, seed: &[u8; 32]) -> Self {
+        storage.names.fill(Name::EMPTY);
+        // A stream without a timer would never be heard of.
+        let streams = storage.streams.len().min(storage.timers.len());
+        Self {
+            doors: Doors::new(storage.first_port, storage.doors),
+            names: storage.names,
+            streams: Pool::new(storage.streams.get_mut(..streams).unwrap_or_default()),
+            timers: Timers::new(storage.timers),
+            failures: Deque::new(),
+            random: Random::new(seed),
+            counters: Counters::NEW,
+        }
+    }
+
+    /// Does what signalling says. What is said of a stream that does not exist (any more) is passed over.
+    pub fn control(&mut self, now: Instant, control: Control) {
+        match control {
+            Control::Open { stream, ports } => {
+                if self.open(stream, ports).is_none() {
+                    // There is room when the relay is polled as it should be.
+                    let _ = self.failures.push_back(stream);
+                }
+            }
+            Control::Point { stream, side, peer } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.point(now, side, peer, &mut self.random);
+                }
+                self.arm(slot);
+            }
+            Control::Close { stream } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot)
+                    && stream.close()
+                {
+                    self.doors.close(stream.ports());
+                }
+                self.arm(slot);
+            }
+        }
+    }
+
+    /// Takes the datagram that came to local `port` in the first `len` bytes of `packet`, of which at least
+    /// [`TAILROOM`] follow. When it is to be sent on, it has been rewritten there.
+    pub fn forward(
+        &mut self,
+        now: Instant,
+        port: u16,
+        from: SocketAddr,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Verdict {
+        match self.carry(now, port, from, packet, len) {
+            Ok(verdict) => verdict,
+            Err(reason) => {
+                self.counters.add(reason);
+                Verdict::Drop(reason)
+            }
+        }
+    }
+
+    /// The next thing to be done. `out` is for what is to be sent; 128 bytes are enough. Without `utc` our reports
+    /// carry the time since the caller's origin.
+    pub fn poll(&mut self, now: Instant, utc: Option<Utc>, out: &mut [u8]) -> Output {
+        if let Some(stream) = self.failures.pop_front() {
+            return Output::Report(Report::Failed { stream });
+        }
+        for _ in 0..ASKED {
+            let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
+            let Some(slot) = self.streams.id_at(slot) else { continue };
+            let Some(stream) = self.streams.get_mut(slot) else { continue };
+            let output = stream.speak(now, utc, &mut self.random, out);
+            if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
+                self.remove(slot);
+            } else {
+                self.arm(slot);
+            }
+            if let Some(output) = output {
+                return output;
+            }
+        }
+        Output::Wait(Some(now))
+    }
+
+    /// How often packets were dropped, and why.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many streams there are, those that are closing included.
+    pub const fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    fn open(&mut self, stream: StreamId, ports: [u16; 2]) -> Option<()> {
+        let name = self.names.get_mut(stream.index as usize)?;
+        if *name != Name::EMPTY || self.streams.is_full() {
+            return None;
+        }
+        let slot = self.streams.insert(Stream::new(stream, ports, &mut self.random)).ok()?;
+        if !self.doors.open(ports, slot.index()) {
+            self.streams.remove(slot);
+            return None;
+        }
+        *name = Name(slot.index().saturating_add(1));
+        self.arm(slot);
+        Some(())
+    }
+
+    fn carry(
+        &mut self,
+        now: Instant,
+        port: u16,
+        from: SocketAddr,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Result<Verdict, Reason> {
+        let (slot, side) = self.doors.find(port).ok_or(Reason::PortClosed)?;
+        let slot = self.streams.id_at(slot).ok_or(Reason::PortClosed)?;
+        let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
+        let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
+        if port & 1 == 0 {
+            stream.forward(now, side, from, packet).map(Verdict::Send)
+        } else {
+            stream.hear(now, side, from, packet).map(|()| Verdict::Taken)
+        }
+    }
+
+    fn find(&self, stream: StreamId) -> Option<Id<Stream>> {
+        let name = self.names.get(stream.index as usize)?;
+        let slot = self.streams.id_at(name.0.checked_sub(1)?)?;
+        (self.streams.get(slot)?.id() == stream).then_some(slot)
+    }
+
+    /// Frees a stream's place; its ports were closed before.
+    fn remove(&mut self, slot: Id<Stream>) {
+        let Some(stream) = self.streams.remove(slot) else { return };
+        self.timers.cancel(slot.index());
+        if let Some(name) = self.names.get_mut(stream.id().index as usize) {
+            *name = Name::EMPTY;
+        }
+    }
+
+    /// Sets a stream's timer to when it next has something to say.
+    fn arm(&mut self, slot: Id<Stream>) {
+        match self.streams.get(slot).and_then(Stream::deadline) {
+            Some(at) => self.timers.set(slot.index(), at),
+            None => self.timers.cancel(slot.index()),
+        }
+    }
+}
+
+/// Samples at 8 kHz in a length of time, rounded down.
+const fn samples(time: Duration) -> u64 {
+    time.as_micros() / 125
+}
