@@ -38,32 +38,41 @@ struct Section<'t> {
     media: Option<At<(u16, u16)>>,
 }
 
-pub(super) fn read<'t>(root: &Table<'t>, capacity: At<u32>, text: &mut Text) -> Interfaces<'t> {
+/// A socket to listen on, as a section asks for it.
+#[derive(Clone, Copy, Debug)]
+struct Socket {
+    interface: usize,
+    address: Option<IpAddr>,
+    port: At<u16>,
+}
+
+pub(super) fn read<'t>(root: &Table<'t>, capacity: Option<At<u32>>, text: &mut Text) -> Interfaces<'t> {
     let report = root.report();
-    let mut names = Names::new(report, "interface");
+    let mut names = Names::new(root, "interface");
     let mut sections = Vec::new();
-    let mut sockets: Vec<(usize, Option<IpAddr>, At<u16>)> = Vec::new();
+    let mut sockets = Vec::new();
     let tables = root.many("interface", "[[interface]]", KEYS, MOST);
-    if tables.is_empty() && root.get("interface").is_none() {
+    if root.get("interface").is_none() {
         report.mistake(0, "there is no [[interface]]: say at which address Warmline stands");
     }
-    for (number, table) in tables.iter().enumerate() {
+    for (interface, table) in tables.iter().enumerate() {
         let section = read_one(table, &mut names);
-        sockets.extend(listen(table).into_iter().map(|port| (number, section.address, port)));
+        let address = section.address;
+        sockets.extend(listen(table).into_iter().map(|port| Socket { interface, address, port }));
         sections.push(section);
     }
-    if let Some((.., port)) = sockets.get(MOST) {
-        report.mistake(port.at, format!("there are more than {MOST} sockets to listen on"));
+    if let Some(socket) = sockets.get(MOST) {
+        report.mistake(socket.port.at, format!("there are more than {MOST} sockets to listen on"));
         sockets.truncate(MOST);
     }
     refuse_shared_media(report, &sections);
     refuse_shared_sockets(report, &sockets, &sections);
     refuse_few_ports(report, &sections, capacity);
 
-    let listener = |&(number, _, port): &(usize, Option<IpAddr>, At<u16>)| Listener {
-        interface: index(number),
+    let listener = |socket: &Socket| Listener {
+        interface: index(socket.interface),
         transport: Transport::Udp,
-        port: port.value,
+        port: socket.port.value,
     };
     let entry = |section: Section<'_>| {
         Some(Interface {
@@ -198,17 +207,16 @@ fn refuse_shared_media(report: &Report<'_>, sections: &[Section<'_>]) {
 }
 
 /// One socket to an address and port, and none of them among the media ports.
-fn refuse_shared_sockets(
-    report: &Report<'_>,
-    sockets: &[(usize, Option<IpAddr>, At<u16>)],
-    sections: &[Section<'_>],
-) {
-    for (later, &(interface, address, port)) in sockets.iter().enumerate() {
-        let same = |&&(other, bound, taken): &&(usize, Option<IpAddr>, At<u16>)| {
-            other != interface && address.is_some() && bound == address && taken.value == port.value
+fn refuse_shared_sockets(report: &Report<'_>, sockets: &[Socket], sections: &[Section<'_>]) {
+    for (number, socket) in sockets.iter().enumerate() {
+        let port = socket.port;
+        let same = |earlier: &&Socket| {
+            earlier.interface != socket.interface
+                && earlier.address.is_some_and(|address| Some(address) == socket.address)
+                && earlier.port.value == port.value
         };
-        if let Some((.., first)) = sockets.iter().take(later).find(same) {
-            let place = report.place(first.at);
+        if let Some(first) = sockets.iter().take(number).find(same) {
+            let place = report.place(first.port.at);
             let message = format!("port {} is listened on already at this address, at {place}", port.value);
             report.mistake(port.at, message);
         }
@@ -221,11 +229,12 @@ fn refuse_shared_sockets(
 }
 
 /// Each call has two legs, and each leg a pair of ports.
-fn refuse_few_ports(report: &Report<'_>, sections: &[Section<'_>], capacity: At<u32>) {
+fn refuse_few_ports(report: &Report<'_>, sections: &[Section<'_>], capacity: Option<At<u32>>) {
     let pairs = |section: &Section<'_>| {
         section.media.map(|range| u32::from(range.value.1 - range.value.0).div_ceil(2))
     };
-    let Some(pairs) = sections.iter().map(pairs).sum::<Option<u32>>() else { return };
+    let pairs = sections.iter().map(pairs).sum::<Option<u32>>();
+    let Some((pairs, capacity)) = pairs.zip(capacity) else { return };
     let needed = capacity.value * 2;
     if !sections.is_empty() && pairs < needed {
         let message = format!(

@@ -43,7 +43,7 @@ pub(super) fn read<'t>(
     text: &mut Text,
 ) -> Lines {
     let report = root.report();
-    let mut names = Names::new(report, "line");
+    let mut names = Names::new(root, "line");
     let mut dialled = Dialled::new();
     let mut lines = Lines::default();
     let tables = root.many("line", "[[line]]", KEYS, MOST);

@@ -74,11 +74,11 @@ impl Loaded {
         let address =
             |listener: &Listener| self.interfaces.get(usize::from(listener.interface)).map(|i| i.address);
         self.listeners.iter().enumerate().filter_map(move |(number, listener)| {
-            let others = self.listeners.iter().enumerate().filter(move |&(other, _)| other != number);
+            let mut others = self.listeners.iter().enumerate().filter(move |&(other, _)| other != number);
             Some(Socket {
                 transport: listener.transport,
                 address: SocketAddr::new(address(listener)?, listener.port),
-                shared: others.into_iter().any(|(_, other)| other.port == listener.port),
+                shared: others.any(|(_, other)| other.port == listener.port),
             })
         })
     }

@@ -13,6 +13,7 @@ mod mistake;
 mod names;
 mod node;
 mod notation;
+mod sources;
 mod suggest;
 mod table;
 mod target;
@@ -92,18 +93,19 @@ fn read(root: &Table<'_>) -> Loaded {
     let workers = media::workers(root);
     let new_calls = limits::new_calls(root);
     let interfaces = interface::read(root, node.capacity, &mut text);
-    let trunks = trunk::read(root, &interfaces, node.capacity.value, &mut text);
+    let capacity = node.capacity.map(|capacity| capacity.value);
+    let trunks = trunk::read(root, &interfaces, capacity, &mut text);
     let around = target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains };
     let targets = target::read(root, around, &mut text);
     let lines = line::read(root, &trunks, &targets, &mut text);
     Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
-        capacity: node.capacity.value,
+        capacity: capacity.unwrap_or_default(),
         domains: node.domains.iter().map(|domain| text.add(domain)).collect(),
         interfaces: interfaces.entries.into_iter().flatten().collect(),
         listeners: interfaces.listeners,
         trunks: trunks.entries.into_iter().flatten().collect(),
-        sources: trunks.sources.unwrap_or_default(),
+        sources: trunks.sources.into_table(),
         media: trunks.media,
         targets: targets.entries.into_iter().flatten().collect(),
         lines: lines.entries.into_iter().flatten().collect(),

@@ -33,11 +33,15 @@ pub(super) struct Names<'t> {
     /// One for each section; empty where it has no name of its own.
     names: Vec<&'t str>,
     numbers: HashMap<&'t str, At<usize>>,
+    /// Whether one of them may be called anything, since its own name could not be read.
+    unsure: bool,
 }
 
 impl<'t> Names<'t> {
-    pub(super) fn new(report: &'t Report<'t>, what: &'static str) -> Self {
-        Self { report, what, names: Vec::new(), numbers: HashMap::new() }
+    /// The names of the sections `what` in the document, to be declared one by one.
+    pub(super) fn new(root: &Table<'t>, what: &'static str) -> Self {
+        let unsure = root.get(what).is_some_and(|value| !value.is_list());
+        Self { report: root.report(), what, names: Vec::new(), numbers: HashMap::new(), unsure }
     }
 
     /// Reads the `name` of the next section. A missing one, or one that is taken already, is a mistake.
@@ -45,6 +49,7 @@ impl<'t> Names<'t> {
         let number = self.names.len();
         let name = table.need("name").and_then(|value| value.read(name));
         let fresh = name.filter(|name| self.is_fresh(*name));
+        self.unsure |= fresh.is_none();
         self.names.push(fresh.map_or("", |name| name.value));
         if let Some(name) = fresh {
             self.numbers.insert(name.value, name.with(number));
@@ -61,10 +66,11 @@ impl<'t> Names<'t> {
         taken.is_none()
     }
 
-    /// The number of the section that is called so; an unknown one is a mistake.
+    /// The number of the section that is called so. An unknown one is a mistake, unless it may be a section whose
+    /// own name is the mistake.
     pub(super) fn find(&self, name: At<&str>) -> Option<usize> {
         let found = self.numbers.get(name.value).map(|entry| entry.value);
-        if found.is_none() {
+        if found.is_none() && !self.unsure {
             let what = self.what;
             let names: Vec<&str> = self.names.iter().copied().filter(|name| !name.is_empty()).collect();
             let others = || match names.as_slice() {
@@ -78,9 +84,9 @@ impl<'t> Names<'t> {
         found
     }
 
-    /// The number of the only section, where there is one only.
-    pub(super) fn only(&self) -> Option<usize> {
-        (self.names.len() == 1).then_some(0)
+    /// Whether there is more than one section.
+    pub(super) fn are_many(&self) -> bool {
+        self.names.len() > 1
     }
 
     /// The section's name.

@@ -18,21 +18,21 @@ const MOST_CALLS: u32 = 16_128;
 pub(super) struct Node<'t> {
     pub(super) name: Span,
     pub(super) country: Span,
-    pub(super) capacity: At<u32>,
+    /// None where it is a mistake.
+    pub(super) capacity: Option<At<u32>>,
     pub(super) domains: Vec<&'t str>,
 }
 
 pub(super) fn read<'t>(root: &Table<'t>, text: &mut Text) -> Node<'t> {
     let table = root.one("node", "[node]", KEYS);
     let get = |key| table.and_then(|table| table.get(key));
-    let at = table.map_or(0, |table| table.at);
     let name = get("name").and_then(|value| value.read(name)).map_or(NAME, |name| name.value);
     let country = get("country").and_then(|value| value.read(country)).map_or("", |country| country.value);
-    let capacity = get("capacity").and_then(|value| value.integer(1..=MOST_CALLS));
+    let default = At { value: CAPACITY, at: table.map_or(0, |table| table.at) };
     Node {
         name: text.add(name),
         country: text.add(country),
-        capacity: capacity.unwrap_or(At { value: CAPACITY, at }),
+        capacity: get("capacity").map_or(Some(default), |value| value.integer(1..=MOST_CALLS)),
         domains: get("domains")
             .map(|value| value.strings())
             .unwrap_or_default()

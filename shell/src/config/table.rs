@@ -196,6 +196,11 @@ impl<'t> Value<'t> {
         self.value.is_str()
     }
 
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
     /// A string.
     pub(super) fn string(self) -> Option<At<&'t str>> {
         match self.value {
@@ -276,7 +281,7 @@ impl<'t> Value<'t> {
     }
 
     fn list(self) -> Vec<Self> {
-        if !self.value.is_array() {
+        if !self.is_list() {
             self.expected("a list");
         }
         self.entries()

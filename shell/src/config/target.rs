@@ -35,7 +35,7 @@ pub(super) struct Around<'a, 't> {
 }
 
 pub(super) fn read<'t>(root: &Table<'t>, around: Around<'_, 't>, text: &mut Text) -> Targets<'t> {
-    let mut targets = Targets { names: Names::new(root.report(), "target"), entries: Vec::new() };
+    let mut targets = Targets { names: Names::new(root, "target"), entries: Vec::new() };
     for table in root.many("target", "[[target]]", KEYS, MOST) {
         let entry = read_one(&table, &mut targets.names, around, text);
         targets.entries.push(entry);
@@ -164,9 +164,9 @@ fn refuse_strange_address(
     around: Around<'_, '_>,
 ) {
     let Host::Ip(address) = uri.host else { return };
-    let Some(entry) = around.trunks.entry(trunk).filter(|_| around.trunks.sources.is_some()) else { return };
+    let Some(entry) = around.trunks.entry(trunk) else { return };
     let Some(listener) = around.interfaces.listeners.get(usize::from(entry.listener)) else { return };
-    if around.trunks.heard_from(listener.interface, address) != Some(trunk) {
+    if !around.trunks.sources.may_hold(listener.interface, address, trunk) {
         let name = around.trunks.names.of(trunk);
         report.mistake(at, format!("{address} is in no signalling range of trunk \"{name}\""));
     }

@@ -1,16 +1,15 @@
 //! `[[trunk]]`: the SIP peers we know.
 
 use core::net::IpAddr;
-use std::collections::HashSet;
 
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
-use super::mistake::Report;
 use super::names::Names;
 use super::notation::{ports, rate};
-use super::table::{At, Table};
+use super::sources::{Source, Sources};
+use super::table::{At, Table, Value};
 use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
-use warmline_core::filter::{self, Prefix, Range, Rate};
+use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] =
@@ -43,6 +42,9 @@ const ZENDESK_SIGNALLING: &[&str] = &[
 /// The addresses and ports its media comes from, as published.
 const ZENDESK_MEDIA: &str = "168.86.128.0/18:10000-60000";
 
+/// More than any node carries.
+const MOST_CALLS: u32 = 65_535;
+
 /// Core counts trunks in 16 bits.
 const MOST: usize = 65_535;
 
@@ -51,56 +53,8 @@ pub(super) struct Trunks<'t> {
     pub(super) names: Names<'t>,
     /// None where a section had mistakes.
     pub(super) entries: Vec<Option<Trunk>>,
-    /// None where two of them overlap.
-    pub(super) sources: Option<Vec<Range>>,
+    pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
-}
-
-/// A range that a trunk signals from, as it was written.
-#[derive(Clone, Copy, Debug)]
-struct Source<'t> {
-    text: &'t str,
-    at: usize,
-    prefix: Prefix,
-    range: Range,
-}
-
-impl Source<'_> {
-    /// Ranges that differ in this have nothing to do with each other.
-    fn group(&self) -> (u8, bool) {
-        (self.range.scope, self.prefix.address.is_ipv4())
-    }
-}
-
-pub(super) fn read<'t>(
-    root: &Table<'t>,
-    interfaces: &Interfaces<'t>,
-    capacity: u32,
-    text: &mut Text,
-) -> Trunks<'t> {
-    let report = root.report();
-    let mut trunks =
-        Trunks { names: Names::new(report, "trunk"), entries: Vec::new(), sources: None, media: Vec::new() };
-    let tables = root.many("trunk", "[[trunk]]", KEYS, MOST);
-    if root.get("trunk").is_none() {
-        report.mistake(0, "there is no [[trunk]]: nobody could call");
-    }
-    let mut sources = Vec::new();
-    for (number, table) in (0..u16::MAX).zip(&tables) {
-        let entry = read_one(table, number, interfaces, capacity, &mut trunks, &mut sources, text);
-        trunks.entries.push(entry);
-    }
-    refuse_overlaps(report, &mut sources, &trunks.names);
-    let mut ranges: Vec<Range> = sources.iter().map(|source| source.range).collect();
-    match filter::build(&mut ranges) {
-        Ok(len) => {
-            ranges.truncate(len);
-            trunks.sources = Some(ranges);
-        }
-        Err(overlap) if report.is_clean() => report.mistake(0, overlap.to_string()),
-        Err(_) => {}
-    }
-    trunks
 }
 
 impl Trunks<'_> {
@@ -108,92 +62,139 @@ impl Trunks<'_> {
     pub(super) fn entry(&self, number: usize) -> Option<&Trunk> {
         self.entries.get(number)?.as_ref()
     }
-
-    /// The number of the trunk that may speak from this address.
-    pub(super) fn heard_from(&self, interface: u8, address: IpAddr) -> Option<usize> {
-        filter::lookup(self.sources.as_deref()?, interface, address).map(usize::from)
-    }
 }
 
-fn read_one<'t>(
-    table: &Table<'t>,
-    number: u16,
-    interfaces: &Interfaces<'t>,
-    capacity: u32,
-    trunks: &mut Trunks<'t>,
-    sources: &mut Vec<Source<'t>>,
-    text: &mut Text,
-) -> Option<Trunk> {
-    let report = table.report();
-    let name = trunks.names.declare(table);
-    let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
-    let interface = interface(table, interfaces);
-    let transport = match table.get("transport") {
-        Some(value) => value.choice(TRANSPORTS).map(|transport| transport.value),
-        None => Some(Transport::Udp),
-    };
-    let prefixes = signalling(table, kind);
-    let media = media(table, kind);
-    let calls = table.get("max_calls").map(|value| value.integer(1..=u32::from(u16::MAX)));
-    let rate = table.get("max_rate").map(|value| value.read(rate));
+/// Something that a text says, and the text.
+type Written<'t, T> = At<(&'t str, T)>;
 
-    let ipv4 = interface.and_then(|number| interfaces.entry(number)).map(|entry| entry.advertise.is_ipv4());
-    let named = prefixes.iter().map(|prefix| prefix.with((prefix.value.0, prefix.value.1)));
-    let ranges = media.iter().flatten().map(|range| range.with((range.value.0, range.value.1.prefix)));
-    for At { value: (text, prefix), at } in named.chain(ranges) {
-        if ipv4.is_some_and(|ipv4| ipv4 != prefix.address.is_ipv4()) {
-            let (ours, theirs) = if prefix.address.is_ipv4() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
-            report
-                .mistake(at, format!("{text} is {theirs}, but the trunk's interface has an {ours} address"));
+/// A section's values; none where one is a mistake.
+#[derive(Debug)]
+struct Section<'t> {
+    name: Option<At<&'t str>>,
+    kind: Option<TrunkKind>,
+    interface: Option<usize>,
+    transport: Option<Transport>,
+    signalling: Vec<Written<'t, Prefix>>,
+    /// Without ranges it is taken as signalled.
+    media: Option<Vec<Written<'t, MediaRange>>>,
+    max_calls: Option<u32>,
+    max_rate: Option<Option<Rate>>,
+}
+
+pub(super) fn read<'t>(
+    root: &Table<'t>,
+    interfaces: &Interfaces<'t>,
+    capacity: Option<u32>,
+    text: &mut Text,
+) -> Trunks<'t> {
+    let report = root.report();
+    let mut names = Names::new(root, "trunk");
+    let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    if root.get("trunk").is_none() {
+        report.mistake(0, "there is no [[trunk]]: nobody could call");
+    }
+    for (number, table) in (0..u16::MAX).zip(root.many("trunk", "[[trunk]]", KEYS, MOST)) {
+        let section = Section::read(&table, &mut names, interfaces, capacity);
+        section.check(&table, interfaces);
+        sources.extend(section.sources(number));
+        let entry = section.lower(interfaces, &mut media, text);
+        if entry.is_none() && report.is_clean() {
+            report.mistake(table.at, "all trunks together have more than 65535 media ranges");
+        }
+        entries.push(entry);
+    }
+    let sources = Sources::build(report, sources, &names);
+    Trunks { names, entries, sources, media }
+}
+
+impl<'t> Section<'t> {
+    fn read(
+        table: &Table<'t>,
+        names: &mut Names<'t>,
+        interfaces: &Interfaces<'t>,
+        capacity: Option<u32>,
+    ) -> Self {
+        let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
+        let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
+        let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
+        let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
+        Self {
+            name: names.declare(table),
+            kind,
+            interface: interface(table, interfaces),
+            transport: table.get("transport").map_or(Some(Transport::Udp), transport),
+            signalling: signalling(table, kind),
+            media: media(table, kind),
+            max_calls: table.get("max_calls").map_or(capacity, max_calls),
+            max_rate: table.get("max_rate").map_or(Some(None), max_rate),
         }
     }
-    if media.as_ref().is_some_and(Vec::is_empty) {
-        refuse_private_signalled(table, &prefixes);
-    }
-    if let Some(scope) = interface.and_then(|interface| u8::try_from(interface).ok()) {
-        sources.extend(prefixes.iter().map(|prefix| Source {
-            text: prefix.value.0,
-            at: prefix.at,
-            prefix: prefix.value.1,
-            range: Range::new(scope, prefix.value.1, number),
-        }));
-    }
-    let policy = match media?.as_slice() {
-        [] => MediaPolicy::Signalled,
-        ranges => {
-            let ranges = append(&mut trunks.media, ranges.iter().map(|range| range.value.1));
-            if ranges.is_none() {
-                report.mistake(table.at, "there are more media ranges than 65535");
-            }
-            MediaPolicy::Ranges(ranges?)
+
+    /// Refuses ranges that nothing can come from.
+    fn check(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
+        if self.media.as_ref().is_some_and(Vec::is_empty) {
+            refuse_private_signalled(table, &self.signalling);
         }
-    };
-    Some(Trunk {
-        name: text.add(name?.value),
-        kind: kind?,
-        listener: interfaces.listener(interface?, transport?)?,
-        media: policy,
-        max_calls: calls.map_or(Some(capacity), |calls| calls.map(|calls| calls.value))?,
-        max_rate: rate
-            .map(|rate| rate.map(|rate| Rate::per_second(rate.value)))
-            .map_or(Some(None), |rate| rate.map(Some))?,
-    })
+        let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
+        let signalling = self.signalling.iter().copied();
+        let media = self.media.iter().flatten();
+        let media = media.map(|range| range.with((range.value.0, range.value.1.prefix)));
+        for At { value: (text, prefix), at } in signalling.chain(media) {
+            let (ours, theirs) = match (interface.advertise.is_ipv4(), prefix.address.is_ipv4()) {
+                (true, false) => ("IPv4", "IPv6"),
+                (false, true) => ("IPv6", "IPv4"),
+                _ => continue,
+            };
+            let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
+            table.report().mistake(at, message);
+        }
+    }
+
+    fn sources(&self, trunk: u16) -> impl Iterator<Item = Source<'t>> {
+        let scope = self.interface.and_then(|interface| u8::try_from(interface).ok());
+        let source = move |range: &Written<'t, Prefix>| {
+            let (text, prefix) = range.value;
+            Some(Source::new(range.with(text), prefix, scope?, trunk))
+        };
+        self.signalling.iter().filter_map(source)
+    }
+
+    fn lower(
+        self,
+        interfaces: &Interfaces<'_>,
+        media: &mut Vec<MediaRange>,
+        text: &mut Text,
+    ) -> Option<Trunk> {
+        let ranges = self.media?;
+        let policy = match ranges.as_slice() {
+            [] => MediaPolicy::Signalled,
+            ranges => MediaPolicy::Ranges(append(media, ranges.iter().map(|range| range.value.1))?),
+        };
+        Some(Trunk {
+            name: text.add(self.name?.value),
+            kind: self.kind?,
+            listener: interfaces.listener(self.interface?, self.transport?)?,
+            media: policy,
+            max_calls: self.max_calls?,
+            max_rate: self.max_rate?,
+        })
+    }
 }
 
 /// The interface the trunk stands on: the only one, where nothing is said.
 fn interface(table: &Table<'_>, interfaces: &Interfaces<'_>) -> Option<usize> {
     match table.get("interface") {
         Some(value) => interfaces.names.find(value.string()?),
-        None if interfaces.entries.len() > 1 => {
+        None if interfaces.names.are_many() => {
             table.need("interface");
             None
         }
-        None => interfaces.names.only(),
+        None => Some(0),
     }
 }
 
 /// Where the trunk signals from: each range with its text.
-fn signalling<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Vec<At<(&'t str, Prefix)>> {
+fn signalling<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Vec<Written<'t, Prefix>> {
     let texts = match (table.get("signalling"), kind) {
         (Some(value), _) => value.some_strings(),
         (None, Some(TrunkKind::Zendesk)) => {
@@ -226,7 +227,7 @@ fn prefix(text: &str) -> Result<Prefix, String> {
 }
 
 /// Where its media may come from: no ranges stand for "as signalled", none at all for a mistake.
-fn media<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<Vec<At<(&'t str, MediaRange)>>> {
+fn media<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<Vec<Written<'t, MediaRange>>> {
     let texts = match (table.get("media"), kind) {
         (Some(value), _) if value.is_string() => return value.choice(AS_SIGNALLED).map(|_| Vec::new()),
         (Some(value), _) => value.some_strings(),
@@ -247,8 +248,8 @@ fn media_range(text: &str) -> Result<MediaRange, String> {
 }
 
 /// As signalled means public addresses only. A trunk that signals from private ones alone sends media from there too.
-fn refuse_private_signalled(table: &Table<'_>, prefixes: &[At<(&str, Prefix)>]) {
-    let private = |prefix: &At<(&str, Prefix)>| match prefix.value.1.address {
+fn refuse_private_signalled(table: &Table<'_>, prefixes: &[Written<'_, Prefix>]) {
+    let private = |prefix: &Written<'_, Prefix>| match prefix.value.1.address {
         IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
@@ -261,28 +262,4 @@ fn refuse_private_signalled(table: &Table<'_>, prefixes: &[At<(&str, Prefix)>]) 
         first.value.0, first.value.0
     );
     table.report().mistake(at, message);
-}
-
-/// A source address must name its trunk.
-fn refuse_overlaps(report: &Report<'_>, sources: &mut [Source<'_>], names: &Names<'_>) {
-    sources.sort_by_key(|source| (source.group(), source.range.first, source.at));
-    let mut told = HashSet::new();
-    let mut widest: Option<Source<'_>> = None;
-    for &source in sources.iter() {
-        let open =
-            widest.filter(|wide| wide.group() == source.group() && wide.range.last >= source.range.first);
-        if let Some(wide) = open.filter(|wide| wide.range.value != source.range.value) {
-            let (early, late) = if wide.at <= source.at { (wide, source) } else { (source, wide) };
-            if told.insert((early.at, late.at)) {
-                let name = names.of(usize::from(early.range.value));
-                let place = report.place(early.at);
-                let message =
-                    format!("{} overlaps {} of trunk \"{name}\", at {place}", late.text, early.text);
-                report.mistake(late.at, message);
-            }
-        }
-        if open.is_none_or(|wide| wide.range.last < source.range.last) {
-            widest = Some(source);
-        }
-    }
 }
