@@ -75,17 +75,19 @@ pub enum Control {
 }
 
 /// Whom one side of a stream talks to, and what was agreed.
+// In this order, because every packet needs all but the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(C)]
 pub struct Peer {
     /// Where RTP goes to, and the only address it is taken from.
     pub rtp: SocketAddr,
-    /// Where RTCP goes to, and the only address it is taken from.
-    pub rtcp: SocketAddr,
     /// What was agreed on.
     pub profile: Profile,
     /// Which way audio flows, seen from us.
     pub direction: Direction,
+    /// Where RTCP goes to, and the only address it is taken from.
+    pub rtcp: SocketAddr,
 }
 
 /// What the relay tells signalling.

@@ -47,6 +47,11 @@ impl Outgoing {
         self.ssrc
     }
 
+    /// When it last sent something new.
+    pub(super) const fn last(&self) -> Option<Instant> {
+        self.at
+    }
+
     /// The next packet starts anew, wherever it comes from.
     pub(super) fn interrupt(&mut self) {
         self.anchor = None;

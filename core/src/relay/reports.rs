@@ -77,7 +77,7 @@ impl Leg {
 
     /// Whether there is something to say BYE to: one who never sent anything must not (section 6.3.7).
     pub(super) const fn has_spoken(&self) -> bool {
-        self.reports.sent || self.last_packet.is_some()
+        self.reports.sent || self.sent.packets > 0
     }
 
     /// Writes a report with our name, and that we leave when `bye`: where it goes and how long it is. None when the
@@ -96,14 +96,14 @@ impl Leg {
         let ssrc = self.outgoing.ssrc();
         let block = self.source.as_mut().and_then(|source| Some(self.reports.timed(now, source.report()?)));
         let blocks = block.as_slice();
-        let sends = self.last_packet.is_some_and(|last| now.since(last) < SENDER_FOR);
+        let sends = self.outgoing.last().is_some_and(|last| now.since(last) < SENDER_FOR);
         let mut writer = Writer::new(out);
         if sends {
             let info = SenderInfo {
                 ntp,
                 timestamp: self.outgoing.timestamp(now),
-                packets: self.statistics.packets_sent as u32,
-                octets: self.statistics.bytes_sent as u32,
+                packets: self.sent.packets as u32,
+                octets: self.sent.bytes as u32,
             };
             writer.sender_report(ssrc, &info, blocks);
         } else {

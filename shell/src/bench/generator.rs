@@ -174,14 +174,7 @@ impl Generator {
             stream.next = stream.sent;
         }
         let delays = Histogram::new_with_bounds(1, LONGEST, 3).map_err(io::Error::other)?;
-        Ok(Run {
-            sent: 0,
-            received: 0,
-            disordered: 0,
-            delays,
-            time: Duration::ZERO,
-            behind: Duration::ZERO,
-        })
+        Ok(Run { sent: 0, received: 0, disordered: 0, delays, time: Duration::ZERO, behind: Duration::ZERO })
     }
 
     /// Takes what is still on its way.

@@ -41,9 +41,8 @@ impl Relays {
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());
         let mut relays = Self { workers: vec![], ports: vec![] };
         for number in 0..workers {
-            let alarm = Alarm::new(Arc::new(Notify::new()));
-            let worker =
-                media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), alarm)?;
+            let alarm = Alarm(Arc::new(Notify::new()));
+            let worker = media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), alarm)?;
             relays.workers.push(worker);
         }
         system::pin_relays(workers);

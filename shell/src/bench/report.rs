@@ -20,7 +20,8 @@ pub(super) struct Row {
 
 /// What holds for all rows.
 pub(super) fn conditions(relay: &Relay, pinned: bool) {
-    let build = if cfg!(debug_assertions) { "debug build: its figures mean nothing" } else { "release build" };
+    let build =
+        if cfg!(debug_assertions) { "debug build: its figures mean nothing" } else { "release build" };
     let pinned = if pinned { ", each thread on a core of its own choice" } else { "" };
     println!("warmline {} bench relay: {build}; {}", env!("CARGO_PKG_VERSION"), system::kernel());
     println!(
@@ -32,14 +33,22 @@ pub(super) fn conditions(relay: &Relay, pinned: bool) {
 
 pub(super) fn paced_head() {
     println!("\nAt a pace, whatever comes back");
-    println!("            offered    relayed      lost      delay in us, one way        relay CPU     waited");
-    println!("  streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core");
+    println!(
+        "            offered    relayed      lost      delay in us, one way        relay CPU     waited"
+    );
+    println!(
+        "  streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core"
+    );
 }
 
 pub(super) fn capacity_head(in_flight: u64) {
     println!("\nAs fast as they come back, {in_flight} packets on their way at once");
-    println!("                       relayed      lost      delay in us, one way        relay CPU     waited");
-    println!("  streams              packets/s  packets     p50      p99    p99.9     us / packet   for core");
+    println!(
+        "                       relayed      lost      delay in us, one way        relay CPU     waited"
+    );
+    println!(
+        "  streams              packets/s  packets     p50      p99    p99.9     us / packet   for core"
+    );
 }
 
 /// What to think of it.
@@ -59,7 +68,10 @@ impl Row {
         let offered = self.rate(self.run.sent);
         self.print(&format!("{offered:>9.0}"));
         if self.run.behind > Duration::from_millis(1) {
-            println!("            (the generator was late by up to {:.1} ms)", self.run.behind.as_secs_f64() * 1e3);
+            println!(
+                "            (the generator was late by up to {:.1} ms)",
+                self.run.behind.as_secs_f64() * 1e3
+            );
         }
     }
 

@@ -22,10 +22,10 @@ impl Cpu {
             let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
             Self { run: numbers.next().unwrap_or(0), wait: numbers.next().unwrap_or(0) }
         };
-        threads.iter().map(one).fold(Self::default(), |sum, cpu| Self {
-            run: sum.run + cpu.run,
-            wait: sum.wait + cpu.wait,
-        })
+        threads
+            .iter()
+            .map(one)
+            .fold(Self::default(), |sum, cpu| Self { run: sum.run + cpu.run, wait: sum.wait + cpu.wait })
     }
 
     pub(super) fn since(self, before: Self) -> Self {
@@ -84,7 +84,8 @@ fn pin(_: Option<Thread>, _: usize) -> bool {
 /// The kernel's version, the load of the last minute.
 pub(super) fn kernel() -> String {
     let read = |path| fs::read_to_string(path).ok();
-    let kernel = read("/proc/sys/kernel/osrelease").map_or_else(String::new, |release| format!(" {}", release.trim()));
+    let kernel =
+        read("/proc/sys/kernel/osrelease").map_or_else(String::new, |release| format!(" {}", release.trim()));
     let load = read("/proc/loadavg").and_then(|text| text.split(' ').next().map(str::to_owned));
     let load = load.map_or_else(String::new, |load| format!(", load average {load}"));
     format!("{}{kernel}, {} cores{load}", std::env::consts::OS, cores())

@@ -60,8 +60,6 @@ pub struct Heard {
     pub foreign: u32,
     /// Packets that never came, by their sequence numbers.
     pub lost: u32,
-    /// Interarrival jitter by RFC 3550.
-    pub jitter: Duration,
     /// What it heard.
     pub sound: Sound,
 }
@@ -129,8 +127,7 @@ impl Audio {
         let [t3, t2, t1, t0] = (self.sent * PACKET as u32).to_be_bytes();
         let marker = if self.sent == 0 { 0x80 } else { 0 };
         let [r3, r2, r1, r0] = (self.plays as u32).to_be_bytes();
-        let mut packet =
-            vec![0x80, marker | self.law.payload_type(), s1, s0, t3, t2, t1, t0, r3, r2, r1, r0];
+        let mut packet = vec![0x80, marker | self.law.payload_type(), s1, s0, t3, t2, t1, t0, r3, r2, r1, r0];
         packet.extend(sine.take(PACKET).map(|sample| self.law.encode(sample)));
         self.rtp.send_to(&packet, peer).await?;
         self.sent += 1;
@@ -138,12 +135,14 @@ impl Audio {
     }
 
     fn hear(&mut self, packet: &[u8], from_peer: bool) {
-        let header = Header::parse(packet).ok().filter(|header| header.payload_type == self.law.payload_type());
+        let header =
+            Header::parse(packet).ok().filter(|header| header.payload_type == self.law.payload_type());
         let Some(header) = header.filter(|_| from_peer) else {
             self.foreign += 1;
             return;
         };
-        let arrival = Timestamp(std::time::UNIX_EPOCH.elapsed().map_or(0, |now| (now.as_micros() / 125) as u32));
+        // Jitter is not looked at, so the time may stand still.
+        let arrival = Timestamp(0);
         match &mut self.reception {
             Some(reception) => {
                 reception.receive(&header, arrival);
@@ -159,7 +158,6 @@ impl Audio {
     /// What came of it, where `expected` is what the other end plays.
     pub(super) fn heard(&self, expected: f64) -> Heard {
         let reception = self.reception.as_ref();
-        let jitter = reception.map_or(0, Reception::jitter);
         Heard {
             local: self.local,
             peer: self.peer,
@@ -169,7 +167,6 @@ impl Audio {
             received: reception.map_or(0, Reception::received),
             foreign: self.foreign,
             lost: reception.map_or(0, Reception::lost),
-            jitter: Duration::from_micros(u64::from(jitter) * 125),
             sound: measure(&self.samples, expected),
         }
     }

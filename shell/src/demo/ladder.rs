@@ -1,7 +1,6 @@
 //! Draws messages between three lifelines.
 
 use core::fmt;
-use core::time::Duration;
 
 use super::phone::{End, Seen};
 
@@ -26,36 +25,28 @@ pub(super) fn heads(f: &mut fmt::Formatter<'_>, names: [&str; 3]) -> fmt::Result
 /// Writes a message as an arrow.
 pub(super) fn arrow(f: &mut fmt::Formatter<'_>, seen: &Seen) -> fmt::Result {
     let right = (seen.end == End::Agent) != seen.arrived;
-    let shaft = label(&seen.what, '─');
+    let shaft = fill(&seen.what, '─', WIDTH - 1);
     let arrow = if right { format!("{shaft}>") } else { format!("<{shaft}") };
     let gap = " ".repeat(WIDTH);
     let (left, right) = match seen.end {
         End::Agent => (arrow, gap),
         End::Zendesk => (gap, arrow),
     };
-    line(f, Some(seen.at), &left, &right)
+    line(f, &format!("{:.3} s", seen.at.as_secs_f64()), &left, &right)
 }
 
 /// Writes audio that flows both ways on both legs.
-pub(super) fn audio(f: &mut fmt::Formatter<'_>, at: Duration, left: &str, right: &str) -> fmt::Result {
+pub(super) fn audio(f: &mut fmt::Formatter<'_>, left: &str, right: &str) -> fmt::Result {
     let both = |text: &str| format!("<{}>", fill(text, '═', WIDTH - 2));
-    line(f, Some(at), &both(left), &both(right))
-}
-
-/// Writes the lifelines alone.
-pub(super) fn pause(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let gap = " ".repeat(WIDTH);
-    line(f, None, &gap, &gap)
+    line(f, "", &gap, &gap)?;
+    line(f, "", &both(left), &both(right))?;
+    line(f, "", &gap, &gap)
 }
 
-fn line(f: &mut fmt::Formatter<'_>, at: Option<Duration>, left: &str, right: &str) -> fmt::Result {
-    let time = at.map_or_else(String::new, |at| format!("{:.3} s", at.as_secs_f64()));
+fn line(f: &mut fmt::Formatter<'_>, time: &str, left: &str, right: &str) -> fmt::Result {
     let margin = MARGIN - 2;
     writeln!(f, "{time:>margin$}  │{left}│{right}│")
-}
-
-fn label(text: &str, line: char) -> String {
-    fill(text, line, WIDTH - 1)
 }
 
 /// A text in the middle of a line.

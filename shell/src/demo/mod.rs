@@ -153,7 +153,8 @@ async fn call() -> Result<Outcome, Error> {
     let mut agent = Audio::bind(AGENT, Law::Mu, FROM_AGENT)?;
     let mut zendesk = Audio::bind(ZENDESK, Law::A, FROM_ZENDESK)?;
     let node = Node::start(configuration(answerer.local())?, Options { next_free_port: true })?;
-    let warmline = node.addresses().first().copied().ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
+    let warmline =
+        node.addresses().first().copied().ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
 
     let mut tickets = Vec::new();
     let over = Notify::new();
@@ -208,7 +209,8 @@ fn configuration(zendesk: SocketAddr) -> Result<Loaded, Error> {
 fn free_ports() -> io::Result<(u16, u16)> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for first in (20_000..30_000).step_by(4) {
-        let bound: io::Result<Vec<_>> = (first..first + 4).map(|port| UdpSocket::bind((AGENT, port))).collect();
+        let bound: io::Result<Vec<_>> =
+            (first..first + 4).map(|port| UdpSocket::bind((AGENT, port))).collect();
         match bound {
             Ok(_) => return Ok((first, first + 3)),
             Err(error) => last = error,
@@ -249,7 +251,11 @@ fn faults(outcome: &Outcome, ends: (Result<(), Missing>, Result<(), Missing>)) -
         if !heard.is_tone(expected) {
             faults.push(format!(
                 "{name} should have heard {expected:.0} Hz, and heard {}: {} of {PLAYED} packets good.",
-                if heard.received == 0 { "nothing".to_owned() } else { format!("{:.0} Hz", heard.sound.frequency) },
+                if heard.received == 0 {
+                    "nothing".to_owned()
+                } else {
+                    format!("{:.0} Hz", heard.sound.frequency)
+                },
                 heard.sound.good,
             ));
         }

@@ -8,7 +8,7 @@ use super::{Outcome, ladder};
 
 /// What it is.
 pub(super) const INTRODUCTION: &str =
-    "Warmline demo: an AI agent calls Zendesk with a ticket, through a real node, on this machine's network.";
+    "Warmline demo: an AI agent calls Zendesk with a ticket, through a real node and this machine's network";
 
 /// All that there is to say afterwards.
 pub(super) struct Report<'o>(pub(super) &'o Outcome);
@@ -29,7 +29,7 @@ impl fmt::Display for Report<'_> {
         if outcome.faults.is_empty() {
             write!(
                 f,
-                "All is well: both heard the other's tone, the ticket arrived once, the call ended on both sides ({:.1} s).",
+                "All is well: both were heard, the ticket arrived once, both sides hung up. It took {:.1} s.",
                 outcome.took.as_secs_f64()
             )
         } else {
@@ -46,14 +46,12 @@ impl Report<'_> {
         let [agent, warmline, zendesk] = outcome.addresses.map(|address| address.to_string());
         ladder::heads(f, [&agent, &warmline, &zendesk])?;
         // Audio goes from the answer to the first BYE.
-        let bye = outcome.seen.iter().position(|seen| seen.what == "BYE").filter(|_| outcome.answered.is_some());
+        let bye =
+            outcome.seen.iter().position(|seen| seen.what == "BYE").filter(|_| outcome.answered.is_some());
         for (number, seen) in outcome.seen.iter().enumerate() {
             if Some(number) == bye {
-                let label = |heard: &Heard| format!("RTP {}, {} + {}", name(heard.law), heard.sent, heard.received);
-                ladder::pause(f)?;
-                let at = outcome.answered.unwrap_or_default();
-                ladder::audio(f, at, &label(&outcome.agent), &label(&outcome.zendesk))?;
-                ladder::pause(f)?;
+                let label = |end: &Heard| format!("RTP in {}", name(end.law));
+                ladder::audio(f, &label(&outcome.agent), &label(&outcome.zendesk))?;
             }
             ladder::arrow(f, seen)?;
         }
@@ -63,26 +61,27 @@ impl Report<'_> {
 
 fn relayed(f: &mut fmt::Formatter<'_>, way: &str, from: &Heard, to: &Heard) -> fmt::Result {
     let lost = from.sent.saturating_sub(to.received);
-    let [from_port, to_port] = [from, to].map(|end| end.peer.as_ref().map_or(0, SocketAddr::port));
+    let port = |end: &Heard| end.peer.as_ref().map_or(0, SocketAddr::port);
     writeln!(
         f,
-        "  {way:<19}  {:>3} of {} packets, {lost} lost  {} at port {from_port} -> {} from port {to_port}",
+        "  {way:<19}  {} of {} packets, {lost} lost; {} in at port {}, {} out from port {}",
         to.received,
         from.sent,
         name(from.law),
+        port(from),
         name(to.law),
+        port(to),
     )
 }
 
 fn heard(f: &mut fmt::Formatter<'_>, who: &str, end: &Heard, other: &Heard) -> fmt::Result {
     let (sound, share) = (&end.sound, 100.0 * end.sound.good as f64 / f64::from(PLAYED));
+    if end.received == 0 {
+        return writeln!(f, "  {who:<19}  nothing of the {:.0} Hz that was played", other.plays);
+    }
     writeln!(
         f,
-        "  {who:<19}  {:.0} Hz at {:.1} dB of full scale, {share:.0} % of packets good, jitter {:.1} ms \
-         ({:.0} Hz was played)",
-        sound.frequency,
-        sound.level,
-        end.jitter.as_secs_f64() * 1e3,
-        other.plays,
+        "  {who:<19}  {:.0} Hz of the {:.0} Hz that was played, at {:.1} dBFS, in {share:.0} % of the packets",
+        sound.frequency, other.plays, sound.level,
     )
 }
