@@ -87,6 +87,7 @@ impl Sbc<'_> {
     /// Ends a leg in the way its state asks for.
     pub(super) fn hang_up(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
         let Some(leg) = self.legs.get_mut(id) else { return };
+        let call = leg.call;
         match (leg.state, leg.side) {
             (LegState::Proceeding, Side::A) => {
                 leg.status = reason.status().unwrap_or(487);
@@ -107,6 +108,7 @@ impl Sbc<'_> {
             }
             (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
         }
+        self.wake(call);
     }
 
     /// Sends the CANCEL that something has come back for. An INVITE that even so gets no final response is given
@@ -162,7 +164,10 @@ impl Sbc<'_> {
         }
         resend.interval = resend.interval.times(2).min(T2);
         resend.at = cx.now.after(resend.interval);
-        leg.todo.add(Todo::ANSWER_AGAIN);
+        // Where no block was free to keep it in, it was sent once.
+        if leg.answer.is_some() {
+            leg.todo.add(Todo::ANSWER_AGAIN);
+        }
         self.arm_leg(id);
         self.wake(call);
     }

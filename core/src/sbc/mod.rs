@@ -12,6 +12,8 @@ mod replies;
 mod requests;
 mod responses;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 use core::net::SocketAddr;
 
@@ -237,11 +239,10 @@ impl<'s> Sbc<'s> {
             if let Some(output) = self.flush(cx, out) {
                 return output;
             }
-            if let Some(output) = self.fire(cx, out) {
-                return output;
-            }
-            if self.waiting.is_none() && self.next_deadline().is_none_or(|at| at > cx.now) {
-                break;
+            match self.fire(cx, out) {
+                Some(Some(output)) => return output,
+                Some(None) => {}
+                None => break,
             }
         }
         self.transactions.forget(cx.now);
@@ -282,6 +283,7 @@ impl<'s> Sbc<'s> {
             finished,
             blocks: self.blocks.capacity().saturating_sub(self.blocks.free_blocks()),
             timers: self.clock.len(),
+            ports: self.ports.taken(),
         }
     }
 
@@ -308,6 +310,8 @@ pub struct Usage {
     pub blocks: usize,
     /// Timers of calls and legs.
     pub timers: usize,
+    /// Pairs of media ports.
+    pub ports: usize,
 }
 
 impl Admitted {
