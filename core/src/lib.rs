@@ -50,6 +50,7 @@ pub mod transport;
 
 mod sbc;
 
+pub use relay::Relay;
 pub use sbc::{
     Admitted, Command, Cx, Event, Excerpt, Input, Output, Question, Sbc, Sizes, Storage, TrunkState, Usage,
 };

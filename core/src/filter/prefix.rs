@@ -127,3 +127,79 @@ impl fmt::Display for PrefixError {
 }
 
 impl core::error::Error for PrefixError {}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn prefix(text: &str) -> Prefix {
+        Prefix::parse(text).unwrap()
+    }
+
+    #[test]
+    fn reads_what_allow_lists_hold() {
+        for text in ["192.0.2.0/28", "0.0.0.0/0", "168.86.128.0/18", "2001:db8::/32", "::/0", "192.0.2.1/32"]
+        {
+            assert_eq!(prefix(text).to_string(), text);
+        }
+        assert_eq!(prefix("192.0.2.1"), prefix("192.0.2.1/32"));
+        assert_eq!(prefix("2001:db8::1"), prefix("2001:db8::1/128"));
+        assert_eq!(prefix("::ffff:192.0.2.0/124"), prefix("192.0.2.0/28"));
+        assert_eq!(prefix("::ffff:192.0.2.9"), prefix("192.0.2.9"));
+        assert_eq!(prefix("::ffff:0:0/96"), prefix("0.0.0.0/0"));
+    }
+
+    #[test]
+    fn refuses_and_says_why() {
+        for text in ["", "/8", "192.0.2/24", "192.0.2.0 /24", "example.net", "[::1]", "192.0.2.256"] {
+            assert_eq!(Prefix::parse(text), Err(PrefixError::Address), "{text}");
+        }
+        for text in ["192.0.2.0/33", "::/129", "::/", "::/+8", "::/-1", "::/256", "::/8/8", "::/ 8"] {
+            assert_eq!(Prefix::parse(text), Err(PrefixError::Length), "{text}");
+        }
+        for (text, network) in [
+            ("192.0.2.1/28", "192.0.2.0/28"),
+            ("2001:db8::1/64", "2001:db8::/64"),
+            ("::ffff:192.0.2.1/124", "192.0.2.0/28"),
+            ("::ffff:0:0/90", "::ffc0:0:0/90"),
+            ("1.0.0.0/0", "0.0.0.0/0"),
+        ] {
+            let error = Prefix::parse(text).unwrap_err();
+            assert_eq!(error, PrefixError::HostBits { network: prefix(network) });
+            assert!(error.to_string().ends_with(&[" is ", network].concat()), "{error}");
+        }
+    }
+
+    #[test]
+    fn ipv4_in_its_ipv6_form_is_ipv4() {
+        for (text, inside, outside) in [
+            ("192.0.2.0/28", "192.0.2.15", "192.0.2.16"),
+            ("192.0.2.0/28", "::ffff:192.0.2.0", "::ffff:192.0.1.255"),
+            ("::ffff:192.0.2.0/124", "192.0.2.15", "192.0.2.16"),
+            ("0.0.0.0/0", "255.255.255.255", "::1"),
+            ("::/0", "ffff::", "192.0.2.1"),
+            ("::/0", "::fffe:192.0.2.1", "::ffff:192.0.2.1"),
+            ("2001:db8::/32", "2001:db8:ffff::", "2001:db9::"),
+            ("2001:db8::1", "2001:db8::1", "2001:db8::2"),
+        ] {
+            assert!(prefix(text).contains(address(inside)), "{text} {inside}");
+            assert!(!prefix(text).contains(address(outside)), "{text} {outside}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_nobody_checked_harms_nobody() {
+        let odd = Prefix { address: address("192.0.2.9"), length: 24 };
+        assert!(odd.contains(address("192.0.2.200")) && !odd.contains(address("192.0.3.9")));
+        let odd = Prefix { address: address("::ffff:192.0.2.9"), length: 255 };
+        assert!(odd.contains(address("192.0.2.9")) && !odd.contains(address("192.0.2.8")));
+        let odd = Prefix { address: address("192.0.2.9"), length: 255 };
+        assert!(odd.contains(address("192.0.2.9")) && !odd.contains(address("192.0.2.8")));
+    }
+}

@@ -115,7 +115,7 @@ impl<'s> Blocks<'s> {
             copy(now, piece);
             out = rest;
         }
-        Some(chain.len())
+        out.is_empty().then_some(chain.len())
     }
 
     /// A chain's bytes in place, piece by piece.
@@ -173,7 +173,7 @@ impl<'s> Blocks<'s> {
     fn take(&mut self, piece: &[u8]) -> Option<u32> {
         let number = if self.free == 0 { self.fresh.checked_add(1)? } else { self.free };
         let block = self.at(number)?;
-        let next = core::mem::take(&mut block.next);
+        let next = block.next;
         copy(&mut block.bytes, piece);
         if self.free == 0 {
             self.fresh = number;
@@ -189,5 +189,94 @@ impl<'s> Blocks<'s> {
 fn copy(to: &mut [u8], from: &[u8]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_block_is_256_bytes_and_a_chain_8() {
+        assert_eq!((size_of::<Block>(), size_of::<Chain>()), (256, 8));
+    }
+
+    #[test]
+    fn what_was_stored_comes_back() {
+        let mut blocks = vec![Block { next: 9, bytes: [9; ROOM] }; 4];
+        let mut blocks = Blocks::new(&mut blocks);
+        for len in [0, 1, 251, 252, 253, 504, 505, 1_008] {
+            let bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+            let chain = blocks.store(&bytes).unwrap();
+            assert_eq!((chain.len(), chain.is_empty()), (len, len == 0));
+            assert_eq!(blocks.free_blocks(), 4 - Blocks::needed(len));
+            let mut out = [0; 1_100];
+            assert_eq!(blocks.load(&chain, &mut out), Some(len));
+            assert_eq!(out[..len], bytes);
+            assert!(len == 0 || blocks.load(&chain, &mut out[..len - 1]).is_none());
+            blocks.free(chain);
+            assert_eq!(blocks.free_blocks(), 4);
+        }
+        assert_eq!(blocks.store(&[0; 1_009]), None);
+        assert_eq!(Chain::EMPTY.into_bits(), 0);
+    }
+
+    /// Only a chain that nobody was given can do this; it must not do worse than give nothing.
+    #[test]
+    fn a_chain_that_leads_nowhere_loads_nothing() {
+        let mut blocks = [Block::EMPTY; 2];
+        let mut blocks = Blocks::new(&mut blocks);
+        for bits in [1 << 32, 300 << 32 | 1, 300 << 32 | 7, u64::MAX, u64::from(u32::MAX), 1 << 63 | 1] {
+            assert_eq!(blocks.load(&Chain::from_bits(bits), &mut [0; 400]).unwrap_or(0), 0, "{bits:x}");
+            assert!(blocks.pieces(&Chain::from_bits(bits)).count() < 3);
+        }
+        blocks.free(Chain::from_bits(1 << 40));
+        blocks.free(Chain::from_bits(9));
+        assert_eq!(blocks.free_blocks(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_block_is_lost_and_no_byte_changed(
+            steps in prop::collection::vec((0..5_u8, 0..1_300_usize, any::<u8>()), 0..150),
+        ) {
+            let mut blocks = vec![Block::EMPTY; 24];
+            let mut blocks = Blocks::new(&mut blocks);
+            let mut model: Vec<(Chain, Vec<u8>)> = Vec::new();
+            for (step, len, byte) in steps {
+                let bytes: Vec<u8> = (0..len).map(|n| byte.wrapping_add((n % 249) as u8)).collect();
+                let place = usize::from(byte) % model.len().max(1);
+                match (step, model.get_mut(place)) {
+                    (0 | 1, _) | (_, None) => match blocks.store(&bytes) {
+                        Some(chain) => model.push((chain, bytes)),
+                        None => prop_assert!(Blocks::needed(len) > blocks.free_blocks()),
+                    },
+                    (2, Some((chain, kept))) => {
+                        let more = Blocks::needed(kept.len() + len) - Blocks::needed(kept.len());
+                        prop_assert_eq!(more <= blocks.free_blocks(), blocks.append(chain, &bytes));
+                        if chain.len() > kept.len() {
+                            kept.extend(bytes);
+                        }
+                    }
+                    (_, Some(_)) => {
+                        let (chain, _) = model.swap_remove(place);
+                        blocks.free(Chain::from_bits(chain.into_bits()));
+                    }
+                }
+                for (chain, bytes) in &model {
+                    let mut out = vec![0; chain.len()];
+                    prop_assert_eq!(blocks.load(chain, &mut out), Some(bytes.len()));
+                    prop_assert_eq!(&out, bytes);
+                    let pieces: Vec<u8> = blocks.pieces(chain).flatten().copied().collect();
+                    prop_assert_eq!(&pieces, bytes);
+                }
+                let taken: usize = model.iter().map(|(_, bytes)| Blocks::needed(bytes.len())).sum();
+                prop_assert_eq!(blocks.free_blocks() + taken, 24);
+            }
+        }
     }
 }

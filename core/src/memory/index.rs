@@ -80,3 +80,72 @@ impl<'s> Index<'s> {
         self.0.capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_8_bytes() {
+        assert_eq!(size_of::<Entry>(), 8);
+        assert_eq!(Index::entries(192), 256);
+        for values in 0..1_000 {
+            assert_eq!(Index::new(&mut vec![Entry::EMPTY; Index::entries(values)]).capacity(), values);
+        }
+    }
+
+    #[test]
+    fn a_full_index_takes_no_more() {
+        let mut entries = [Entry { hash: 7, value: 7 }; 4];
+        let mut index = Index::new(&mut entries);
+        assert!(index.is_empty());
+        assert!((0..3).all(|value| index.insert(0, value)));
+        assert!(!index.insert(0, 3));
+        assert!(index.remove(0, 1) && !index.remove(0, 1) && !index.remove(1 << 40, 2));
+        assert!(!index.insert(0, u32::MAX));
+        assert!(index.insert(0, u32::MAX - 1));
+        assert_eq!(index.find(0, |value| value > 2), Some(u32::MAX - 1));
+        assert!(!Index::new(&mut []).insert(0, 0));
+    }
+
+    proptest! {
+        /// Few hashes, whose homes lie at both ends of the table, so that cells crowd, wrap and shift.
+        #[test]
+        fn is_a_list_of_pairs(
+            size in 0..40_usize,
+            steps in prop::collection::vec((any::<bool>(), 0..12_u64, 0..4_u32), 0..400),
+        ) {
+            let mut entries = vec![Entry::EMPTY; size];
+            let mut index = Index::new(&mut entries);
+            let mut model: Vec<(u64, u32)> = Vec::new();
+            for (insert, hash, value) in steps {
+                let hash = hash.wrapping_sub(8).wrapping_mul(0x0600_0000_1234_5678);
+                if insert {
+                    let room = model.len() < index.capacity();
+                    prop_assert_eq!(index.insert(hash, value), room);
+                    if room {
+                        model.push((hash, value));
+                    }
+                } else {
+                    let place = model.iter().position(|&pair| pair == (hash, value));
+                    prop_assert_eq!(index.remove(hash, value), place.is_some());
+                    place.map(|place| model.swap_remove(place));
+                }
+                prop_assert_eq!(index.len(), model.len());
+                for hash in (0..12_u64).map(|hash| hash.wrapping_sub(8).wrapping_mul(0x0600_0000_1234_5678)) {
+                    let mut found = Vec::new();
+                    prop_assert_eq!(index.find(hash, |value| { found.push(value); false }), None);
+                    let mut kept: Vec<u32> = model.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
+                    found.sort_unstable();
+                    kept.sort_unstable();
+                    prop_assert_eq!(&found, &kept);
+                    prop_assert_eq!(index.find(hash, |_| true).is_some(), !kept.is_empty());
+                }
+            }
+        }
+    }
+}

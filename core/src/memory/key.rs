@@ -25,3 +25,32 @@ impl Key {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_hashed_with_their_lengths() {
+        let key = Key::new(1, 2);
+        let hashes = [
+            key.hash(&[]),
+            key.hash(&[b""]),
+            key.hash(&[b"abc"]),
+            key.hash(&[b"ab", b"c"]),
+            key.hash(&[b"a", b"bc"]),
+            key.hash(&[b"abc", b""]),
+            Key::new(2, 1).hash(&[b"abc"]),
+        ];
+        for (n, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..n].contains(hash), "{n}");
+        }
+        assert_eq!(key.hash(&[b"ab", b"c"]), hashes[3]);
+    }
+
+    /// Worked out apart from this, by the definition of SipHash-1-3.
+    #[test]
+    fn a_hash_is_the_same_everywhere() {
+        assert_eq!(Key::new(0, 0).hash(&[b"z9hG4bK776asdhds", b"INVITE"]), 0xbd29_bdf5_66e8_6028);
+    }
+}

@@ -34,16 +34,16 @@ impl Cell for LingeringSlot {
 /// A slot is 16 bytes; three quarters of them can be used, which makes 21.4 bytes for a transaction and needs no
 /// index beside it. 64-bit keyed hashes are taken as unique.
 ///
-/// There is no timer for each: a hand sweeps over the slots once a second while there is anything to sweep, and
-/// finds what has expired. A sweep is cut into steps of at least 64 slots and at most 64 steps; [`Lingering::next`]
-/// says when the next one is due.
+/// There is no timer for each: from the first expiry on a hand sweeps over the slots, once a second as long as any
+/// is filled, and finds what has expired. A sweep is cut into steps of at least 64 slots and into at most 64 steps;
+/// [`Lingering::next`] says when the next one is due.
 pub struct Lingering<'s> {
     table: Table<'s, LingeringSlot>,
     /// The slot to be looked at next.
     hand: usize,
     /// How many slots of the current step are still to be looked at.
     left: usize,
-    /// When the current step was due.
+    /// When the last step was due; before the first, when the sweeping begins.
     step: Instant,
 }
 
@@ -61,6 +61,9 @@ impl<'s> Lingering<'s> {
     /// Keeps `payload` under `hash` until `expiry`, which is at most three weeks ahead; false when the table is
     /// full. Whether the hash is there already is not looked at.
     pub fn insert(&mut self, hash: u64, expiry: Instant, payload: u32) -> bool {
+        if self.is_empty() || expiry < self.step {
+            self.step = expiry;
+        }
         self.table.insert(LingeringSlot { hash: some(hash), expiry: ticks(expiry).wrapping_add(1), payload })
     }
 
@@ -77,11 +80,11 @@ impl<'s> Lingering<'s> {
     }
 
     /// Sweeps as far as is due and hands back the payload of an expired transaction, which is gone; to be called
-    /// until it gives none. What expired a second before `now` has then been handed back. The work in between is
-    /// bounded by one sweep over the slots, and is a 64th of that when it is called as [`Lingering::next`] asks.
+    /// until it gives none. What expired a second before `now` has then been handed back (and 2 ms, by which expiries
+    /// are rounded). The work of that is bounded by one sweep over the slots, and is a 64th of it when this is called
+    /// as [`Lingering::next`] asks.
     pub fn expire(&mut self, now: Instant) -> Option<u32> {
-        if self.table.len() == 0 {
-            (self.left, self.step) = (0, now);
+        if self.is_empty() {
             return None;
         }
         loop {
@@ -108,7 +111,7 @@ impl<'s> Lingering<'s> {
 
     /// When [`Lingering::expire`] is to be called next; none while there is nothing to expire.
     pub fn next(&self) -> Option<Instant> {
-        (self.table.len() > 0).then(|| self.step.after(self.interval()))
+        (!self.is_empty()).then(|| self.step.after(self.interval()))
     }
 
     /// How many transactions linger.
@@ -151,4 +154,118 @@ const fn some(hash: u64) -> u64 {
 /// Ticks of 1.024 ms; they start over after 50 days, and are compared by their distance.
 const fn ticks(at: Instant) -> u32 {
     (at.as_micros() >> 10) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::{vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn at(micros: u64) -> Instant {
+        Instant::from_micros(micros)
+    }
+
+    fn drain(lingering: &mut Lingering<'_>, now: Instant) -> Vec<u32> {
+        let mut payloads: Vec<u32> = core::iter::from_fn(|| lingering.expire(now)).collect();
+        payloads.sort_unstable();
+        payloads
+    }
+
+    #[test]
+    fn a_slot_is_16_bytes() {
+        assert_eq!(size_of::<LingeringSlot>(), 16);
+        assert_eq!(Lingering::slots(192), 256);
+        assert_eq!(Lingering::new(&mut [LingeringSlot::EMPTY; 256]).capacity(), 192);
+    }
+
+    #[test]
+    fn keeps_until_the_expiry_and_hands_back_after_it() {
+        let mut slots = [LingeringSlot::EMPTY; 8];
+        let mut lingering = Lingering::new(&mut slots);
+        assert_eq!(lingering.next(), None);
+        assert!(lingering.insert(0, at(5 * SECOND), 7));
+        assert!(lingering.insert(9 << 60, at(32 * SECOND), 8));
+        assert_eq!(lingering.replace(0, 6), Some(7));
+        assert_eq!(lingering.replace(1 << 50, 6), None);
+        assert_eq!(lingering.expire(at(5 * SECOND)), None);
+        assert_eq!((lingering.find(0), lingering.find(9 << 60)), (Some(6), Some(8)));
+        let next = lingering.next().unwrap();
+        assert!(next > at(5 * SECOND) && next <= at(6 * SECOND));
+        assert_eq!(drain(&mut lingering, next), [6]);
+        assert_eq!(drain(&mut lingering, at(60 * SECOND)), [8]);
+        assert_eq!((lingering.len(), lingering.next()), (0, None));
+    }
+
+    #[test]
+    fn a_full_table_takes_no_more_until_something_expires() {
+        let mut slots = [LingeringSlot::EMPTY; 4];
+        let mut lingering = Lingering::new(&mut slots);
+        for n in 0..3 {
+            assert!(lingering.insert(n << 62, at(SECOND), n as u32));
+        }
+        assert!(!lingering.insert(3 << 62, at(SECOND), 3));
+        assert_eq!(drain(&mut lingering, at(3 * SECOND)), [0, 1, 2]);
+        assert!(lingering.insert(3 << 62, at(4 * SECOND), 3));
+    }
+
+    #[test]
+    fn nothing_fits_into_no_slots() {
+        let mut lingering = Lingering::new(&mut []);
+        assert!(!lingering.insert(1, at(1), 1));
+        assert_eq!((lingering.find(1), lingering.expire(at(SECOND))), (None, None));
+    }
+
+    #[test]
+    fn a_step_is_a_small_part_of_a_large_table() {
+        let mut slots = vec![LingeringSlot::EMPTY; 100_000];
+        let lingering = Lingering::new(&mut slots);
+        assert_eq!(lingering.slots_per_step(), 1_563);
+        assert_eq!(lingering.interval().as_micros(), 15_625);
+    }
+
+    proptest! {
+        /// Never early, never more than a sweep late, never twice, never lost; over the wrap of the ticks too.
+        #[test]
+        fn every_payload_comes_back_once_and_in_time(
+            start in prop_oneof![Just(0), ((1_u64 << 42) - 40 * SECOND)..(1 << 42), 0..u64::MAX / 4],
+            steps in prop::collection::vec((any::<u16>(), 0..40 * SECOND, 0..3 * SECOND, 0..9_u8), 1..400),
+        ) {
+            let mut slots = [LingeringSlot::EMPTY; 150];
+            let mut lingering = Lingering::new(&mut slots);
+            let mut model: HashMap<u64, (u64, u32)> = HashMap::new();
+            let mut now = start;
+            for (number, (hash, life, pause, many)) in steps.into_iter().enumerate() {
+                // Few homes, so that long runs of cells form and wrap round the end.
+                let hash = u64::from(u16::MAX - hash % 16) << 48 | u64::from(hash);
+                if !model.contains_key(&hash) {
+                    let room = model.len() < lingering.capacity();
+                    prop_assert_eq!(lingering.insert(hash, at(now + life), number as u32), room);
+                    if room {
+                        model.insert(hash, (now + life, number as u32));
+                    }
+                }
+                if many == 0 {
+                    now += pause;
+                }
+                while let Some(payload) = lingering.expire(at(now)) {
+                    let hash = *model.iter().find(|(_, kept)| kept.1 == payload).unwrap().0;
+                    prop_assert!(model.remove(&hash).unwrap().0 <= now);
+                    prop_assert_eq!(lingering.find(hash), None);
+                }
+                for (&hash, &(expiry, payload)) in &model {
+                    prop_assert!(now < expiry + SECOND + 2_048, "late");
+                    prop_assert_eq!(lingering.find(hash), Some(payload));
+                }
+                prop_assert_eq!(lingering.len(), model.len());
+            }
+            let rest = drain(&mut lingering, at(now + 50 * SECOND)).len();
+            prop_assert_eq!((rest, lingering.len()), (model.len(), 0));
+        }
+    }
 }

@@ -224,3 +224,124 @@ impl<'s, T> Pool<'s, T> {
         self.len() == self.capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::{string::String, vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_slot_is_8_bytes_more_than_its_value() {
+        assert_eq!(size_of::<Slot<u32>>(), 12);
+        assert_eq!(size_of::<Slot<u64>>(), 16);
+        assert_eq!(size_of::<Slot<(u64, bool)>>(), 24);
+        assert_eq!(size_of::<Slot<[u8; 456]>>(), 464);
+        assert_eq!((size_of::<Id<u8>>(), size_of::<Option<Id<u8>>>()), (8, 8));
+    }
+
+    #[test]
+    fn storage_of_every_kind_will_do() {
+        let mut array = [const { Slot::<String>::EMPTY }; 3];
+        let mut vec = vec![Slot::<u32>::EMPTY; 3];
+        let mut board: heapless::Vec<Slot<&mut u8>, 3> = heapless::Vec::new();
+        while board.push(Slot::EMPTY).is_ok() {}
+        assert_eq!(Pool::new(&mut array).capacity(), 3);
+        assert_eq!(Pool::new(&mut vec).capacity(), 3);
+        assert_eq!(Pool::new(&mut board).capacity(), 3);
+        assert_eq!(Pool::<u8>::new(&mut []).insert(1), Err(1));
+    }
+
+    #[test]
+    fn a_full_pool_hands_the_value_back() {
+        let mut slots = vec![Slot::EMPTY; 2];
+        let mut pool = Pool::new(&mut slots);
+        let a = pool.insert('a').unwrap();
+        let b = pool.insert('b').unwrap();
+        assert!(pool.is_full());
+        assert_eq!(pool.insert('c'), Err('c'));
+        assert_eq!(pool.remove(a), Some('a'));
+        assert_eq!((pool.remove(a), pool.get(a)), (None, None));
+        let c = pool.insert('c').unwrap();
+        assert_eq!((c.index(), pool.id_at(0)), (a.index(), Some(c)));
+        assert_ne!(a, c);
+        assert_eq!(pool.iter().map(|(id, &value)| (id, value)).collect::<Vec<_>>(), [(c, 'c'), (b, 'b')]);
+    }
+
+    #[test]
+    fn two_values_at_once_are_two_values() {
+        let mut slots = vec![Slot::EMPTY; 2];
+        let mut pool = Pool::new(&mut slots);
+        let (a, b) = (pool.insert(1).unwrap(), pool.insert(2).unwrap());
+        let (first, second) = pool.get_pair_mut(b, a).unwrap();
+        core::mem::swap(first, second);
+        assert_eq!((pool.get(a), pool.get(b)), (Some(&2), Some(&1)));
+        assert!(pool.get_pair_mut(a, a).is_none());
+        pool.remove(b);
+        assert!(pool.get_pair_mut(a, b).is_none());
+    }
+
+    #[test]
+    fn generations_start_over_without_ever_being_none() {
+        let mut slots = vec![Slot(State::Free { generation: u32::MAX - 1, next: 0 })];
+        let mut pool = Pool::new(&mut slots);
+        let last = pool.insert(1).unwrap();
+        assert_eq!(last.generation.get(), u32::MAX);
+        assert_eq!(pool.remove(last), Some(1));
+        let first = pool.insert(2).unwrap();
+        assert_eq!((first.generation.get(), pool.get(last), pool.get(first)), (1, None, Some(&2)));
+        assert_eq!(Id::from_bits(first.to_bits()), first);
+        assert_eq!(pool.get(Id::from_bits(0)), None);
+    }
+
+    #[test]
+    fn ids_of_an_earlier_pool_are_stale() {
+        let mut slots = vec![Slot::EMPTY; 2];
+        let old = Pool::new(&mut slots).insert(1).unwrap();
+        let mut pool = Pool::new(&mut slots);
+        assert_eq!((pool.get(old), pool.len(), pool.iter().count()), (None, 0, 0));
+        assert_eq!(pool.insert(2).unwrap().index(), old.index());
+        assert_eq!(pool.get(old), None);
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_map_whose_removed_keys_never_come_back(steps in prop::collection::vec(any::<(u8, u16)>(), 0..300)) {
+            let mut slots = vec![Slot::EMPTY; 20];
+            let mut pool = Pool::new(&mut slots);
+            let mut model = HashMap::new();
+            let mut ids: Vec<Id<u16>> = Vec::new();
+            for (step, value) in steps {
+                let known = ids.get(usize::from(value) % ids.len().max(1)).copied();
+                match (step % 5, known) {
+                    (0 | 1, _) | (_, None) => match pool.insert(value) {
+                        Ok(id) => {
+                            prop_assert!(!ids.contains(&id));
+                            ids.push(id);
+                            model.insert(id, value);
+                        }
+                        Err(_) => prop_assert_eq!(model.len(), 20),
+                    },
+                    (2 | 3, Some(id)) => prop_assert_eq!(pool.remove(id), model.remove(&id)),
+                    (_, Some(id)) => {
+                        if let Some(place) = pool.get_mut(id) {
+                            *place = value;
+                        }
+                        model.entry(id).and_modify(|place| *place = value);
+                    }
+                }
+                prop_assert_eq!((pool.len(), pool.is_full()), (model.len(), model.len() == 20));
+                for &id in &ids {
+                    prop_assert_eq!(pool.get(id), model.get(&id));
+                }
+                prop_assert_eq!(pool.iter().map(|(id, &value)| (id, value)).collect::<HashMap<_, _>>(), model.clone());
+                for (id, _) in pool.iter() {
+                    prop_assert_eq!(pool.id_at(id.index()), Some(id));
+                }
+            }
+        }
+    }
+}

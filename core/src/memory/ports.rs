@@ -200,3 +200,112 @@ const fn bounds(first: u16, last: u16) -> Option<(u16, u16)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, VecDeque};
+    use std::{vec, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_pair_is_2_bytes_and_a_queue_14() {
+        assert_eq!((size_of::<PortSlot>(), size_of::<PortQueue>()), (2, 14));
+    }
+
+    #[test]
+    fn only_whole_pairs_count() {
+        assert_eq!(Ports::pairs(10_000, 10_001), 1);
+        assert_eq!(Ports::pairs(10_000, 10_002), 1);
+        assert_eq!(Ports::pairs(10_001, 10_003), 1);
+        assert_eq!(Ports::pairs(10_001, 10_002), 0);
+        assert_eq!(Ports::pairs(10_000, 10_000), 0);
+        assert_eq!(Ports::pairs(10_000, 9_000), 0);
+        assert_eq!(Ports::pairs(0, 0), 0);
+        assert_eq!(Ports::pairs(0, u16::MAX), 32_767);
+        assert_eq!(Ports::pairs(u16::MAX, u16::MAX), 0);
+    }
+
+    #[test]
+    fn all_ports_there_are() {
+        let mut slots = vec![PortSlot(77); 40_000];
+        let mut queues = vec![PortQueue { workers: 3, ..PortQueue::EMPTY }; 255];
+        let mut ports = Ports::new(&mut slots, &mut queues);
+        assert_eq!(ports.add(1, 0, u16::MAX, 255), 32_767);
+        let taken: BTreeSet<u16> = core::iter::from_fn(|| ports.take(1, None)).collect();
+        assert_eq!(taken.len(), 32_767);
+        assert!(taken.iter().all(|port| port % 2 == 0 && *port > 0));
+        assert_eq!(ports.free(1), 0);
+    }
+
+    #[test]
+    fn interfaces_stand_apart() {
+        let mut slots = [PortSlot::EMPTY; 12];
+        let mut queues = [PortQueue::EMPTY; 5];
+        let mut ports = Ports::new(&mut slots, &mut queues);
+        assert_eq!(ports.add(0, 100, 109, 2), 5);
+        assert_eq!(ports.add(0, 200, 209, 2), 0, "twice");
+        assert_eq!(ports.add(1, 108, 120, 2), 0, "overlap");
+        assert_eq!(ports.add(1, 110, 113, 0), 2);
+        assert_eq!(ports.add(2, 200, 299, 3), 0, "no queues left");
+        assert_eq!(ports.add(2, 200, 299, 2), 5, "as many as there are slots");
+        assert_eq!((ports.free(0), ports.free(1), ports.free(2), ports.free(3)), (5, 2, 5, 0));
+        assert_eq!(
+            (ports.take(0, Some(0)), ports.take(0, Some(1)), ports.take(0, Some(2))),
+            (Some(100), Some(102), None)
+        );
+        assert_eq!((ports.take(1, Some(0)), ports.take(3, None)), (Some(110), None));
+        for foreign in [0, 101, 103, 108, 111, 112, 114, 210, u16::MAX] {
+            ports.give_back(foreign);
+        }
+        assert_eq!((ports.free(0), ports.free(1), ports.free(2)), (3, 1, 5));
+        ports.give_back(102);
+        assert_eq!(core::iter::from_fn(|| ports.take(0, Some(1))).collect::<Vec<_>>(), [106, 102]);
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_queue_for_each_worker(
+            first in 1_000..1_008_u16,
+            count in 2..70_u16,
+            workers in 1..5_u8,
+            steps in prop::collection::vec((any::<bool>(), prop::option::of(0..5_u8), any::<usize>()), 0..300),
+        ) {
+            let last = first + count;
+            let mut slots = vec![PortSlot::EMPTY; 45];
+            let mut queues = vec![PortQueue::EMPTY; 6];
+            let mut ports = Ports::new(&mut slots, &mut queues);
+            ports.add(9, 900, 919, 1);
+            let pairs = ports.add(4, first, last, workers);
+            let mut model: Vec<VecDeque<u16>> = vec![VecDeque::new(); usize::from(workers)];
+            for port in (first..last).filter(|port| port % 2 == 0) {
+                model[usize::from(Ports::worker(port, workers))].push_back(port);
+            }
+            prop_assert_eq!(pairs, model.iter().map(VecDeque::len).sum::<usize>());
+            let mut taken: Vec<u16> = Vec::new();
+            for (take, worker, which) in steps {
+                if take {
+                    let port = ports.take(4, worker);
+                    let most = model.iter().map(VecDeque::len).max().unwrap();
+                    let fullest = model.iter().position(|queue| queue.len() == most).unwrap();
+                    let worker = worker.map_or(fullest, usize::from);
+                    prop_assert_eq!(port, model.get_mut(worker).and_then(VecDeque::pop_front));
+                    if let Some(port) = port {
+                        prop_assert!(!taken.contains(&port), "handed out twice");
+                        taken.push(port);
+                    }
+                } else if !taken.is_empty() {
+                    let port = taken.swap_remove(which % taken.len());
+                    ports.give_back(port);
+                    ports.give_back(port);
+                    ports.give_back(port + 1);
+                    model[usize::from(Ports::worker(port, workers))].push_back(port);
+                }
+                prop_assert_eq!(ports.free(4) + taken.len(), pairs);
+                prop_assert_eq!(ports.free(9), 10);
+            }
+        }
+    }
+}

@@ -141,3 +141,84 @@ impl<'s> Timers<'s> {
         children.min_by_key(|&(_, child)| child)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(micros: u64) -> Instant {
+        Instant::from_micros(micros)
+    }
+
+    #[test]
+    fn a_slot_is_16_bytes() {
+        assert_eq!(size_of::<TimerSlot>(), 16);
+    }
+
+    #[test]
+    fn the_soonest_comes_first_and_only_when_it_is_due() {
+        let mut slots = [TimerSlot { at: at(3), key: 1, place: 2 }; 3];
+        let mut timers = Timers::new(&mut slots);
+        assert_eq!((timers.next(), timers.pop(at(u64::MAX))), (None, None));
+        timers.set(0, at(30));
+        timers.set(1, at(10));
+        timers.set(2, at(10));
+        timers.set(3, at(1));
+        timers.set(u32::MAX, at(1));
+        assert_eq!((timers.next(), timers.len()), (Some(at(10)), 3));
+        assert_eq!(timers.pop(at(9)), None);
+        assert_eq!((timers.pop(at(10)), timers.pop(at(10)), timers.pop(at(10))), (Some(1), Some(2), None));
+        timers.set(0, at(40));
+        timers.cancel(1);
+        timers.cancel(7);
+        assert_eq!((timers.at(0), timers.at(1), timers.at(7)), (Some(at(40)), None, None));
+        timers.cancel(0);
+        assert!(timers.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_sorted_list(
+            steps in prop::collection::vec((0..6_u8, 0..40_u32, 0..50_u64), 0..500),
+        ) {
+            let mut slots = vec![TimerSlot::EMPTY; 37];
+            let mut timers = Timers::new(&mut slots);
+            let mut model: BTreeSet<(Instant, u32)> = BTreeSet::new();
+            for (step, key, time) in steps {
+                match step {
+                    0..3 => {
+                        timers.set(key, at(time));
+                        model.retain(|timer| timer.1 != key);
+                        if key < 37 {
+                            model.insert((at(time), key));
+                        }
+                    }
+                    3 => {
+                        timers.cancel(key);
+                        model.retain(|timer| timer.1 != key);
+                    }
+                    _ => {
+                        let due = model.first().copied().filter(|timer| timer.0 <= at(time));
+                        prop_assert_eq!(timers.pop(at(time)), due.map(|timer| timer.1));
+                        due.map(|timer| model.remove(&timer));
+                    }
+                }
+                prop_assert_eq!(timers.next(), model.first().map(|timer| timer.0));
+                prop_assert_eq!(timers.len(), model.len());
+                for key in 0..40 {
+                    let kept = model.iter().find(|timer| timer.1 == key).map(|timer| timer.0);
+                    prop_assert_eq!(timers.at(key), kept);
+                }
+            }
+            while let Some(timer) = model.pop_first() {
+                prop_assert_eq!(timers.pop(timer.0), Some(timer.1));
+            }
+            prop_assert!(timers.is_empty());
+        }
+    }
+}

@@ -284,24 +284,25 @@ impl Sbc<'_> {
         self.clock.set(id.index(), cx.now.after(HOST_PATIENCE));
     }
 
-    /// Does what the earliest timer asks for. None when there is nothing to send for it; there may be more timers.
-    pub(super) fn fire(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Option<Output> {
+    /// Does what the earliest timer that has run out asks for, and gives what leaves for it at once; none when no
+    /// timer has run out.
+    pub(super) fn fire(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Option<Option<Output>> {
         if let Some(key) = self.clock.pop(cx.now) {
             match key.checked_sub(u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX)) {
                 Some(slot) => self.leg_due(cx, slot),
                 None => self.call_due(cx, key),
             }
-            return None;
+            return Some(None);
         }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
-                let (to, len) = self.transactions.message(id, &self.blocks, out)?;
-                return Some(Output::Transmit { to, len });
+                let message = self.transactions.message(id, &self.blocks, out);
+                return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
             Due::Failed(leg, invite) => self.unanswered(cx, leg, invite),
             Due::Nothing => {}
         }
-        None
+        Some(None)
     }
 
     fn call_due(&mut self, cx: &Cx<'_>, slot: u32) {

@@ -164,7 +164,10 @@ impl Sbc<'_> {
         }
         resend.interval = resend.interval.times(2).min(T2);
         resend.at = cx.now.after(resend.interval);
-        leg.todo.add(Todo::ANSWER_AGAIN);
+        // Where no block was free to keep it in, it was sent once.
+        if leg.answer.is_some() {
+            leg.todo.add(Todo::ANSWER_AGAIN);
+        }
         self.arm_leg(id);
         self.wake(call);
     }

@@ -12,6 +12,8 @@ mod replies;
 mod requests;
 mod responses;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 use core::net::SocketAddr;
 
@@ -237,13 +239,10 @@ impl<'s> Sbc<'s> {
             if let Some(output) = self.flush(cx, out) {
                 return output;
             }
-            if let Some(output) = self.fire(cx, out) {
-                return output;
-            }
-            // The sweep over the finished transactions is due after this loop, and is no reason to stay in it.
-            let timer = [self.clock.next(), self.transactions.next_timer()].into_iter().flatten().min();
-            if self.waiting.is_none() && timer.is_none_or(|at| at > cx.now) {
-                break;
+            match self.fire(cx, out) {
+                Some(Some(output)) => return output,
+                Some(None) => {}
+                None => break,
             }
         }
         self.transactions.forget(cx.now);

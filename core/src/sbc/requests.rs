@@ -12,7 +12,7 @@ use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
-use crate::sip::{self, Essentials, Host, Message, Method, Name, Via};
+use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
@@ -30,7 +30,7 @@ impl Sbc<'_> {
         self.parsed = self.parsed.saturating_add(1);
         let message = match Message::parse(bytes) {
             Ok(message) => message,
-            Err(_) => return self.counters.add(Reason::NotSip),
+            Err(error) => return self.counters.add(unreadable(error)),
         };
         match message.method() {
             Some(method) => self.request(cx, from, &message, method),
@@ -338,14 +338,16 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         match leg.state {
-            LegState::Confirmed if leg.resend.is_some() && leg.offered => return Err(Reason::OfferPending),
-            // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
-            LegState::Confirmed | LegState::Accepted { ending: false } if !leg.offered => {}
-            LegState::Confirmed => {}
-            LegState::Terminating | LegState::Terminated | LegState::Accepted { ending: true } => {
-                return Err(Reason::NoSuchCall);
+            // Our offer is still to be answered by the ACK.
+            LegState::Accepted { ending: false } | LegState::Confirmed
+                if leg.resend.is_some() && leg.offered =>
+            {
+                return Err(Reason::OfferPending);
             }
-            _ => return Err(Reason::OfferPending),
+            // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
+            LegState::Accepted { ending: false } | LegState::Confirmed => {}
+            LegState::Proceeding | LegState::Calling => return Err(Reason::OfferPending),
+            _ => return Err(Reason::NoSuchCall),
         }
         let call = leg.call;
         let agreed = agree(cx.config, trunk, message)?;
@@ -407,6 +409,14 @@ pub(super) struct Request<'r, 'a> {
     pub(super) message: &'r Message<'a>,
     pub(super) e: &'r Essentials<'a>,
     pub(super) key: u64,
+}
+
+/// Why a message was dropped that not even an answer can be made from.
+fn unreadable(error: sip::Error) -> Reason {
+    match error.kind {
+        ErrorKind::TooManyFields | ErrorKind::TooLong => Reason::MessageTooLarge,
+        _ => Reason::NotSip,
+    }
 }
 
 /// What every request but ACK and CANCEL must satisfy (8.2).

@@ -4,12 +4,13 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take_till1, take_while1};
-use nom::character::complete::{space0, space1};
-use nom::combinator::{opt, recognize, value};
-use nom::multi::many0_count;
-use nom::sequence::{preceded, terminated};
+use nom::bytes::complete::tag_no_case;
+use nom::combinator::{map_opt, value};
 use nom::{IResult, Parser};
+
+/// What a combinator gives. Where it fails nothing more is told. Those of nom that take runs of bytes or digits are
+/// not used: they hold slices that could panic as far as the linker sees.
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 
 /// Lines of the form `<type>=<value>`, ended by CRLF or LF. Any other line is stepped over.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,45 @@ impl<'a> Lines<'a> {
     pub(super) fn until(&self, left: usize) -> &'a [u8] {
         self.rest.get(..self.rest.len().saturating_sub(left)).unwrap_or_default()
     }
+
+    /// Steps over an a= line that comes next, and over as many of the lines behind it as is cheap: never an m= or
+    /// c= line. Attributes are most of a description and are not looked into until they are asked for.
+    #[inline(always)]
+    pub(super) fn skip_attributes(&mut self) {
+        let [b'a', ..] = self.rest else { return };
+        let all = self.rest;
+        let mut opens = false;
+        while let Some(block) = self.rest.first_chunk() {
+            opens = opens_part(block);
+            if opens {
+                break;
+            }
+            self.rest = self.rest.get(BLOCK..).unwrap_or_default();
+        }
+        if !opens && all.last_chunk().is_some_and(|block| !opens_part(block)) {
+            self.rest = &[];
+        } else {
+            // The blocks end in the midst of a line.
+            let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+            self.rest = self.rest.get(end.saturating_add(1)..).unwrap_or_default();
+        }
+    }
+}
+
+/// How many bytes [`opens_part`] looks for a line's end in.
+const BLOCK: usize = 32;
+
+/// Whether an m= or c= line begins after one of the first [`BLOCK`] bytes. Without branches, so that it becomes
+/// vector instructions.
+#[inline(always)]
+fn opens_part(block: &[u8; BLOCK + 2]) -> bool {
+    let [_, after @ ..] = block;
+    let [_, _, second @ ..] = block;
+    let mut opens = false;
+    for ((end, kind), equals) in block.iter().zip(after).zip(second) {
+        opens |= (*end == b'\n') & ((*kind == b'm') | (*kind == b'c')) & (*equals == b'=');
+    }
+    opens
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -60,41 +100,194 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// `token`: visible ASCII without quotes, brackets, slash and the like.
-const fn is_token(byte: u8) -> bool {
-    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~')
+/// The bytes of a `token`: visible ASCII without quotes, brackets, slash and the like.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "evaluated when compiled"
+        )]
+        {
+            table[byte] = matches!(byte as u8, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~');
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn is_token(byte: u8) -> bool {
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
-pub(super) fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    take_while1(is_token).parse(input)
+/// One or more bytes that are `wanted`.
+#[inline(always)]
+fn run(input: &[u8], wanted: impl Fn(u8) -> bool) -> Parsed<'_, &[u8]> {
+    let end = input.iter().position(|&byte| !wanted(byte)).unwrap_or(input.len());
+    match input.split_at_checked(end) {
+        Some((run, rest)) if !run.is_empty() => Ok((rest, run)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
+/// What `parser` makes of the whole of `input`, spaces at its end aside.
+#[inline]
+pub(super) fn all<'a, T>(parser: fn(&'a [u8]) -> Parsed<'a, T>, input: &'a [u8]) -> Option<T> {
+    let (rest, value) = parser(input).ok()?;
+    rest.iter().all(|&byte| byte == b' ').then_some(value)
+}
+
+/// The bytes of `text` themselves. Compared as one number or two where nom's `tag` goes byte by byte.
+#[inline(always)]
+pub(super) fn exactly<'a, const N: usize>(
+    text: &'static [u8; N],
+) -> impl Fn(&'a [u8]) -> Parsed<'a, &'a [u8]> {
+    move |input| match input.split_first_chunk() {
+        Some((first, rest)) if first == text => Ok((rest, first)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
+/// `token`.
+#[inline]
+pub(super) fn token(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, is_token)
 }
 
 /// `proto`: tokens joined by slashes.
-pub(super) fn protocol(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    recognize((token, many0_count(preceded(tag("/"), token)))).parse(input)
+#[inline]
+pub(super) fn protocol(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, |byte| is_token(byte) || byte == b'/')
+}
+
+/// One or more bytes up to a space or slash.
+#[inline]
+pub(super) fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, |byte| byte != b' ' && byte != b'/')
+}
+
+/// One or more spaces.
+#[inline]
+pub(super) fn space(input: &[u8]) -> Parsed<'_, ()> {
+    let Some(mut rest) = input.strip_prefix(b" ") else { return Err(nom::Err::Error(())) };
+    while let [b' ', tail @ ..] = rest {
+        rest = tail;
+    }
+    Ok((rest, ()))
+}
+
+/// A decimal number below 2^32.
+#[inline]
+pub(super) fn number(input: &[u8]) -> Parsed<'_, u32> {
+    let mut number = 0_u32;
+    let mut rest = input;
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        let next = number.checked_mul(10).and_then(|tens| tens.checked_add(u32::from(digit & 15)));
+        number = next.ok_or(nom::Err::Error(()))?;
+        rest = tail;
+    }
+    if rest.len() == input.len() { Err(nom::Err::Error(())) } else { Ok((rest, number)) }
+}
+
+/// A decimal number below 2^16.
+#[inline]
+pub(super) fn short(input: &[u8]) -> Parsed<'_, u16> {
+    map_opt(number, |number| u16::try_from(number).ok()).parse(input)
 }
 
 /// `<nettype> <addrtype> <address>` where it is an Internet address; what follows a slash (a multicast address's
 /// time to live) is dropped. IPv4 written as IPv6 comes out as IPv4. Fails on host names.
-pub(super) fn address(input: &[u8]) -> IResult<&[u8], IpAddr> {
-    let v4 = value(false, tag_no_case("IP4"));
-    let v6 = value(true, tag_no_case("IP6"));
-    let literal = take_till1(|byte| byte == b' ' || byte == b'/');
-    let suffix = opt(preceded(tag("/"), take_till1(|byte| byte == b' ')));
-    let (rest, (_, _, v6, _, literal, _)) =
-        (tag_no_case("IN"), space1, alt((v4, v6)), space1, literal, terminated(suffix, space0))
-            .parse(input)?;
-    let parsed = core::str::from_utf8(literal).ok().and_then(|text| {
-        if v6 {
-            text.parse::<Ipv6Addr>().ok().map(|address| IpAddr::V6(address).to_canonical())
-        } else {
-            text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
-        }
+pub(super) fn address(input: &[u8]) -> Parsed<'_, IpAddr> {
+    let spelled = map_opt((tag_no_case("IN"), space, word), |(_, (), family)| match family {
+        [b'I' | b'i', b'P' | b'p', b'4'] => Some(false),
+        [b'I' | b'i', b'P' | b'p', b'6'] => Some(true),
+        _ => None,
     });
-    match parsed {
-        Some(address) => Ok((rest, address)),
-        None => Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Verify))),
+    let (rest, (is_v6, ())) = (alt((value(false, exactly(b"IN IP4")), spelled)), space).parse(input)?;
+    let (mut rest, literal) = word(rest)?;
+    while let [b'/', tail @ ..] = rest {
+        (rest, _) = word(tail)?;
     }
+    let address = if is_v6 {
+        v6(literal).map(|address| IpAddr::V6(address).to_canonical())
+    } else {
+        v4(literal).map(IpAddr::V4)
+    };
+    address.map(|address| (rest, address)).ok_or(nom::Err::Error(()))
+}
+
+fn v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut parts = text.split(|&byte| byte == b'.');
+    for octet in &mut octets {
+        *octet = byte(parts.next()?)?;
+    }
+    parts.next().is_none().then_some(Ipv4Addr::from(octets))
+}
+
+/// Groups from the front up to `::`, then from the back (RFC 4291 section 2.2).
+fn v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0; 8];
+    let mut places = groups.iter_mut();
+    let colon = |byte: &u8| *byte == b':';
+    let mut text = text;
+    // The last 32 bits may be written as IPv4.
+    let last = text.rsplit(colon).next()?;
+    if last.contains(&b'.') {
+        let [a, b, c, d] = v4(last)?.octets();
+        *places.next_back()? = u16::from_be_bytes([c, d]);
+        *places.next_back()? = u16::from_be_bytes([a, b]);
+        text = text.strip_suffix(last)?;
+        // One colon belongs to it, a second one to the gap.
+        text = if text.ends_with(b"::") { text } else { text.strip_suffix(b":")? };
+    }
+    let gap = text.windows(2).position(|pair| pair == b"::");
+    let (front, back) = match gap {
+        Some(gap) => (text.get(..gap)?, text.get(gap.checked_add(2)?..)?),
+        None => (text, &[][..]),
+    };
+    if gap.is_none() || !front.is_empty() {
+        for piece in front.split(colon) {
+            *places.next()? = group(piece)?;
+        }
+    }
+    if !back.is_empty() {
+        for piece in back.rsplit(colon) {
+            *places.next_back()? = group(piece)?;
+        }
+    }
+    // A gap stands for one group at least.
+    (places.next().is_some() == gap.is_some()).then_some(Ipv6Addr::from(groups))
+}
+
+/// One to four hexadecimal digits.
+fn group(text: &[u8]) -> Option<u16> {
+    if !(1..=4).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0, |number: u16, &digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit & 15,
+            b'a'..=b'f' | b'A'..=b'F' => (digit & 15).wrapping_add(9),
+            _ => return None,
+        };
+        Some(number << 4 | u16::from(value))
+    })
+}
+
+/// A number of up to 255, written without leading zeros.
+#[inline]
+pub(super) fn byte(text: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte & 15));
+    let number = match *text {
+        [one] => digit(one)?,
+        [ten, one] if ten != b'0' => digit(ten)? * 10 + digit(one)?,
+        [hundred, ten, one] if hundred != b'0' => digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?,
+        _ => return None,
+    };
+    u8::try_from(number).ok()
 }
 
 #[cfg(test)]
@@ -102,7 +295,7 @@ mod tests {
     use super::*;
 
     fn ip(text: &str) -> Option<IpAddr> {
-        address(text.as_bytes()).ok().filter(|(rest, _)| rest.is_empty()).map(|(_, address)| address)
+        all(address, text.as_bytes())
     }
 
     #[test]
@@ -129,6 +322,56 @@ mod tests {
             "IN IP4 /24",
         ] {
             assert_eq!(ip(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::1",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "::192.0.2.1",
+            "1::192.0.2.1",
+            "1:2:3:4:5:6:192.0.2.1",
+            "::FFFF:192.0.2.1",
+            "64:ff9b::192.0.2.33",
+            "abcd:EF01:0:00:000:0000:0:1",
+            // Not addresses.
+            ":",
+            ":::",
+            "1",
+            "1:",
+            ":1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7:8::",
+            "::12345",
+            "1:2:3:4:5:6:7::8:9",
+            "::g",
+            "1:::2",
+            ":::1",
+            "1:::",
+            "192.0.2.1",
+            ":192.0.2.1",
+            "1:192.0.2.1",
+            "1:2:3:4:5:6:7:192.0.2.1",
+            "::1:",
+            "::192.0.2.1:1",
+            "::192.0.2",
+            "::1%eth0",
+            "",
+            "1: :2",
+            "::192.0.2.1::",
+            "1:2:3:4:5:6::192.0.2.1",
+            "::ffff:0.0.0.0",
+        ] {
+            assert_eq!(v6(text.as_bytes()), text.parse().ok(), "{text:?}");
         }
     }
 

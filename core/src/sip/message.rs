@@ -1,13 +1,13 @@
 //! A message as found by one scan: where its header fields are, nothing of what they say.
 
 use heapless::Vec;
-use memchr::{memchr, memchr2};
 
 use super::error::{Error, ErrorKind};
-use super::grammar::{Parsed, TOKEN, left, skip_space, trim};
+use super::grammar::{Parsed, TOKEN, left, skip_space, trim, trim_end};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
+use super::scan::{Line, colon};
 use super::start::StartLine;
 use super::uri::Uri;
 use super::via::Via;
@@ -74,7 +74,8 @@ impl<'a> Message<'a> {
         let Some((start, fault)) = StartLine::read(text) else {
             return Err(Error::new(ErrorKind::NotSip, blank));
         };
-        let mut message = Self {
+        // Made where the caller wants it: what is some 1,200 bytes is better not moved.
+        let mut message = Ok(Self {
             bytes,
             start,
             body: 0,
@@ -82,39 +83,39 @@ impl<'a> Message<'a> {
             repeated: 0,
             first: [NONE; Name::COUNT],
             fields: Vec::new(),
-        };
-        message.note(line.fault);
-        message.scan(line.next);
-        Ok(message)
+        });
+        if let Ok(message) = &mut message {
+            message.scan(line);
+        }
+        message
     }
 
-    /// Finds the header fields from `at` on, and the body behind them.
-    fn scan(&mut self, mut at: usize) {
+    /// Finds the header fields behind the start line, and the body behind them.
+    #[inline]
+    fn scan(&mut self, mut line: Line) {
         let bytes = self.bytes;
+        let mut stray = line.stray;
         loop {
-            let line = Line::at(bytes, at);
-            self.note(line.fault);
-            if line.end == at {
-                self.body = line.next as u16;
-                return;
+            let start = line.next;
+            line = Line::at(bytes, start);
+            if line.end == start {
+                break;
             }
-            let mut end = line.end;
-            let start = at;
-            at = line.next;
-            while let Some(b' ' | b'\t') = bytes.get(at) {
-                let more = Line::at(bytes, at);
-                self.note(more.fault);
-                (end, at) = (more.end, more.next);
+            stray = stray.min(line.stray);
+            while let Some(b' ' | b'\t') = bytes.get(line.next) {
+                line = Line::at(bytes, line.next);
+                stray = stray.min(line.stray);
             }
-            let Some(span) = Span::of(bytes, start, end) else {
-                self.note(Some(Error::new(ErrorKind::HeaderLine, start)));
+            let Some(span) = Span::of(bytes, start, line.end) else {
+                let cut = line.end == line.next;
+                self.note(if cut { ErrorKind::Truncated } else { ErrorKind::HeaderLine }, start);
                 continue;
             };
             let number = self.fields.len() as u8;
             if self.fields.push(span).is_err() {
-                self.note(Some(Error::new(ErrorKind::TooManyFields, start)));
-                self.body = bytes.len() as u16;
-                return;
+                self.note(ErrorKind::TooManyFields, start);
+                line.next = bytes.len();
+                break;
             }
             if let Some(first) = self.first.get_mut(span.name.index()) {
                 if *first == NONE {
@@ -124,12 +125,20 @@ impl<'a> Message<'a> {
                 }
             }
         }
+        self.body = line.next as u16;
+        if stray != usize::MAX {
+            self.note(ErrorKind::BareReturn, stray);
+        }
+        if self.rest().is_empty() && bytes.last() != Some(&b'\n') {
+            self.note(ErrorKind::Truncated, bytes.len());
+        }
     }
 
     /// Keeps the first fault.
-    fn note(&mut self, fault: Option<Error>) {
+    #[cold]
+    fn note(&mut self, kind: ErrorKind, offset: usize) {
         if self.fault.is_none() {
-            self.fault = fault;
+            self.fault = Some(Error::new(kind, offset));
         }
     }
 
@@ -255,9 +264,10 @@ impl<'a> Message<'a> {
         self.bytes.get(start..start.saturating_add(usize::from(span.spelling))).unwrap_or_default()
     }
 
-    /// Where in the message a piece of it stands.
+    /// Where in the message a piece of it stands; an empty piece may stand nowhere.
     fn offset_of(&self, piece: &[u8]) -> usize {
-        piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
+        let offset = piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
+        if offset < self.bytes.len() { offset } else { 0 }
     }
 
     /// The elements of the comma lists in all fields of a name.
@@ -307,57 +317,31 @@ pub(super) fn element<'a, T>(
 
 impl Span {
     /// The field between `start` and `end`, if it is one.
+    #[inline]
     fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
-        let field = bytes.get(start..end)?;
-        let (spelling, value) = field.split_at_checked(memchr(b':', field)?)?;
-        let spelling = match spelling {
-            [.., b' ' | b'\t'] => trim(spelling),
-            _ => spelling,
-        };
+        // What follows the field may be looked at too, so that the words need not end with it.
+        let rest = bytes.get(start..)?;
+        let colon = colon(rest)?;
+        let (mut spelling, value) = rest.get(..end.wrapping_sub(start))?.split_at_checked(colon)?;
+        if let [.., b' ' | b'\t'] = spelling {
+            spelling = trim_end(spelling);
+        }
         let name = Name::of(spelling);
         if name == Name::Other && !TOKEN.all(spelling) {
             return None;
         }
-        let value = trim(value.get(1..)?);
-        let value_start = value.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        let value = match value {
+            [_, b' ', value @ ..] | [_, value @ ..] => skip_space(value),
+            [] => return None,
+        };
+        let at = end.wrapping_sub(value.len());
+        let value = trim_end(value);
         Some(Self {
             name,
             spelling: u8::try_from(spelling.len()).ok()?,
             start: start as u16,
-            value: value_start as u16,
-            end: value_start.wrapping_add(value.len()) as u16,
+            value: at as u16,
+            end: at.wrapping_add(value.len()) as u16,
         })
-    }
-}
-
-/// One line of the header.
-struct Line {
-    /// Where its text ends.
-    end: usize,
-    /// Where the next one begins.
-    next: usize,
-    fault: Option<Error>,
-}
-
-impl Line {
-    /// The line that begins at `at`.
-    fn at(bytes: &[u8], at: usize) -> Self {
-        let mut fault = None;
-        let mut from = at;
-        while let Some(found) = bytes.get(from..).and_then(|rest| memchr2(b'\r', b'\n', rest)) {
-            let end = from.saturating_add(found);
-            let after = end.saturating_add(1);
-            match (bytes.get(end), bytes.get(after)) {
-                (Some(b'\n'), _) => return Self { end, next: after, fault },
-                (_, Some(b'\n')) => return Self { end, next: after.saturating_add(1), fault },
-                _ => fault = fault.or_else(|| Some(Error::new(ErrorKind::BareReturn, end))),
-            }
-            from = after;
-        }
-        let end = bytes.len();
-        if at < end {
-            fault = fault.or_else(|| Some(Error::new(ErrorKind::Truncated, end)));
-        }
-        Self { end, next: end, fault }
     }
 }

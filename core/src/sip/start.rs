@@ -3,6 +3,7 @@
 use super::error::ErrorKind;
 use super::grammar::{TOKEN, trim};
 use super::method::Method;
+use super::scan::first_below;
 
 /// What a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +46,17 @@ impl<'a> StartLine<'a> {
     /// `Method SP Request-URI SP SIP-Version`. Other white space is a fault, yet tells the same parts.
     fn request(line: &'a [u8]) -> Option<(Self, Option<ErrorKind>)> {
         let tidy = trim(line);
-        let (method, rest) = tidy.split_at_checked(memchr::memchr(b' ', tidy)?)?;
-        let (uri, version) = rest.split_at_checked(memchr::memrchr(b' ', rest)?)?;
-        let (uri, version) = (uri.get(1..).unwrap_or_default(), version.get(1..).unwrap_or_default());
+        let method = tidy.iter().position(|&byte| byte == b' ')?;
+        let version = tidy.iter().rposition(|&byte| byte == b' ')?;
+        let uri = tidy.get(method.wrapping_add(1)..version).unwrap_or_default();
+        let (method, version) = (tidy.get(..method)?, tidy.get(version.wrapping_add(1)..)?);
         if version != b"SIP/2.0" && !version.get(..4)?.eq_ignore_ascii_case(b"SIP/") {
             return None;
         }
         let fault = if !TOKEN.all(method)
             || uri.is_empty()
             || tidy.len() != line.len()
-            || uri.iter().any(|&byte| byte <= b' ' || byte == 0x7f)
+            || first_below::<{ b' ' + 1 }>(uri).is_some()
         {
             Some(ErrorKind::RequestLine)
         } else if version.get(4..) != Some(b"2.0") {

@@ -1,9 +1,10 @@
 //! URIs (RFC 3261 section 19.1, RFC 3966 for tel).
 
 use super::error::{Error, ErrorKind};
-use super::grammar::{OPAQUE, Parsed, Stuck, USER, VALUE, before, left, many, stuck};
+use super::grammar::{OPAQUE, Parsed, Stuck, USER, USER_BARE, VALUE, before, left, many, stuck};
 use super::host::{Host, hex, port};
 use super::params::Params;
+use super::scan::colon;
 
 /// A URI's scheme; case does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +108,15 @@ impl<'a> Uri<'a> {
 
     /// `[ userinfo "@" ] hostport`.
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
-        // Outside angle brackets a semicolon, comma or question mark ends the URI.
-        let ends = |byte: u8| !USER.has(byte) || (!whole && matches!(byte, b';' | b',' | b'?'));
-        let at = input.iter().position(|&byte| ends(byte)).unwrap_or(input.len());
         let mut rest = input;
-        if let Some((user, [b'@', after @ ..])) = input.split_at_checked(at) {
-            let mut parts = user.splitn(2, |&byte| byte == b':');
-            self.user = parts.next().filter(|user| !user.is_empty());
-            self.password = parts.next();
-            if self.user.is_none() {
+        if let Some((user, after)) = userinfo(input, whole) {
+            let colon = colon(user).unwrap_or(user.len());
+            let (name, password) = user.split_at_checked(colon).unwrap_or((user, &[]));
+            if name.is_empty() {
                 return Err(nom::Err::Error(Stuck(input.len())));
             }
+            self.user = Some(name);
+            self.password = password.get(1..);
             rest = after;
         }
         (rest, self.host) = Host::parse(rest)?;
@@ -136,6 +135,16 @@ impl<'a> Uri<'a> {
         })(input)?;
         self.user = Some(number);
         Ok(rest)
+    }
+}
+
+/// What stands before an `@`, and what follows it, if there is one in what a URI may begin with.
+#[inline]
+fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], &[u8])> {
+    let class = if whole { USER } else { USER_BARE };
+    match input.split_at_checked(class.run(input)) {
+        Some((user, [b'@', rest @ ..])) => Some((user, rest)),
+        _ => None,
     }
 }
 

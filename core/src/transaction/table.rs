@@ -107,11 +107,6 @@ impl<'s> Transactions<'s> {
         (self.live.len(), self.finished.len())
     }
 
-    /// When the next timer of a live one runs out.
-    pub fn next_timer(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
     /// When the next timer runs out, or the next look at the finished ones is due.
     pub fn next(&self) -> Option<Instant> {
         [self.timers.next(), self.finished.next()].into_iter().flatten().min()

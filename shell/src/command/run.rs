@@ -1,0 +1,86 @@
+//! `warmline run`.
+
+use core::time::Duration;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info};
+
+use crate::config::{self, EMBEDDED};
+use crate::{Node, Options};
+
+/// Runs a node until it is told to stop.
+pub(super) fn run(named: Option<&Path>, grace: Duration) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("cannot wait for signals: {error}")),
+    };
+    let _log = match super::log::start() {
+        Ok(guard) => guard,
+        Err(error) => return refuse(&error),
+    };
+    match runtime.block_on(serve(named, grace)) {
+        Ok(code) => code,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("warmline: {why}");
+    ExitCode::FAILURE
+}
+
+async fn serve(named: Option<&Path>, grace: Duration) -> Result<ExitCode, String> {
+    // Before the node, so that no signal ends it without a BYE.
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let node = start(named)?;
+    tokio::select! {
+        () = told(&mut interrupt, &mut terminate) => {}
+        () = node.broken() => {
+            error!("a thread has failed: ending");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    tokio::select! {
+        last = node.stop(grace) => match last {
+            Some(last) => info!("stopped after {} calls", last.calls),
+            None => error!("stopped: a thread had failed"),
+        },
+        () = told(&mut interrupt, &mut terminate) => info!("stopped at once"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a node, and says on the first line where it listens.
+fn start(named: Option<&Path>) -> Result<Node, String> {
+    let file = super::file(named);
+    let (loaded, options) = match &file {
+        Some(file) => (config::load(file), Options::default()),
+        None => (config::parse("embedded", EMBEDDED), Options { next_free_port: true }),
+    };
+    let loaded = loaded.map_err(|mistakes| format!("the configuration has mistakes\n{mistakes}"))?;
+    let node = Node::start(loaded, options).map_err(|error| error.to_string())?;
+    let places: Vec<_> = node.addresses().iter().map(|address| format!("{address} (UDP)")).collect();
+    let places = places.join(", ");
+    let how = match (&file, node.addresses().first()) {
+        (None, Some(address)) => format!(
+            "without a configuration: call sip:support@{address} from 127.0.0.1, and sip:support@127.0.0.2:5080 is rung"
+        ),
+        (Some(file), _) => format!("as {} says", file.display()),
+        (None, None) => String::new(),
+    };
+    // Calls go through whether or not anyone reads this.
+    let _ = writeln!(stdout(), "warmline {} listens on {places}, {how}", env!("CARGO_PKG_VERSION"));
+    Ok(node)
+}
+
+/// Resolves at SIGINT or SIGTERM.
+async fn told(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

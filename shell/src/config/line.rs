@@ -1,0 +1,178 @@
+//! `[[line]]`: what can be dialled, and whom it rings.
+
+use std::collections::HashMap;
+
+use super::loaded::{Text, append};
+use super::mistake::Report;
+use super::names::Names;
+use super::notation::duration;
+use super::table::{At, Table};
+use super::target::Targets;
+use super::trunk::Trunks;
+use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::time::Duration;
+
+const KEYS: &[&str] = &["name", "dial", "from", "ring"];
+const STEP: &[&str] = &["targets", "mode", "for"];
+
+const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
+
+/// How long a step rings where nothing is said, at least, and at most.
+const TIME: Duration = Duration::from_secs(30);
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Core counts lines, and what they hold, in 16 bits.
+const MOST: usize = 65_535;
+
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) entries: Vec<Option<Line>>,
+    pub(super) dials: Vec<Span>,
+    pub(super) callers: Vec<TrunkIndex>,
+    pub(super) rings: Vec<Ring>,
+}
+
+/// Each name that was dialled so far, with the trunk it is dialled from, by which line and where that is said.
+type Dialled<'t> = HashMap<(usize, &'t str), (&'t str, usize)>;
+
+pub(super) fn read<'t>(
+    root: &Table<'t>,
+    trunks: &Trunks<'t>,
+    targets: &Targets<'t>,
+    text: &mut Text,
+) -> Lines {
+    let report = root.report();
+    let mut names = Names::new(root, "line");
+    let mut dialled = Dialled::new();
+    let mut lines = Lines::default();
+    let tables = root.many("line", "[[line]]", KEYS, MOST);
+    if root.get("line").is_none() {
+        report.mistake(0, "there is no [[line]]: nothing could be dialled");
+    }
+    for table in &tables {
+        let name = names.declare(table);
+        let dials = dials(table);
+        let callers = callers(table, trunks);
+        let rings = rings(table, targets);
+        if let Some(name) = name {
+            refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &mut dialled);
+        }
+        let entry = lines.push(text, name, &dials, &callers, rings);
+        if entry.is_none() && report.is_clean() {
+            report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
+        }
+        lines.entries.push(entry);
+    }
+    lines
+}
+
+impl Lines {
+    fn push(
+        &mut self,
+        text: &mut Text,
+        name: Option<At<&str>>,
+        dials: &[At<&str>],
+        callers: &[At<usize>],
+        rings: Vec<Ring>,
+    ) -> Option<Line> {
+        let trunk = |caller: &At<usize>| u16::try_from(caller.value).ok().map(TrunkIndex);
+        Some(Line {
+            name: text.add(name?.value),
+            dial: append(&mut self.dials, dials.iter().map(|dial| text.add(dial.value)))?,
+            from: append(&mut self.callers, callers.iter().filter_map(trunk))?,
+            ring: append(&mut self.rings, rings)?,
+        })
+    }
+}
+
+/// The names and numbers a line is dialled by.
+fn dials<'t>(table: &Table<'t>) -> Vec<At<&'t str>> {
+    let texts = table.need("dial").map(|value| value.some_strings()).unwrap_or_default();
+    texts.into_iter().filter_map(|text| text.read(table.report(), dial)).collect()
+}
+
+fn dial(text: &str) -> Result<&str, String> {
+    let shown = text.escape_debug();
+    if let Some(digits) = text.strip_prefix('+') {
+        // E.164: at most 15 digits, the country code's first is not 0.
+        let usable = (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !usable || digits.starts_with('0') {
+            return Err(format!("\"{shown}\" is no number; write it like \"+8225550100\""));
+        }
+        return Ok(text);
+    }
+    let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*#".contains(&byte);
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(usable) {
+        return Err(format!(
+            "\"{shown}\" cannot be dialled; write a name like \"support\" or a number like \"+8225550100\""
+        ));
+    }
+    Ok(text)
+}
+
+/// The numbers of the trunks that may dial a line.
+fn callers(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<At<usize>> {
+    let texts = table.need("from").map(|value| value.some_strings()).unwrap_or_default();
+    let mut callers = Vec::new();
+    for name in texts {
+        let Some(number) = trunks.names.find(name) else { continue };
+        if trunks.entry(number).is_some_and(|trunk| trunk.kind == TrunkKind::Zendesk) {
+            let message = format!("trunk \"{}\" is of kind zendesk, which never starts calls", name.value);
+            table.report().mistake(name.at, message);
+        }
+        callers.push(name.with(number));
+    }
+    callers
+}
+
+/// Whom a line rings, one after the other.
+fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<Ring> {
+    let steps = table.need("ring").map(|value| value.tables("a step of \"ring\"", STEP)).unwrap_or_default();
+    let mut rings = Vec::new();
+    for step in steps {
+        let names = step.need("targets").map(|value| value.some_strings()).unwrap_or_default();
+        if let Some(mode) = step.get("mode") {
+            mode.choice(MODES);
+        }
+        let time = step.get("for").and_then(|value| value.read(ring_time)).map_or(TIME, |time| time.value);
+        let target = |name| targets.names.find(name).and_then(|number| u16::try_from(number).ok());
+        rings.extend(
+            names.into_iter().filter_map(target).map(|number| Ring { target: TargetIndex(number), time }),
+        );
+    }
+    rings
+}
+
+fn ring_time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if !(SHORTEST..=LONGEST).contains(&time) {
+        return Err(format!("\"{text}\" is no time to ring; it may be from 1s to 10m"));
+    }
+    Ok(time)
+}
+
+/// What is dialled must name its line.
+fn refuse_dialled_twice<'t>(
+    report: &Report<'_>,
+    line: &'t str,
+    dials: &[At<&'t str>],
+    callers: &[At<usize>],
+    trunks: &Trunks<'t>,
+    dialled: &mut Dialled<'t>,
+) {
+    for dial in dials {
+        for caller in callers {
+            let Some((other, first)) = dialled.insert((caller.value, dial.value), (line, dial.at)) else {
+                continue;
+            };
+            if first != dial.at {
+                let (trunk, place) = (trunks.names.of(caller.value), report.place(first));
+                let number = dial.value;
+                let message =
+                    format!("\"{number}\" from trunk \"{trunk}\" means line \"{other}\" already, at {place}");
+                report.mistake(dial.at, message);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a configuration without mistakes comes to.
+
+use core::net::SocketAddr;
+
+use warmline_core::config::{
+    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+};
+use warmline_core::filter::Range;
+use warmline_core::transport::Transport;
+
+/// A configuration that was checked, as tables to lend to core.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub(super) text: Text,
+    pub(super) node: Node,
+    pub(super) capacity: u32,
+    pub(super) domains: Vec<Span>,
+    pub(super) interfaces: Vec<Interface>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) trunks: Vec<Trunk>,
+    pub(super) sources: Vec<Range>,
+    pub(super) media: Vec<MediaRange>,
+    pub(super) targets: Vec<Target>,
+    pub(super) lines: Vec<Line>,
+    pub(super) dials: Vec<Span>,
+    pub(super) callers: Vec<TrunkIndex>,
+    pub(super) rings: Vec<Ring>,
+}
+
+/// A socket to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// What it carries.
+    pub transport: Transport,
+    /// What it is bound to.
+    pub address: SocketAddr,
+    /// Whether another of our sockets has the same port. Where one of them is bound to all addresses, binding both
+    /// takes `SO_REUSEADDR`; each gets what is for it.
+    pub shared: bool,
+}
+
+impl Loaded {
+    /// The configuration as core takes it.
+    pub fn lend(&self) -> Config<'_> {
+        Config {
+            text: &self.text.0,
+            node: self.node,
+            domains: &self.domains,
+            interfaces: &self.interfaces,
+            listeners: &self.listeners,
+            trunks: &self.trunks,
+            sources: &self.sources,
+            media: &self.media,
+            targets: &self.targets,
+            lines: &self.lines,
+            dials: &self.dials,
+            callers: &self.callers,
+            rings: &self.rings,
+        }
+    }
+
+    /// How many calls there may be at once; with the rate of new calls it sizes every pool.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// How many relay workers share the media ports, at least one.
+    pub fn workers(&self) -> u8 {
+        self.node.workers
+    }
+
+    /// The sockets to listen on, in the order of [`Config::listeners`].
+    pub fn sockets(&self) -> impl Iterator<Item = Socket> + '_ {
+        let address =
+            |listener: &Listener| self.interfaces.get(usize::from(listener.interface)).map(|i| i.address);
+        self.listeners.iter().enumerate().filter_map(move |(number, listener)| {
+            let mut others = self.listeners.iter().enumerate().filter(move |&(other, _)| other != number);
+            Some(Socket {
+                transport: listener.transport,
+                address: SocketAddr::new(address(listener)?, listener.port),
+                shared: others.any(|(_, other)| other.port == listener.port),
+            })
+        })
+    }
+
+    /// Moves a listener to another port. A number that no listener has changes nothing.
+    pub fn set_port(&mut self, listener: u8, port: u16) {
+        if let Some(listener) = self.listeners.get_mut(usize::from(listener)) {
+            listener.port = port;
+        }
+    }
+}
+
+/// Every name, URI and number, one after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text(Vec<u8>);
+
+impl Text {
+    /// Keeps a text and says where. The file's size is bounded, so that offsets fit.
+    pub(super) fn add(&mut self, text: &str) -> Span {
+        let span = Span {
+            start: u32::try_from(self.0.len()).unwrap_or(u32::MAX),
+            len: u32::try_from(text.len()).unwrap_or(u32::MAX),
+        };
+        self.0.extend_from_slice(text.as_bytes());
+        span
+    }
+}
+
+/// Appends entries to a table and says where they are; none where more do not fit.
+pub(super) fn append<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -> Option<List<T>> {
+    let start = u16::try_from(table.len()).ok()?;
+    table.extend(entries);
+    let len = u16::try_from(table.len() - usize::from(start)).ok()?;
+    start.checked_add(len).map(|_| List::new(start, len))
+}

@@ -1,0 +1,218 @@
+//! `[[target]]`: whom lines can ring.
+
+use core::ops::Range;
+
+use super::interface::Interfaces;
+use super::loaded::Text;
+use super::mistake::Report;
+use super::names::Names;
+use super::notation::{Host, number};
+use super::table::{At, Table};
+use super::trunk::Trunks;
+use warmline_core::config::{Span, Target, TrunkIndex};
+
+const KEYS: &[&str] = &["name", "trunk", "uri"];
+
+/// Core counts targets in 16 bits.
+const MOST: usize = 65_535;
+
+/// The port of SIP over UDP (RFC 3261 section 19.1.2).
+const PORT: u16 = 5060;
+
+#[derive(Debug)]
+pub(super) struct Targets<'t> {
+    pub(super) names: Names<'t>,
+    /// None where a section had mistakes.
+    pub(super) entries: Vec<Option<Target>>,
+}
+
+/// What else a target is checked against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around<'a, 't> {
+    pub(super) interfaces: &'a Interfaces<'t>,
+    pub(super) trunks: &'a Trunks<'t>,
+    pub(super) domains: &'a [&'t str],
+}
+
+pub(super) fn read<'t>(root: &Table<'t>, around: Around<'_, 't>, text: &mut Text) -> Targets<'t> {
+    let mut targets = Targets { names: Names::new(root, "target"), entries: Vec::new() };
+    for table in root.many("target", "[[target]]", KEYS, MOST) {
+        let entry = read_one(&table, &mut targets.names, around, text);
+        targets.entries.push(entry);
+    }
+    targets
+}
+
+fn read_one<'t>(
+    table: &Table<'t>,
+    names: &mut Names<'t>,
+    around: Around<'_, 't>,
+    text: &mut Text,
+) -> Option<Target> {
+    let name = names.declare(table);
+    let trunk = table.need("trunk").and_then(|value| value.string());
+    let trunk = trunk.and_then(|trunk| around.trunks.names.find(trunk));
+    let uri = table.need("uri").and_then(|value| value.read(|uri| Uri::read(uri).map(|parts| (uri, parts))));
+    let At { value: (whole, parts), at } = uri?;
+    if is_ourselves(&parts, around) {
+        table.report().mistake(at, format!("{} is Warmline itself", parts.name));
+        return None;
+    }
+    refuse_strange_address(table.report(), at, &parts, trunk?, around);
+    let span = text.add(whole);
+    let within = |range: &Range<usize>| Span {
+        start: span.start + u32::try_from(range.start).unwrap_or(0),
+        len: u32::try_from(range.len()).unwrap_or(0),
+    };
+    Some(Target {
+        name: text.add(name?.value),
+        trunk: TrunkIndex(u16::try_from(trunk?).ok()?),
+        uri: span,
+        host: within(&parts.span),
+        port: parts.port,
+    })
+}
+
+/// What is needed of a URI that we dial (RFC 3261 section 19.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Uri<'t> {
+    name: &'t str,
+    host: Host,
+    /// The host in the URI's text, without brackets.
+    span: Range<usize>,
+    port: Option<u16>,
+}
+
+impl<'t> Uri<'t> {
+    fn read(text: &'t str) -> Result<Self, String> {
+        let shown = text.escape_debug();
+        let malformed =
+            || format!("\"{shown}\" is no SIP URI; write it like \"sip:support@acme.sip.twilio.com\"");
+        let (scheme, rest) = text.split_once(':').ok_or_else(malformed)?;
+        if scheme.eq_ignore_ascii_case("sips") {
+            return Err(format!("\"{shown}\": sips is not there yet; write \"sip:\""));
+        }
+        let graphic = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte));
+        if !scheme.eq_ignore_ascii_case("sip") || !graphic {
+            return Err(malformed());
+        }
+        let (user, rest) = rest.split_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
+        if user.is_some_and(|user| user.contains(':')) {
+            return Err(format!("\"{shown}\": a password does not belong into a URI"));
+        }
+        if user.is_some_and(|user| user.is_empty() || !escapes_are_whole(user)) || rest.contains('@') {
+            return Err(malformed());
+        }
+        if rest.contains('?') {
+            return Err(format!("\"{shown}\": what follows the \"?\" cannot be dialled"));
+        }
+        let (place, parameters) = rest.split_once(';').map_or((rest, ""), |(place, rest)| (place, rest));
+        parameters.split(';').try_for_each(parameter).map_err(|why| format!("\"{shown}\": {why}"))?;
+        let bracket = place.starts_with('[').then(|| place.find(']').map_or(place.len(), |at| at + 1));
+        let (name, port) = match place.split_at(bracket.or_else(|| place.find(':')).unwrap_or(place.len())) {
+            (name, "") => (name, None),
+            (name, port) => {
+                let port = port.strip_prefix(':').and_then(number::<u16>).filter(|&port| port > 0);
+                (name, Some(port.ok_or_else(malformed)?))
+            }
+        };
+        let host = Host::read(name).ok_or_else(malformed)?;
+        let start = text.len() - rest.len();
+        let span = match bracket {
+            Some(end) => start + 1..start + end - 1,
+            None => start..start + name.len(),
+        };
+        Ok(Self { name, host, span, port })
+    }
+}
+
+/// Whether every `%` stands before two hexadecimal digits.
+fn escapes_are_whole(user: &str) -> bool {
+    user.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
+fn parameter(text: &str) -> Result<(), String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    let value = value.to_ascii_lowercase();
+    match name.to_ascii_lowercase().as_str() {
+        "transport" if value != "udp" => Err(format!("transport={value} is not there yet; use udp")),
+        "maddr" => Err("maddr would send the call past the host it names".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// A line that rings ourselves would go round in circles.
+fn is_ourselves(uri: &Uri<'_>, around: Around<'_, '_>) -> bool {
+    match uri.host {
+        Host::Name => around.domains.iter().any(|domain| domain.eq_ignore_ascii_case(uri.name)),
+        Host::Ip(address) => around.interfaces.listeners.iter().any(|listener| {
+            listener.port == uri.port.unwrap_or(PORT)
+                && around
+                    .interfaces
+                    .entry(usize::from(listener.interface))
+                    .is_some_and(|interface| [interface.address, interface.advertise].contains(&address))
+        }),
+    }
+}
+
+/// What answers from an address that its trunk does not have is not let in.
+fn refuse_strange_address(
+    report: &Report<'_>,
+    at: usize,
+    uri: &Uri<'_>,
+    trunk: usize,
+    around: Around<'_, '_>,
+) {
+    let Host::Ip(address) = uri.host else { return };
+    let Some(entry) = around.trunks.entry(trunk) else { return };
+    let Some(listener) = around.interfaces.listeners.get(usize::from(entry.listener)) else { return };
+    if !around.trunks.sources.may_hold(listener.interface, address, trunk) {
+        let name = around.trunks.names.of(trunk);
+        report.mistake(at, format!("{address} is in no signalling range of trunk \"{name}\""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> (&str, Option<u16>) {
+        let uri = Uri::read(text).unwrap();
+        (&text[uri.span], uri.port)
+    }
+
+    #[test]
+    fn hosts_and_ports_are_found() {
+        assert_eq!(host("sip:support@acme.sip.twilio.com"), ("acme.sip.twilio.com", None));
+        assert_eq!(host("SIP:acme.example:5070;transport=udp;edge=dublin"), ("acme.example", Some(5070)));
+        assert_eq!(host("sip:+8225550100;phone-context=x@192.0.2.1:5080"), ("192.0.2.1", Some(5080)));
+        assert_eq!(host("sip:a%20b@[2001:db8::1]:5070"), ("2001:db8::1", Some(5070)));
+        assert_eq!(host("sip:[2001:db8::1]"), ("2001:db8::1", None));
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for wrong in [
+            "",
+            "sip",
+            "sip:",
+            "sip:@",
+            "sip:@host",
+            "sip:a@",
+            "sip:a@b@c",
+            "tel:+1",
+            "sip:a b@c",
+            "sip:a@b:",
+            "sip:a@b:0",
+            "sip:a@b:70000",
+            "sip:a@[::1",
+            "sip:a@[]",
+            "sip:a@[::1]5060",
+            "sip:a@10.0.0.256",
+            "sip:a%2@b",
+            "sip:<a@b>",
+        ] {
+            assert!(Uri::read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What files come to, what is said of wrong ones, and that nothing in a file can make us panic.
+
+mod hostile;
+mod loads;
+mod mistakes;
+mod references;
+mod values;

@@ -1,0 +1,265 @@
+//! `[[trunk]]`: the SIP peers we know.
+
+use core::net::IpAddr;
+
+use super::interface::Interfaces;
+use super::loaded::{Text, append};
+use super::names::Names;
+use super::notation::{ports, rate};
+use super::sources::{Source, Sources};
+use super::table::{At, Table, Value};
+use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
+use warmline_core::filter::{Prefix, Rate};
+use warmline_core::transport::Transport;
+
+const KEYS: &[&str] =
+    &["name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate"];
+
+const KINDS: &[(&str, Option<TrunkKind>)] = &[
+    ("zendesk", Some(TrunkKind::Zendesk)),
+    ("ai", Some(TrunkKind::Ai)),
+    ("carrier", Some(TrunkKind::Carrier)),
+    ("phones", Some(TrunkKind::Phones)),
+];
+
+const TRANSPORTS: &[(&str, Option<Transport>)] =
+    &[("udp", Some(Transport::Udp)), ("tcp", None), ("tls", None)];
+
+const AS_SIGNALLED: &[(&str, Option<()>)] = &[("signalled", Some(()))];
+
+/// The addresses Zendesk Talk signals from, as published.
+const ZENDESK_SIGNALLING: &[&str] = &[
+    "54.172.60.0/30",
+    "54.244.51.0/30",
+    "54.171.127.192/30",
+    "35.156.191.128/30",
+    "54.65.63.192/30",
+    "54.169.127.128/30",
+    "54.252.254.64/30",
+    "177.71.206.192/30",
+];
+
+/// The addresses and ports its media comes from, as published.
+const ZENDESK_MEDIA: &str = "168.86.128.0/18:10000-60000";
+
+/// More than any node carries.
+const MOST_CALLS: u32 = 65_535;
+
+/// Core counts trunks in 16 bits.
+const MOST: usize = 65_535;
+
+#[derive(Debug)]
+pub(super) struct Trunks<'t> {
+    pub(super) names: Names<'t>,
+    /// None where a section had mistakes.
+    pub(super) entries: Vec<Option<Trunk>>,
+    pub(super) sources: Sources,
+    pub(super) media: Vec<MediaRange>,
+}
+
+impl Trunks<'_> {
+    /// The trunk with this number, unless it had mistakes.
+    pub(super) fn entry(&self, number: usize) -> Option<&Trunk> {
+        self.entries.get(number)?.as_ref()
+    }
+}
+
+/// Something that a text says, and the text.
+type Written<'t, T> = At<(&'t str, T)>;
+
+/// A section's values; none where one is a mistake.
+#[derive(Debug)]
+struct Section<'t> {
+    name: Option<At<&'t str>>,
+    kind: Option<TrunkKind>,
+    interface: Option<usize>,
+    transport: Option<Transport>,
+    signalling: Vec<Written<'t, Prefix>>,
+    /// Without ranges it is taken as signalled.
+    media: Option<Vec<Written<'t, MediaRange>>>,
+    max_calls: Option<u32>,
+    max_rate: Option<Option<Rate>>,
+}
+
+pub(super) fn read<'t>(
+    root: &Table<'t>,
+    interfaces: &Interfaces<'t>,
+    capacity: Option<u32>,
+    text: &mut Text,
+) -> Trunks<'t> {
+    let report = root.report();
+    let mut names = Names::new(root, "trunk");
+    let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    if root.get("trunk").is_none() {
+        report.mistake(0, "there is no [[trunk]]: nobody could call");
+    }
+    for (number, table) in (0..u16::MAX).zip(root.many("trunk", "[[trunk]]", KEYS, MOST)) {
+        let section = Section::read(&table, &mut names, interfaces, capacity);
+        section.check(&table, interfaces);
+        sources.extend(section.sources(number));
+        let entry = section.lower(interfaces, &mut media, text);
+        if entry.is_none() && report.is_clean() {
+            report.mistake(table.at, "all trunks together have more than 65535 media ranges");
+        }
+        entries.push(entry);
+    }
+    let sources = Sources::build(report, sources, &names);
+    Trunks { names, entries, sources, media }
+}
+
+impl<'t> Section<'t> {
+    fn read(
+        table: &Table<'t>,
+        names: &mut Names<'t>,
+        interfaces: &Interfaces<'t>,
+        capacity: Option<u32>,
+    ) -> Self {
+        let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
+        let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
+        let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
+        let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
+        Self {
+            name: names.declare(table),
+            kind,
+            interface: interface(table, interfaces),
+            transport: table.get("transport").map_or(Some(Transport::Udp), transport),
+            signalling: signalling(table, kind),
+            media: media(table, kind),
+            max_calls: table.get("max_calls").map_or(capacity, max_calls),
+            max_rate: table.get("max_rate").map_or(Some(None), max_rate),
+        }
+    }
+
+    /// Refuses ranges that nothing can come from.
+    fn check(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
+        if self.media.as_ref().is_some_and(Vec::is_empty) {
+            refuse_private_signalled(table, &self.signalling);
+        }
+        let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
+        let signalling = self.signalling.iter().copied();
+        let media = self.media.iter().flatten();
+        let media = media.map(|range| range.with((range.value.0, range.value.1.prefix)));
+        for At { value: (text, prefix), at } in signalling.chain(media) {
+            let (ours, theirs) = match (interface.advertise.is_ipv4(), prefix.address.is_ipv4()) {
+                (true, false) => ("IPv4", "IPv6"),
+                (false, true) => ("IPv6", "IPv4"),
+                _ => continue,
+            };
+            let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
+            table.report().mistake(at, message);
+        }
+    }
+
+    fn sources(&self, trunk: u16) -> impl Iterator<Item = Source<'t>> {
+        let scope = self.interface.and_then(|interface| u8::try_from(interface).ok());
+        let source = move |range: &Written<'t, Prefix>| {
+            let (text, prefix) = range.value;
+            Some(Source::new(range.with(text), prefix, scope?, trunk))
+        };
+        self.signalling.iter().filter_map(source)
+    }
+
+    fn lower(
+        self,
+        interfaces: &Interfaces<'_>,
+        media: &mut Vec<MediaRange>,
+        text: &mut Text,
+    ) -> Option<Trunk> {
+        let ranges = self.media?;
+        let policy = match ranges.as_slice() {
+            [] => MediaPolicy::Signalled,
+            ranges => MediaPolicy::Ranges(append(media, ranges.iter().map(|range| range.value.1))?),
+        };
+        Some(Trunk {
+            name: text.add(self.name?.value),
+            kind: self.kind?,
+            listener: interfaces.listener(self.interface?, self.transport?)?,
+            media: policy,
+            max_calls: self.max_calls?,
+            max_rate: self.max_rate?,
+        })
+    }
+}
+
+/// The interface the trunk stands on: the only one, where nothing is said.
+fn interface(table: &Table<'_>, interfaces: &Interfaces<'_>) -> Option<usize> {
+    match table.get("interface") {
+        Some(value) => interfaces.names.find(value.string()?),
+        None if interfaces.names.are_many() => {
+            table.need("interface");
+            None
+        }
+        None => Some(0),
+    }
+}
+
+/// Where the trunk signals from: each range with its text.
+fn signalling<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Vec<Written<'t, Prefix>> {
+    let texts = match (table.get("signalling"), kind) {
+        (Some(value), _) => value.some_strings(),
+        (None, Some(TrunkKind::Zendesk)) => {
+            ZENDESK_SIGNALLING.iter().map(|text| At { value: *text, at: table.at }).collect()
+        }
+        (None, Some(_)) => {
+            table.need("signalling");
+            Vec::new()
+        }
+        (None, None) => Vec::new(),
+    };
+    let read = |text: At<&'t str>| text.read(table.report(), |text| Ok((text, source(text)?)));
+    texts.into_iter().filter_map(read).collect()
+}
+
+fn source(text: &str) -> Result<Prefix, String> {
+    if text.starts_with("dns:") {
+        let text = text.escape_debug();
+        return Err(format!("\"{text}\": names are not there yet; write addresses like \"198.51.100.0/24\""));
+    }
+    let prefix = prefix(text)?;
+    if prefix.length == 0 {
+        return Err(format!("{text} would let everyone in; say which addresses the trunk has"));
+    }
+    Ok(prefix)
+}
+
+fn prefix(text: &str) -> Result<Prefix, String> {
+    Prefix::parse(text).map_err(|error| format!("\"{}\": {error}", text.escape_debug()))
+}
+
+/// Where its media may come from: no ranges stand for "as signalled", none at all for a mistake.
+fn media<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<Vec<Written<'t, MediaRange>>> {
+    let texts = match (table.get("media"), kind) {
+        (Some(value), _) if value.is_string() => return value.choice(AS_SIGNALLED).map(|_| Vec::new()),
+        (Some(value), _) => value.some_strings(),
+        (None, Some(TrunkKind::Zendesk)) => vec![At { value: ZENDESK_MEDIA, at: table.at }],
+        (None, _) => return Some(Vec::new()),
+    };
+    let read = |text: At<&'t str>| text.read(table.report(), |text| Ok((text, media_range(text)?)));
+    let ranges: Vec<_> = texts.into_iter().filter_map(read).collect();
+    (!ranges.is_empty()).then_some(ranges)
+}
+
+/// `198.51.100.0/24:10000-20000`, or the addresses alone.
+fn media_range(text: &str) -> Result<MediaRange, String> {
+    match text.rsplit_once(':').filter(|(_, last)| last.contains('-')) {
+        Some((addresses, last)) => Ok(MediaRange { prefix: prefix(addresses)?, ports: ports(last)? }),
+        None => Ok(MediaRange { prefix: prefix(text)?, ports: (1, u16::MAX) }),
+    }
+}
+
+/// As signalled means public addresses only. A trunk that signals from private ones alone sends media from there too.
+fn refuse_private_signalled(table: &Table<'_>, prefixes: &[Written<'_, Prefix>]) {
+    let private = |prefix: &Written<'_, Prefix>| match prefix.value.1.address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    };
+    let Some(first) = prefixes.first().filter(|_| prefixes.iter().all(private)) else { return };
+    let at = table.get("media").map_or(table.at, |media| media.at);
+    let message = format!(
+        "media as signalled is taken from public addresses only, and {} is none; name the ranges, like media = [\"{}\"]",
+        first.value.0, first.value.0
+    );
+    table.report().mistake(at, message);
+}

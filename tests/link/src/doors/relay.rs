@@ -1,0 +1,81 @@
+use core::hint::black_box;
+
+use warmline_core::g711::Law;
+use warmline_core::memory::{Slot, TimerSlot};
+use warmline_core::relay::{Control, Door, Name, Output, Peer, Relay, Side, Storage, StreamId, Verdict};
+use warmline_core::rtp::{Direction, Format, Profile};
+use warmline_core::time::Utc;
+
+use super::{Values, see};
+
+pub(super) fn relay(bytes: &mut [u8]) {
+    let mut doors = [Door::EMPTY; 8];
+    let mut names = [Name::EMPTY; 4];
+    let mut streams = [const { Slot::EMPTY }; 2];
+    let mut timers = [TimerSlot::EMPTY; 2];
+    let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
+    let mut values = Values(head);
+    let storage = Storage {
+        first_port: values.u16(),
+        doors: black_box(&mut doors),
+        names: black_box(&mut names),
+        streams: black_box(&mut streams),
+        timers: black_box(&mut timers),
+    };
+    let mut relay = Relay::new(storage, &values.array());
+    for _ in 0..8 {
+        relay.control(values.instant(), control(&mut values));
+        let (now, port, from, len) = (values.instant(), values.u16(), values.socket(), values.u16());
+        match relay.forward(now, port, from, packet, len.into()) {
+            Verdict::Send(hop) => see(hop),
+            Verdict::Drop(reason) => see(reason),
+            Verdict::Taken => {}
+        }
+        let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
+        for _ in 0..8 {
+            match relay.poll(values.instant(), utc, packet) {
+                Output::Send(hop) => see(hop),
+                Output::Report(report) => see(report),
+                Output::Wait(until) => {
+                    see(until);
+                    break;
+                }
+            }
+        }
+    }
+    see((relay.counters(), relay.streams()));
+}
+
+fn control(values: &mut Values<'_>) -> Control {
+    let stream = StreamId { index: values.u32(), generation: values.u32() };
+    match values.u8() % 4 {
+        0 => Control::Open { stream, ports: [values.u16(), values.u16()] },
+        1 => Control::Close { stream },
+        _ => {
+            let side = if values.flag() { Side::A } else { Side::B };
+            Control::Point { stream, side, peer: peer(values) }
+        }
+    }
+}
+
+fn peer(values: &mut Values<'_>) -> Peer {
+    let direction = match values.u8() % 4 {
+        0 => Direction::SendRecv,
+        1 => Direction::SendOnly,
+        2 => Direction::RecvOnly,
+        _ => Direction::Inactive,
+    };
+    let profile = Profile {
+        send: format(values),
+        receive: [values.flag().then(|| format(values)), values.flag().then(|| format(values))],
+        event_send: values.flag().then(|| values.u8()),
+        event_receive: values.flag().then(|| values.u8()),
+        ptime: values.u8(),
+    };
+    Peer { rtp: values.socket(), rtcp: values.socket(), profile, direction }
+}
+
+fn format(values: &mut Values<'_>) -> Format {
+    let law = if values.flag() { Law::Mu } else { Law::A };
+    Format { payload_type: values.u8(), law }
+}
