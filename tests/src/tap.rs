@@ -348,7 +348,9 @@ fn hidden(to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
             return Err(format!("{} shows: {text}", String::from_utf8_lossy(other)));
         }
     }
-    if memchr::memmem::find(bytes, b"X-Zendesk").is_some() && !(bytes.starts_with(b"INVITE ") && is_zendesk(to)) {
+    if memchr::memmem::find(bytes, b"X-Zendesk").is_some()
+        && !(bytes.starts_with(b"INVITE ") && is_zendesk(to))
+    {
         return Err("the ticket shows".into());
     }
     Ok(())

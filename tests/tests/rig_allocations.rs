@@ -4,7 +4,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::alloc::System;
 
-use warmline_tests::{Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Weather, World, core_is_running};
+use warmline_tests::{
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Weather, World, core_is_running,
+};
 
 /// How often memory was asked for while a thread was inside core, and how often elsewhere.
 static IN_CORE: AtomicU64 = AtomicU64::new(0);
@@ -52,7 +54,8 @@ fn ten_thousand_calls_take_no_memory_in_core() {
     world.tap = None;
     let answers = [Answer::After(500), Answer::EarlyMedia(700), Answer::Refuse(486, 200), Answer::AtOnce];
     let endings = [Ending::Caller(1_500), Ending::Target(1_500), Ending::Cancel(400), Ending::Both(800)];
-    let refreshes = [Refresh::None, Refresh::None, Refresh::CallerHolds, Refresh::TargetHolds, Refresh::CallerAsks];
+    let refreshes =
+        [Refresh::None, Refresh::None, Refresh::CallerHolds, Refresh::TargetHolds, Refresh::CallerAsks];
     for number in 0..10_000usize {
         let plan = Plan {
             from: if number % 7 == 0 { From::Carrier } else { From::Ai },

@@ -1,7 +1,9 @@
 //! Whole calls in the rig, one flow at a time, over a network that does nothing to them.
 
 use warmline_core::reason::Reason;
-use warmline_tests::{Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World};
+use warmline_tests::{
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World,
+};
 
 /// Plays one call to its end, and judges what nobody may do wrong.
 fn play(plan: Plan, judge: impl FnOnce(&World<'_>, &Told)) {
@@ -80,7 +82,10 @@ fn early_media_is_passed_on_with_a_description_of_ours() {
 #[test]
 fn a_caller_who_offers_nothing_gets_an_offer_and_answers_in_its_ack() {
     answered(Plan { offers: false, ..Plan::plain() }, Reason::CallerHungUp);
-    answered(Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() }, Reason::CallerHungUp);
+    answered(
+        Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() },
+        Reason::CallerHungUp,
+    );
 }
 
 #[test]
@@ -147,7 +152,13 @@ fn an_answer_without_a_common_codec_is_a_failure() {
 
 #[test]
 fn the_second_target_is_rung_when_the_first_fails() {
-    for first in [Answer::Refuse(486, 100), Answer::Ring, Answer::Silence, Answer::WrongCodec, Answer::AnswerWhenCancelled] {
+    for first in [
+        Answer::Refuse(486, 100),
+        Answer::Ring,
+        Answer::Silence,
+        Answer::WrongCodec,
+        Answer::AnswerWhenCancelled,
+    ] {
         let plan = Plan { dial: "both", answers: vec![first, Answer::After(900)], ..Plan::plain() };
         play(plan, |world, told| {
             assert_eq!(world.callers[0].outcome, Outcome::Answered, "{first:?}");
@@ -179,7 +190,8 @@ fn a_caller_who_cancels_gets_a_487() {
 
 #[test]
 fn a_cancelled_target_may_answer_all_the_same_or_forget() {
-    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying] {
+    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying]
+    {
         let plan = Plan { ending: Ending::Cancel(2_000), ..rung(answer) };
         failed(plan, 487, Reason::Cancelled);
     }

@@ -1,7 +1,7 @@
 //! Who may speak, what may be dialled, and what happens when there is no room.
 
-use warmline_core::reason::Reason;
 use warmline_core::filter::Rate;
+use warmline_core::reason::Reason;
 use warmline_core::{Command, Usage};
 use warmline_tests::{Ending, From, Memory, Outcome, Plan, Setting, Text, Weather, World, address};
 
@@ -40,9 +40,13 @@ fn a_stranger_is_not_read_and_not_answered_but_counted() {
     with(&Setting::new(4, 4), |world| {
         world.sent = Some(Vec::new());
         // Nobody's, and a trunk's own address at a listener where that trunk is not known.
-        for (listener, from) in
-            [(0, address::STRANGER), (1, address::STRANGER), (1, address::AI), (0, address::ZENDESK), (9, address::AI)]
-        {
+        for (listener, from) in [
+            (0, address::STRANGER),
+            (1, address::STRANGER),
+            (1, address::AI),
+            (0, address::ZENDESK),
+            (9, address::AI),
+        ] {
             assert!(!world.deliver(listener, from, &invite(from, "support")), "{listener} {from}");
         }
         world.seconds(60);
@@ -195,7 +199,8 @@ fn whatever_is_short_calls_end_cleanly() {
             // What a pool's end does to retransmissions is not the tap's business.
             world.tap = None;
             for after in 0..8 {
-                let ending = [Ending::Caller(900), Ending::Target(900), Ending::Cancel(900), Ending::Both(700)];
+                let ending =
+                    [Ending::Caller(900), Ending::Target(900), Ending::Cancel(900), Ending::Both(700)];
                 let plan = Plan { ending: ending[after % 4], ..Plan::plain() };
                 world.call(plan, after as u64 * 50_000);
             }

@@ -7,7 +7,8 @@ use warmline_tests::{
 
 /// What should come of a plan; None where chance decides between several good ends.
 fn expected(plan: &Plan) -> Option<Outcome> {
-    let answers = |answer: &Answer| matches!(answer, Answer::After(_) | Answer::AtOnce | Answer::EarlyMedia(_));
+    let answers =
+        |answer: &Answer| matches!(answer, Answer::After(_) | Answer::AtOnce | Answer::EarlyMedia(_));
     let last = plan.answers.last()?;
     match plan.ending {
         Ending::Cancel(_) => None,
@@ -46,7 +47,12 @@ fn any(dice: &mut Dice) -> Plan {
     plan.answers = vec![answer];
     if dice.chance(1_000) {
         plan.dial = "both";
-        let first = *dice.pick(&[Answer::Refuse(503, 100), Answer::Ring, Answer::Silence, Answer::AnswerWhenCancelled]);
+        let first = *dice.pick(&[
+            Answer::Refuse(503, 100),
+            Answer::Ring,
+            Answer::Silence,
+            Answer::AnswerWhenCancelled,
+        ]);
         plan.answers.insert(0, first);
     }
     let talk = dice.between(0, 8_000);

@@ -88,7 +88,8 @@ fn mutate(dice: &mut Dice, message: &mut Vec<u8>, other: &[u8]) {
             70..82 => {
                 let lines: Vec<&[u8]> = other.split_inclusive(|&byte| byte == b'\n').collect();
                 let line = *dice.pick(&lines);
-                let place = message[at..].iter().position(|&byte| byte == b'\n').map_or(at, |end| at + end + 1);
+                let place =
+                    message[at..].iter().position(|&byte| byte == b'\n').map_or(at, |end| at + end + 1);
                 message.splice(place..place, line.iter().copied());
             }
             // A number becomes a wilder one.
@@ -96,7 +97,8 @@ fn mutate(dice: &mut Dice, message: &mut Vec<u8>, other: &[u8]) {
                 let digits = message[at..].iter().position(u8::is_ascii_digit).map_or(at, |place| at + place);
                 let end = message[digits..].iter().position(|byte| !byte.is_ascii_digit());
                 let end = end.map_or(message.len(), |end| digits + end);
-                let wild = dice.pick(&["0", "-1", "1", "65536", "2147483648", "4294967296", "18446744073709551616"]);
+                let wild =
+                    dice.pick(&["0", "-1", "1", "65536", "2147483648", "4294967296", "18446744073709551616"]);
                 message.splice(digits..end, wild.bytes());
             }
             // A piece of another message.
