@@ -288,10 +288,11 @@ impl Tap {
         if (101..300).contains(&status) && method == "INVITE" {
             text.one("Contact")?;
         }
-        if let Some((before, was)) = &got.answered {
-            if *before >= 200 && was != bytes {
-                return Err(format!("{status} after {before}"));
-            }
+        if let Some((before, was)) = &got.answered
+            && *before >= 200
+            && was != bytes
+        {
+            return Err(format!("{status} after {before}"));
         }
         if status >= 200 {
             if method == "INVITE" && status < 300 {

@@ -284,7 +284,7 @@ impl<'w> World<'w> {
             What::ToSbc { listener, from, bytes } => {
                 self.deliver(listener, from, &bytes);
             }
-            What::ToPeer { to, bytes } => self.to_peer(to, &bytes),
+            What::ToPeer { to, bytes } => self.reaches(to, &bytes),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
@@ -502,7 +502,7 @@ impl<'w> World<'w> {
         }
     }
 
-    fn to_peer(&mut self, to: SocketAddr, bytes: &[u8]) {
+    fn reaches(&mut self, to: SocketAddr, bytes: &[u8]) {
         // What the tap heard, it has judged already.
         let Ok(text) = Text::parse(bytes) else { return };
         let call_id = text.get("Call-ID").unwrap_or_default();

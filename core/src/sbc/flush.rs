@@ -310,7 +310,7 @@ impl Sbc<'_> {
         }
     }
 
-    fn send_answer_again(&mut self, id: LegId, out: &mut [u8]) -> Option<Output> {
+    fn send_answer_again(&self, id: LegId, out: &mut [u8]) -> Option<Output> {
         let leg = self.legs.get(id)?;
         let len = self.blocks.load(leg.answer.as_ref()?, out)?;
         Some(Output::Transmit { to: leg.reply_path, len })
