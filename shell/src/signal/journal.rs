@@ -108,12 +108,7 @@ impl Journal {
             Event::Answered(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 let after = view.answered.unwrap_or(cx.now).since(view.started);
-                info!(
-                    "call {}: answered{} after {}",
-                    self.number(id),
-                    Target(cx.config, &view),
-                    Secs(after)
-                );
+                info!("call {}: answered{} after {}", self.number(id), Target(cx.config, &view), Secs(after));
             }
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
@@ -138,7 +133,10 @@ impl Journal {
                 Audio(view.statistics, Side::B),
             ),
             None => {
-                info!("call {number}: not answered{target}, ended after {}: {why}", Secs(ended.since(view.started)));
+                info!(
+                    "call {number}: not answered{target}, ended after {}: {why}",
+                    Secs(ended.since(view.started))
+                );
             }
         }
     }
