@@ -4,7 +4,6 @@ use super::error::{Error, ErrorKind};
 use super::grammar::{OPAQUE, Parsed, Stuck, USER, USER_BARE, VALUE, before, left, many, stuck};
 use super::host::{Host, hex, port};
 use super::params::Params;
-use super::scan::colon;
 
 /// A URI's scheme; case does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +74,7 @@ impl<'a> Uri<'a> {
 
     /// A URI at the start of `input`. Where it is not `whole`, but an `addr-spec` without angle brackets, the
     /// parameters that follow are not its own (RFC 3261 section 20.10).
+    #[inline]
     pub(super) fn read(input: &'a [u8], whole: bool) -> Parsed<'a, Self> {
         let (rest, scheme) = scheme(input)?;
         let mut uri = Self {
@@ -110,7 +110,7 @@ impl<'a> Uri<'a> {
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
         let mut rest = input;
         if let Some((user, after)) = userinfo(input, whole) {
-            let colon = colon(user).unwrap_or(user.len());
+            let colon = memchr::memchr(b':', user).unwrap_or(user.len());
             let (name, password) = user.split_at_checked(colon).unwrap_or((user, &[]));
             if name.is_empty() {
                 return Err(nom::Err::Error(Stuck(input.len())));
