@@ -106,7 +106,7 @@ impl<'a> Message<'a> {
         // Where the field begins, where its present line, and where its colon is, or one behind it.
         let (mut start, mut line, mut colon) = (start, start, None);
         for marks in blocks(bytes, start) {
-            colon = colon.or_else(|| marks.colon(start));
+            colon = colon.or_else(|| marks.colon());
             for at in marks.controls() {
                 if at < line {
                     // The LF of a CRLF.
@@ -139,7 +139,7 @@ impl<'a> Message<'a> {
                     }
                 }
                 start = next;
-                colon = marks.colon(start);
+                colon = marks.colon_from(start);
             }
         }
         // The blank line is missing; a line end is not missed.

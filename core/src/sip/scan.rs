@@ -18,12 +18,18 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// The first colon of the block at or behind `at`, if there is one.
+    /// The first colon of the block, if there is one.
     #[inline]
-    pub(super) fn colon(&self, at: usize) -> Option<usize> {
-        let before = u32::try_from(at.saturating_sub(self.base)).unwrap_or(u32::MAX);
-        let colons = self.colons & u64::MAX.checked_shl(before).unwrap_or(0);
-        (colons != 0).then(|| self.base.wrapping_add(colons.trailing_zeros() as usize))
+    pub(super) fn colon(&self) -> Option<usize> {
+        (self.colons != 0).then(|| self.base.wrapping_add(self.colons.trailing_zeros() as usize))
+    }
+
+    /// The first colon of the block at or behind `at`, which does not lie before the block.
+    #[inline]
+    pub(super) fn colon_from(self, at: usize) -> Option<usize> {
+        let before = at.wrapping_sub(self.base);
+        let rest = if before < BLOCK { self.colons & u64::MAX << before } else { 0 };
+        Self { colons: rest, ..self }.colon()
     }
 
     /// Where the controls of the block are.
@@ -157,7 +163,7 @@ mod tests {
             for marks in blocks(&text, start) {
                 let end = text.len().min(marks.base + BLOCK);
                 let colon = (at.max(marks.base)..end).find(|&at| text[at] == b':');
-                prop_assert_eq!(marks.colon(at), colon);
+                prop_assert_eq!(marks.colon_from(at.max(marks.base)), colon);
             }
             prop_assert_eq!(first_blank(&text), text.iter().position(|&byte| byte <= 32));
         }
