@@ -4,7 +4,6 @@ use super::error::{Error, ErrorKind};
 use super::grammar::{OPAQUE, Parsed, Stuck, USER, USER_BARE, VALUE, before, left, many, stuck};
 use super::host::{Host, hex, port};
 use super::params::Params;
-use super::scan::colon;
 
 /// A URI's scheme; case does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +74,7 @@ impl<'a> Uri<'a> {
 
     /// A URI at the start of `input`. Where it is not `whole`, but an `addr-spec` without angle brackets, the
     /// parameters that follow are not its own (RFC 3261 section 20.10).
+    #[inline]
     pub(super) fn read(input: &'a [u8], whole: bool) -> Parsed<'a, Self> {
         let (rest, scheme) = scheme(input)?;
         let mut uri = Self {
@@ -109,14 +109,11 @@ impl<'a> Uri<'a> {
     /// `[ userinfo "@" ] hostport`.
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
         let mut rest = input;
-        if let Some((user, after)) = userinfo(input, whole) {
-            let colon = colon(user).unwrap_or(user.len());
-            let (name, password) = user.split_at_checked(colon).unwrap_or((user, &[]));
-            if name.is_empty() {
+        if let Some((user, password, after)) = userinfo(input, whole) {
+            if user.is_empty() {
                 return Err(nom::Err::Error(Stuck(input.len())));
             }
-            self.user = Some(name);
-            self.password = password.get(1..);
+            (self.user, self.password) = (Some(user), password);
             rest = after;
         }
         (rest, self.host) = Host::parse(rest)?;
@@ -138,13 +135,21 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// What stands before an `@`, and what follows it, if there is one in what a URI may begin with.
+/// `userinfo "@"`: user, password and what follows, if there is an `@` in what a URI may begin with.
 #[inline]
-fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], &[u8])> {
+fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
     let class = if whole { USER } else { USER_BARE };
-    match input.split_at_checked(class.run(input)) {
-        Some((user, [b'@', rest @ ..])) => Some((user, rest)),
-        _ => None,
+    let (user, rest) = input.split_at_checked(class.run(input))?;
+    let [b':', secret @ ..] = rest else { return Some((user, None, rest.strip_prefix(b"@")?)) };
+    // A password, which may have colons, or a port.
+    let mut rest = secret;
+    loop {
+        rest = rest.get(class.run(rest)..)?;
+        match rest {
+            [b':', after @ ..] => rest = after,
+            [b'@', after @ ..] => return Some((user, Some(before(secret, rest)), after)),
+            _ => return None,
+        }
     }
 }
 
