@@ -137,6 +137,7 @@ impl<'a> Uri<'a> {
 
 /// `userinfo "@"`: user, password and what follows, if there is an `@` in what a URI may begin with.
 #[inline]
+#[expect(clippy::type_complexity, reason = "what stands before the @: user, password, and what follows")]
 fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
     let class = if whole { USER } else { USER_BARE };
     let (user, rest) = input.split_at_checked(class.run(input))?;
