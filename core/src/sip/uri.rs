@@ -108,13 +108,9 @@ impl<'a> Uri<'a> {
 
     /// `[ userinfo "@" ] hostport`.
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
-        let mut rest = input;
-        if let Some((user, password, after)) = userinfo(input, whole) {
-            if user.is_empty() {
-                return Err(nom::Err::Error(Stuck(input.len())));
-            }
-            (self.user, self.password) = (Some(user), password);
-            rest = after;
+        let mut rest = self.userinfo(input, whole).unwrap_or(input);
+        if self.user.is_some_and(<[u8]>::is_empty) {
+            return Err(nom::Err::Error(Stuck(input.len())));
         }
         (rest, self.host) = Host::parse(rest)?;
         if let [b':', after @ ..] = rest {
@@ -125,6 +121,23 @@ impl<'a> Uri<'a> {
         Ok(rest)
     }
 
+    /// `userinfo "@"`, and what follows, if there is an `@` in what a URI may begin with.
+    #[inline]
+    fn userinfo(&mut self, input: &'a [u8], whole: bool) -> Option<&'a [u8]> {
+        let class = if whole { USER } else { USER_BARE };
+        let (user, mut rest) = input.split_at_checked(class.run(input))?;
+        if let [b':', secret @ ..] = rest {
+            // A password, which may have colons, or a port.
+            while let [b':', after @ ..] = rest {
+                rest = after.get(class.run(after)..)?;
+            }
+            self.password = Some(before(secret, rest)).filter(|_| rest.first() == Some(&b'@'));
+        }
+        let rest = rest.strip_prefix(b"@")?;
+        self.user = Some(user);
+        Some(rest)
+    }
+
     /// The number of a tel URI: digits, visual separators, `+`, `*`, `#`, hexadecimal digits.
     fn number(&mut self, input: &'a [u8]) -> Result<&'a [u8], nom::Err<Stuck>> {
         let (rest, number) = nom::bytes::complete::take_while1(|byte: u8| {
@@ -132,25 +145,6 @@ impl<'a> Uri<'a> {
         })(input)?;
         self.user = Some(number);
         Ok(rest)
-    }
-}
-
-/// `userinfo "@"`: user, password and what follows, if there is an `@` in what a URI may begin with.
-#[inline]
-#[expect(clippy::type_complexity, reason = "what stands before the @: user, password, and what follows")]
-fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
-    let class = if whole { USER } else { USER_BARE };
-    let (user, rest) = input.split_at_checked(class.run(input))?;
-    let [b':', secret @ ..] = rest else { return Some((user, None, rest.strip_prefix(b"@")?)) };
-    // A password, which may have colons, or a port.
-    let mut rest = secret;
-    loop {
-        rest = rest.get(class.run(rest)..)?;
-        match rest {
-            [b':', after @ ..] => rest = after,
-            [b'@', after @ ..] => return Some((user, Some(before(secret, rest)), after)),
-            _ => return None,
-        }
     }
 }
 
