@@ -312,6 +312,17 @@ impl Tap {
         Ok(())
     }
 
+    /// Whether nothing ever came back for the INVITE of this dialog, so that it could not even be cancelled (9.1).
+    pub(crate) fn never_heard(&self, call_id: &str) -> bool {
+        let line = format!("\r\nCall-ID: {call_id}\r\n");
+        self.asked.values().any(|asked| {
+            asked.method == "INVITE"
+                && !asked.provisional
+                && asked.finals.is_empty()
+                && memchr::memmem::find(&asked.bytes, line.as_bytes()).is_some()
+        })
+    }
+
     /// What is still wrong when everything should be over.
     pub(crate) fn remains(&self) -> Vec<String> {
         let mut wrong = Vec::new();

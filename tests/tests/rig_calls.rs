@@ -1,5 +1,6 @@
 //! Whole calls in the rig, one flow at a time, over a network that does nothing to them.
 
+use warmline_core::Usage;
 use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_core::relay::Side;
@@ -249,6 +250,25 @@ fn an_invite_that_arrives_by_two_ways_makes_one_call() {
         assert_eq!(world.callers[0].outcome, Outcome::Answered);
         assert_eq!(world.told.len(), 1);
     });
+}
+
+#[test]
+fn an_invite_that_arrives_by_a_slower_way_when_it_is_answered_makes_no_second_call() {
+    let setting = Setting::new(8, 4);
+    let mut memory = Memory::of(&setting);
+    let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+    world.recording = Some(Vec::new());
+    world.call(Plan { ending: Ending::Caller(5_000), ..Plan::plain() }, 0);
+    world.seconds(4);
+    assert_eq!(world.callers[0].outcome, Outcome::Answered);
+    let (listener, from, invite) = world.recording.take().unwrap().swap_remove(0);
+    let copy = String::from_utf8(invite).unwrap().replace("-b1;", "-slow;");
+    world.tap = None;
+    world.deliver(listener, from, copy.as_bytes());
+    assert_eq!(world.refused, [(Reason::Loop, "sip:support@sbc.example.com".to_owned())]);
+    world.seconds(80);
+    assert_eq!((world.told.len(), world.callees.len()), (1, 1));
+    assert_eq!(world.usage(), Usage::default());
 }
 
 #[test]
