@@ -65,7 +65,8 @@ pub struct Config<'c> {
     /// The SIP peers we know.
     pub trunks: &'c [Trunk],
     /// Which source belongs to which trunk: sorted and disjoint, scoped by interface, its value an index into
-    /// [`Config::trunks`]. See [`filter::Table`].
+    /// [`Config::trunks`]. See [`filter::build`] and
+    /// [`filter::lookup`].
     pub sources: &'c [filter::Range],
     /// Where trunks' media may come from; [`Trunk::media`] points here.
     pub media: &'c [MediaRange],

@@ -17,10 +17,10 @@ pub const HEADER: &[u8] = b"X-Zendesk-Ticket-Id";
 pub fn ticket(message: &Message<'_>) -> Result<Option<NonZeroU64>, Reason> {
     let mut found = Found::default();
     message.extension(HEADER).for_each(|value| found.see(value));
-    if found.nothing() {
-        if let Ok(uri) = message.request_uri() {
-            in_uri(&uri, &mut found);
-        }
+    if found.nothing()
+        && let Ok(uri) = message.request_uri()
+    {
+        in_uri(&uri, &mut found);
     }
     if found.nothing() {
         for value in message.headers(Name::UserToUser) {

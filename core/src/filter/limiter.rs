@@ -16,10 +16,10 @@ impl Rate {
     /// It always may.
     pub const UNLIMITED: Self = Self { per_second: u32::MAX, burst: u32::MAX };
 
-    /// `n` per second, and at once a tenth of that, but at least one: calls arrive by chance and not in step, and
-    /// what came within 100 ms still came at this rate.
+    /// `n` per second, and at once a third of that, but at least one: calls arrive by chance and not in step, and a
+    /// line that opens at nine gets its first ten callers together.
     pub const fn per_second(n: u32) -> Self {
-        let burst = n / 10;
+        let burst = n / 3;
         Self { per_second: n, burst: if burst == 0 { 1 } else { burst } }
     }
 }
@@ -95,9 +95,17 @@ mod tests {
         }
         let mut limiter = Limiter::NEW;
         assert!((0..100_000).all(|_| limiter.take(at(0), Rate::UNLIMITED)));
-        assert_eq!(Rate::per_second(200), Rate { per_second: 200, burst: 20 });
-        assert_eq!(Rate::per_second(9), Rate { per_second: 9, burst: 1 });
+        assert_eq!(Rate::per_second(200), Rate { per_second: 200, burst: 66 });
+        assert_eq!(Rate::per_second(9), Rate { per_second: 9, burst: 3 });
         assert_eq!(Rate::per_second(0).per_second, 0);
+    }
+
+    /// 30,000 a second are 33.3 us apart: a rounding to the wrong side would show after three seconds.
+    #[test]
+    fn fractions_do_not_add_up() {
+        let (mut limiter, rate) = (Limiter::NEW, Rate { per_second: 30_000, burst: 2 });
+        let passed = (0..2_000_000).filter(|n| limiter.take(at(n * 10), rate)).count();
+        assert!((599_980..=600_002).contains(&passed), "{passed}");
     }
 
     #[test]

@@ -38,14 +38,18 @@ impl Range {
         Self { scope, first, last, value }
     }
 
-    /// Scopes apart, and in a scope IPv6 before IPv4: `::/0` surrounds the mapped addresses without holding them.
-    fn group(&self) -> (u8, bool) {
-        (self.scope, is_ipv4(self.first))
+    fn group(&self) -> u16 {
+        group(self.scope, self.first)
     }
 
-    fn order(&self) -> (u8, bool, u128, u128) {
-        (self.scope, is_ipv4(self.first), self.first, self.last)
+    fn order(&self) -> (u16, u128, u128) {
+        (self.group(), self.first, self.last)
     }
+}
+
+/// Scopes apart, and in a scope IPv6 before IPv4: `::/0` surrounds the mapped addresses without holding them.
+const fn group(scope: u8, number: u128) -> u16 {
+    (scope as u16) << 1 | is_ipv4(number) as u16
 }
 
 /// Makes ranges in any order into a table for [`lookup`], in place: sorted, with neighbours and overlaps of one value
@@ -61,10 +65,10 @@ pub fn build(ranges: &mut [Range]) -> Result<usize, Overlap> {
 /// What `address` stands for in `scope`, by a table that [`build`] made. O(log n).
 pub fn lookup(ranges: &[Range], scope: u8, address: IpAddr) -> Option<u16> {
     let address = number(address);
-    let wanted = (scope, is_ipv4(address), address);
-    let after = ranges.partition_point(|range| (range.scope, is_ipv4(range.first), range.first) <= wanted);
+    let group = group(scope, address);
+    let after = ranges.partition_point(|range| (range.group(), range.first) <= (group, address));
     let range = ranges.get(after.checked_sub(1)?)?;
-    (range.group() == (scope, is_ipv4(address)) && address <= range.last).then_some(range.value)
+    (range.group() == group && address <= range.last).then_some(range.value)
 }
 
 fn refuse_overlaps(ranges: &[Range]) -> Result<(), Overlap> {

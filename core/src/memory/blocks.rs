@@ -173,7 +173,7 @@ impl<'s> Blocks<'s> {
     fn take(&mut self, piece: &[u8]) -> Option<u32> {
         let number = if self.free == 0 { self.fresh.checked_add(1)? } else { self.free };
         let block = self.at(number)?;
-        let next = core::mem::take(&mut block.next);
+        let next = block.next;
         copy(&mut block.bytes, piece);
         if self.free == 0 {
             self.fresh = number;

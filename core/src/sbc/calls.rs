@@ -128,7 +128,10 @@ impl Sbc<'_> {
                         self.ring(cx, id, ring.target, target, address)
                     }
                     Some(_) => Err(Reason::TargetUnresolved),
-                    None => Ok(self.ask(cx, id)),
+                    None => {
+                        self.ask(cx, id);
+                        Ok(())
+                    }
                 },
             };
             match rung {
@@ -230,6 +233,7 @@ impl Sbc<'_> {
             agreed: None,
             session: self.random.next_u64() >> 2,
             version: 1,
+            said: None,
         };
         self.join(id, leg, None)?;
         if let Some(call) = self.calls.get_mut(id) {
@@ -244,10 +248,8 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.agreed = Some(agreed);
         let side = leg.side;
-        if let Some(call) = self.calls.get_mut(call) {
-            if call.stream == Stream::Open {
-                call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
-            }
+        if let Some(call) = self.calls.get_mut(call).filter(|call| call.stream == Stream::Open) {
+            call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
         }
         self.wake(call);
     }

@@ -17,6 +17,13 @@ use super::replies::{contact, via, warning};
 use super::requests::ALLOW;
 use super::{Cx, Event, Output, Question, Sbc};
 
+/// What became of a leg's next message.
+enum Flushed {
+    Sent(Output),
+    Nothing,
+    Unsendable,
+}
+
 impl Sbc<'_> {
     /// The next thing that a call in the queue has to send; none when the queue is empty.
     pub(super) fn flush(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Option<Output> {
@@ -33,22 +40,16 @@ impl Sbc<'_> {
     fn flush_call(&mut self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<Output> {
         let call = self.calls.get_mut(id)?;
         let (stream, worker, ports) = (call::stream_of(id), call.worker, call.ports);
-        let pending = &mut call.pending;
-        if pending.take(Pending::STARTED) {
+        if call.pending.take(Pending::STARTED) {
             return Some(Output::Event(Event::Started(id)));
         }
-        if pending.take(Pending::OPEN) {
+        if call.pending.take(Pending::OPEN) {
             return Some(Output::Media { worker, control: Control::Open { stream, ports } });
         }
-        let (a, b) = (pending.take(Pending::POINT_A), pending.take(Pending::POINT_B));
-        for (point, side) in [(a, Side::A), (b, Side::B)] {
-            if point && let Some(peer) = self.peer(id, side) {
-                if side == Side::A
-                    && b
-                    && let Some(call) = self.calls.get_mut(id)
-                {
-                    call.pending.add(Pending::POINT_B);
-                }
+        for (point, side) in [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B)] {
+            if self.calls.get_mut(id)?.pending.take(point)
+                && let Some(peer) = self.peer(id, side)
+            {
                 return Some(Output::Media { worker, control: Control::Point { stream, side, peer } });
             }
         }
@@ -58,10 +59,12 @@ impl Sbc<'_> {
         }
         let mut leg = call.first;
         while let Some(this) = leg {
-            if let Some(output) = self.flush_leg(cx, this, out) {
-                return Some(output);
-            }
-            leg = self.legs.get(this).and_then(|leg| leg.next);
+            leg = match self.flush_leg(cx, this, out) {
+                Flushed::Sent(output) => return Some(output),
+                Flushed::Nothing => self.leg_after(id, leg),
+                // What could not be sent has changed the call: other legs may have something to say now.
+                Flushed::Unsendable => self.leg_after(id, None),
+            };
         }
         let call = self.calls.get_mut(id)?;
         if call.pending.take(Pending::CLOSE) {
@@ -112,40 +115,40 @@ impl Sbc<'_> {
         })
     }
 
-    fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
-        let todo = &mut self.legs.get_mut(id)?.todo;
-        let sent = if todo.take(Todo::INVITE) {
+    fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Flushed {
+        let Some(leg) = self.legs.get_mut(id) else { return Flushed::Nothing };
+        let sent = if leg.todo.take(Todo::INVITE) {
             self.send_invite(cx, id, out)
-        } else if todo.take(Todo::ACK) {
+        } else if leg.todo.take(Todo::ACK) {
             self.send_ack(cx, id, out)
-        } else if todo.take(Todo::CANCEL) {
+        } else if leg.todo.take(Todo::CANCEL) {
             self.send_cancel(cx, id, out)
-        } else if todo.take(Todo::RESPOND) {
+        } else if leg.todo.take(Todo::RESPOND) {
             self.send_response(cx, id, out)
-        } else if todo.take(Todo::ANSWER_AGAIN) {
+        } else if leg.todo.take(Todo::ANSWER_AGAIN) {
             self.send_answer_again(id, out)
-        } else if todo.take(Todo::BYE) {
+        } else if leg.todo.take(Todo::BYE) {
             self.send_bye(cx, id, out)
         } else {
-            return None;
+            return Flushed::Nothing;
         };
-        if sent.is_none() {
-            self.unsendable(cx, id);
+        match sent {
+            Some(output) => Flushed::Sent(output),
+            None => {
+                self.unsendable(cx, id);
+                Flushed::Unsendable
+            }
         }
-        sent
     }
 
-    /// A message of this leg's has no room: the leg cannot go on.
+    /// A message of this leg's cannot be made or has no room: the leg cannot go on.
     fn unsendable(&mut self, cx: &Cx<'_>, id: LegId) {
         self.counters.add(Reason::MessageTooLarge);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let call = leg.call;
         leg.state = LegState::Terminated;
-        let rung = self
-            .calls
-            .get(call)
-            .is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing);
-        if rung {
+        leg.todo = Todo::default();
+        if self.is_rung(id) {
             self.target_failed(cx, call, Reason::MessageTooLarge, None);
         } else {
             self.end(cx, call, Reason::MessageTooLarge);
@@ -153,6 +156,7 @@ impl Sbc<'_> {
     }
 
     fn send_invite(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        self.revise(cx, id);
         let cseq = self.legs.get_mut(id)?.dialog.count();
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
@@ -169,7 +173,7 @@ impl Sbc<'_> {
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
-        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let kept = self.keep(out, len);
@@ -243,6 +247,10 @@ impl Sbc<'_> {
 
     /// Responds to the caller's INVITE with its leg's status.
     fn send_response(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let described = self.legs.get(id).is_some_and(|leg| leg.early || (200..300).contains(&leg.status));
+        if described {
+            self.revise(cx, id);
+        }
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
@@ -256,7 +264,7 @@ impl Sbc<'_> {
             contact(&mut w, listener, interface);
             w.header(b"Allow", ALLOW);
             if status >= 200 || leg.early {
-                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
             } else {
                 w.empty_body();
             }
@@ -289,7 +297,20 @@ impl Sbc<'_> {
         Some(Output::Transmit { to, len })
     }
 
-    fn send_answer_again(&mut self, id: LegId, out: &mut [u8]) -> Option<Output> {
+    /// Counts the version of a leg's session description up when it is about to say something else than before
+    /// (RFC 3264 section 8). What was said is not kept, only its hash; the room for it is the reply's, which is free.
+    pub(super) fn revise(&mut self, cx: &Cx<'_>, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let Some(call) = self.calls.get(leg.call) else { return };
+        let Some((_, interface)) = cx.config.listener(leg.path.listener) else { return };
+        let Some(len) = leg.describe(call, interface.advertise, 0, self.reply) else { return };
+        let says = self.key.hash(&[b"said", self.reply.get(..len).unwrap_or_default()]);
+        if leg.said.replace(says).is_some_and(|said| said != says) {
+            leg.version = leg.version.saturating_add(1);
+        }
+    }
+
+    fn send_answer_again(&self, id: LegId, out: &mut [u8]) -> Option<Output> {
         let leg = self.legs.get(id)?;
         let len = self.blocks.load(leg.answer.as_ref()?, out)?;
         Some(Output::Transmit { to: leg.reply_path, len })
@@ -307,7 +328,13 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
-    pub(super) fn describe(&self, call: &Call, address: IpAddr, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn describe(
+        &self,
+        call: &Call,
+        address: IpAddr,
+        version: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let port = match self.side {
             Side::A => call.ports[0],
             Side::B => call.ports[1],
@@ -316,7 +343,7 @@ impl Leg {
             address,
             port,
             session: self.session,
-            version: self.version.into(),
+            version: version.into(),
             direction: Direction::SendRecv,
         };
         match &self.agreed {

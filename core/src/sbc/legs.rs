@@ -40,10 +40,8 @@ impl Sbc<'_> {
                 }
             }
         }
-        if side == Side::B {
-            if let Some(call) = self.calls.get_mut(call) {
-                call.called = Some(id);
-            }
+        if let Some(call) = self.calls.get_mut(call).filter(|_| side == Side::B) {
+            call.called = Some(id);
         }
         if !found {
             self.part(call, id);
@@ -164,7 +162,10 @@ impl Sbc<'_> {
         }
         resend.interval = resend.interval.times(2).min(T2);
         resend.at = cx.now.after(resend.interval);
-        leg.todo.add(Todo::ANSWER_AGAIN);
+        // Where no block was free to keep it in, it was sent once.
+        if leg.answer.is_some() {
+            leg.todo.add(Todo::ANSWER_AGAIN);
+        }
         self.arm_leg(id);
         self.wake(call);
     }

@@ -12,7 +12,7 @@ use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
-use crate::sip::{self, Essentials, Host, Message, Method, Name, Via};
+use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
@@ -30,7 +30,7 @@ impl Sbc<'_> {
         self.parsed = self.parsed.saturating_add(1);
         let message = match Message::parse(bytes) {
             Ok(message) => message,
-            Err(_) => return self.counters.add(Reason::NotSip),
+            Err(error) => return self.counters.add(unreadable(error)),
         };
         match message.method() {
             Some(method) => self.request(cx, from, &message, method),
@@ -199,6 +199,7 @@ impl Sbc<'_> {
             agreed,
             session: self.random.next_u64() >> 2,
             version: 1,
+            said: None,
         };
         let merged = self.merged_key(e);
         if let Err(reason) = self.join(call, leg, Some(merged)) {
@@ -231,14 +232,16 @@ impl Sbc<'_> {
             .and_then(|trunk| config.listener(trunk.listener))
             .map(|(listener, _)| listener.interface)
             .ok_or(Reason::NoPort)?;
-        let a = self.ports.take(heard.interface, None).ok_or(Reason::NoPort)?;
-        match self.ports.take(called, Some(Ports::worker(a, config.node.workers))) {
-            Some(b) => Ok([a, b]),
-            None => {
-                self.ports.give_back(a);
-                Err(Reason::NoPort)
+        let workers = config.node.workers;
+        // The worker that has most; where it has none on the other side, any that has.
+        for worker in core::iter::once(None).chain((0..workers).map(Some)) {
+            let Some(a) = self.ports.take(heard.interface, worker) else { continue };
+            match self.ports.take(called, Some(Ports::worker(a, workers))) {
+                Some(b) => return Ok([a, b]),
+                None => self.ports.give_back(a),
             }
         }
+        Err(Reason::NoPort)
     }
 
     /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
@@ -335,14 +338,16 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         match leg.state {
-            LegState::Confirmed if leg.resend.is_some() && leg.offered => return Err(Reason::OfferPending),
-            // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
-            LegState::Confirmed | LegState::Accepted { ending: false } if !leg.offered => {}
-            LegState::Confirmed => {}
-            LegState::Terminating | LegState::Terminated | LegState::Accepted { ending: true } => {
-                return Err(Reason::NoSuchCall);
+            // Our offer is still to be answered by the ACK.
+            LegState::Accepted { ending: false } | LegState::Confirmed
+                if leg.resend.is_some() && leg.offered =>
+            {
+                return Err(Reason::OfferPending);
             }
-            _ => return Err(Reason::OfferPending),
+            // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
+            LegState::Accepted { ending: false } | LegState::Confirmed => {}
+            LegState::Proceeding | LegState::Calling => return Err(Reason::OfferPending),
+            _ => return Err(Reason::NoSuchCall),
         }
         let call = leg.call;
         let agreed = agree(cx.config, trunk, message)?;
@@ -354,11 +359,6 @@ impl Sbc<'_> {
         leg.invited = e.cseq.number;
         leg.reply_path = reply_path(from.path, &e.via);
         leg.offered = agreed.is_none();
-        // RFC 3264 section 8: the version counts up exactly when the description changes.
-        let changed = agreed.is_some_and(|new| {
-            leg.agreed.is_none_or(|old| (old.profile, old.direction) != (new.profile, new.direction))
-        });
-        leg.version = leg.version.saturating_add(u32::from(changed));
         old.into_iter().for_each(|chain| self.blocks.free(chain));
         if let Some(agreed) = agreed {
             self.set_agreed(call, id, agreed);
@@ -409,6 +409,14 @@ pub(super) struct Request<'r, 'a> {
     pub(super) message: &'r Message<'a>,
     pub(super) e: &'r Essentials<'a>,
     pub(super) key: u64,
+}
+
+/// Why a message was dropped that not even an answer can be made from.
+fn unreadable(error: sip::Error) -> Reason {
+    match error.kind {
+        ErrorKind::TooManyFields | ErrorKind::TooLong => Reason::MessageTooLarge,
+        _ => Reason::NotSip,
+    }
 }
 
 /// What every request but ACK and CANCEL must satisfy (8.2).

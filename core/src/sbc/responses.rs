@@ -49,7 +49,13 @@ impl Sbc<'_> {
         id: LegId,
         status: u16,
     ) {
-        let Some(leg) = self.legs.get_mut(id) else { return };
+        let Some(leg) = self.legs.get_mut(id) else {
+            // The leg is gone, but a 2xx is acknowledged all the same, or it would be repeated for 32 s.
+            if (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success) {
+                self.ack_success(cx, from.path, message, e);
+            }
+            return;
+        };
         let call = leg.call;
         match (e.cseq.method, Class::of(status)) {
             (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
@@ -150,7 +156,7 @@ impl Sbc<'_> {
     }
 
     /// Whether this leg is the target that its call is waiting for.
-    fn is_rung(&self, id: LegId) -> bool {
+    pub(super) fn is_rung(&self, id: LegId) -> bool {
         let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
         call.is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing)
     }

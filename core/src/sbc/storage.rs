@@ -80,3 +80,38 @@ impl Sizes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::mem::size_of;
+
+    use super::*;
+    use crate::memory::LingeringSlot;
+    use crate::transaction::Live;
+
+    fn bytes(sizes: Sizes) -> usize {
+        sizes.calls * size_of::<Slot<Call>>()
+            + sizes.legs * size_of::<Slot<Leg>>()
+            + sizes.dialogs * size_of::<Entry>()
+            + (sizes.clock + sizes.transactions) * size_of::<TimerSlot>()
+            + sizes.transactions * size_of::<Slot<Live>>()
+            + sizes.transaction_index * size_of::<Entry>()
+            + sizes.finished * size_of::<LingeringSlot>()
+            + sizes.blocks * size_of::<Block>()
+    }
+
+    #[test]
+    fn memory_is_what_the_design_allows() {
+        let per_call = (bytes(Sizes::of(1001, 0)) - bytes(Sizes::of(1, 0))) / 1000;
+        let per_rate = (bytes(Sizes::of(1, 1000)) - bytes(Sizes::of(1, 0))) / 1000;
+        std::println!("signalling: {per_call} bytes for a call, {per_rate} for a call per second");
+        std::println!(
+            "call {}, leg {}, transaction {}",
+            size_of::<Call>(),
+            size_of::<Leg>(),
+            size_of::<Live>()
+        );
+        assert!(per_call <= 12 * 1024, "{per_call}");
+        assert!(per_rate <= 4_000, "{per_rate}");
+    }
+}

@@ -25,3 +25,8 @@ const EVENT: u8 = 101;
 
 /// Milliseconds of audio in a packet when nothing else is said (RFC 3551 section 4.5), and what we ask for.
 const PTIME: u8 = 20;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

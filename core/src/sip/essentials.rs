@@ -6,6 +6,7 @@ use super::message::{Message, Span, element};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
+use super::scan::first_blank;
 use super::start::StartLine;
 use super::via::Via;
 
@@ -59,7 +60,8 @@ impl<'a> Message<'a> {
             return Err(fault);
         }
         if self.repeated != 0 {
-            self.check_repeated()?;
+            let single = Name::KNOWN.iter().filter(|name| name.is_single());
+            single.copied().try_for_each(|name| self.check_single(name))?;
         }
         let (via, _) = self.required(Name::Via, |value| match element(value, Via::read) {
             // What follows the first is for others to read.
@@ -112,26 +114,23 @@ impl<'a> Message<'a> {
         Err(Error::new(ErrorKind::Malformed(name), usize::from(span.end).saturating_sub(left)))
     }
 
-    /// Fields that may occur once and occur again must say the same.
-    pub(super) fn check_repeated(&self) -> Result<(), Error> {
-        for &name in Name::KNOWN.iter().filter(|&&name| name.is_single()) {
-            let mut spans = self.spans(name);
-            let Some(first) = spans.next() else { continue };
-            if let Some(other) = spans.find(|span| self.value(span) != self.value(first)) {
-                return Err(Error::new(ErrorKind::Conflict(name), usize::from(other.value)));
-            }
+    /// Fields of a name that may occur once must all say the same.
+    pub(super) fn check_single(&self, name: Name) -> Result<(), Error> {
+        let mut spans = self.spans(name);
+        let Some(first) = spans.next() else { return Ok(()) };
+        match spans.find(|span| self.value(span) != self.value(first)) {
+            Some(other) => Err(Error::new(ErrorKind::Conflict(name), usize::from(other.value))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// `word [ "@" word ]`: visible ASCII here.
+/// `word [ "@" word ]`: anything without white space and controls here.
 fn call_id(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let wrong = |byte: &u8| !byte.is_ascii_graphic();
     if input.is_empty() {
         return stuck(input);
     }
-    match input.iter().position(wrong) {
+    match first_blank(input) {
         None => Ok((&[], input)),
         Some(at) => stuck(input.get(at..).unwrap_or_default()),
     }

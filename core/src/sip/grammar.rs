@@ -2,9 +2,8 @@
 //!
 //! Line ends inside a value only ever belong to folds (scanning saw to that), so CR and LF count as white space.
 
-use nom::bytes::complete::take_while1;
+use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
-use nom::{IResult, Parser};
 
 /// What a combinator gives: the rest and the value, or how far from the end it got stuck.
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Stuck>;
@@ -44,8 +43,10 @@ pub(super) struct Class(u8);
 pub(super) const TOKEN: Class = Class(1);
 /// Host names, with the underscore that is seen in the wild.
 pub(super) const HOST: Class = Class(2);
-/// `userinfo`, wider than the RFC: anything visible but `@`, quotes and angle brackets.
+/// `user`, wider than the RFC: anything visible but `:`, `@`, quotes and angle brackets.
 pub(super) const USER: Class = Class(4);
+/// The same where a semicolon, comma or question mark ends the URI: outside angle brackets.
+pub(super) const USER_BARE: Class = Class(128);
 /// `paramchar` of URI parameters.
 pub(super) const URI_PARAM: Class = Class(8);
 /// An unquoted `gen-value`, wider than the RFC: anything visible that is no separator of parameters or lists.
@@ -81,8 +82,11 @@ const fn classes() -> [u8; 256] {
         if word || contains(b"-._", byte) {
             set |= HOST.0;
         }
-        if byte.is_ascii_graphic() && !contains(b"@<>\"", byte) {
+        if byte.is_ascii_graphic() && !contains(b":@<>\"", byte) {
             set |= USER.0;
+            if !contains(b";,?", byte) {
+                set |= USER_BARE.0;
+            }
         }
         if word || contains(b"-_.!~*'()%[]/:&+$", byte) {
             set |= URI_PARAM.0;
@@ -110,42 +114,60 @@ impl Class {
         CLASSES.get(usize::from(byte)).is_some_and(|set| set & self.0 != 0)
     }
 
+    /// How many bytes of this class `bytes` begin with.
+    // A call, because inlined into its many callers the loop comes out slower.
+    #[inline(never)]
+    pub(super) fn run(self, bytes: &[u8]) -> usize {
+        bytes.iter().position(|&byte| !self.has(byte)).unwrap_or(bytes.len())
+    }
+
     /// Whether `bytes` are one or more of this class.
     pub(super) fn all(self, bytes: &[u8]) -> bool {
-        !bytes.is_empty() && bytes.iter().all(|&byte| self.has(byte))
+        !bytes.is_empty() && self.run(bytes) == bytes.len()
     }
 }
 
 /// One or more of `class`.
 #[inline]
 pub(super) fn many(class: Class) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, &'a [u8]> {
-    move |input| take_while1(move |byte| class.has(byte)).parse(input)
+    move |input| match input.split_at_checked(class.run(input)) {
+        Some((run, rest)) if !run.is_empty() => Ok((rest, run)),
+        _ => stuck(input),
+    }
 }
 
-/// `input` without the white space it begins with.
+/// `input` without the white space it begins with. There mostly is none, or one space.
 #[inline]
 pub(super) fn skip_space(input: &[u8]) -> &[u8] {
-    let mut rest = input;
-    while let [first, tail @ ..] = rest {
-        if !SPACE.has(*first) {
-            break;
-        }
-        rest = tail;
+    match input {
+        [b' ', rest @ ..] if rest.first().is_some_and(|&next| next > b' ') => rest,
+        [first, ..] if *first <= b' ' => spaces(input),
+        _ => input,
     }
-    rest
 }
 
-/// `input` without the white space it begins and ends with.
+#[inline(never)]
+fn spaces(input: &[u8]) -> &[u8] {
+    input.get(SPACE.run(input)..).unwrap_or_default()
+}
+
+/// `input` without the white space it ends with. There mostly is none.
+#[inline]
+pub(super) fn trim_end(input: &[u8]) -> &[u8] {
+    match input {
+        [.., last] if *last <= b' ' => {
+            let kept =
+                input.iter().rposition(|&byte| !SPACE.has(byte)).map_or(0, |last| last.wrapping_add(1));
+            input.get(..kept).unwrap_or_default()
+        }
+        _ => input,
+    }
+}
+
+/// `input` without the white space around it.
 #[inline]
 pub(super) fn trim(input: &[u8]) -> &[u8] {
-    let mut rest = skip_space(input);
-    while let [head @ .., last] = rest {
-        if !SPACE.has(*last) {
-            break;
-        }
-        rest = head;
-    }
-    rest
+    trim_end(skip_space(input))
 }
 
 /// `byte` with white space allowed around it.

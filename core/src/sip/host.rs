@@ -39,8 +39,13 @@ impl<'a> Host<'a> {
                 _ => stuck(input),
             };
         }
+        if let Some((ip, rest)) = v4_prefix(input)
+            && !rest.first().is_some_and(|&byte| HOST.has(byte))
+        {
+            return Ok((rest, Self::Ip(IpAddr::V4(ip))));
+        }
         let (rest, name) = many(HOST)(input)?;
-        Ok((rest, v4(name).map_or(Self::Name(name), |ip| Self::Ip(IpAddr::V4(ip)))))
+        Ok((rest, Self::Name(name)))
     }
 }
 
@@ -62,38 +67,36 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     v6(bare.unwrap_or(text)).map(IpAddr::V6)
 }
 
-/// `IPv4address`: four decimal numbers.
+/// `IPv4address`, all of `text`.
 fn v4(text: &[u8]) -> Option<Ipv4Addr> {
-    // Most names fail here, at once.
-    if !text.first()?.is_ascii_digit() {
-        return None;
-    }
-    let mut octets = [0u8; 4];
-    let mut index = 0usize;
-    let mut value = 0u16;
-    let mut digits = 0u8;
-    for &byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                value = value.wrapping_mul(10).wrapping_add(u16::from(byte - b'0'));
-                digits = digits.wrapping_add(1);
-                if digits > 3 || value > 255 {
-                    return None;
-                }
+    v4_prefix(text).filter(|(_, rest)| rest.is_empty()).map(|(ip, _)| ip)
+}
+
+/// The `IPv4address` that `text` begins with: four decimal numbers.
+#[inline]
+fn v4_prefix(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let mut rest = text;
+    let mut ip = 0u32;
+    for index in 0..4 {
+        let mut octet = 0u32;
+        let mut digits = 0u32;
+        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+            octet = octet.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+            digits = digits.wrapping_add(1);
+            rest = tail;
+            if digits == 3 {
+                break;
             }
-            b'.' if digits > 0 => {
-                *octets.get_mut(index)? = value as u8;
-                index = index.wrapping_add(1);
-                (value, digits) = (0, 0);
-            }
-            _ => return None,
+        }
+        if digits == 0 || octet > 255 {
+            return None;
+        }
+        ip = ip << 8 | octet;
+        if index < 3 {
+            rest = rest.strip_prefix(b".")?;
         }
     }
-    if digits == 0 || index != 3 {
-        return None;
-    }
-    *octets.get_mut(index)? = value as u8;
-    Some(Ipv4Addr::from_octets(octets))
+    Some((Ipv4Addr::from_bits(ip), rest))
 }
 
 /// `IPv6address`, an IPv4 tail included. A third colon as in RFC 5118 section 4.10 is taken for two.

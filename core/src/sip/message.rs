@@ -1,13 +1,14 @@
 //! A message as found by one scan: where its header fields are, nothing of what they say.
 
 use heapless::Vec;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::error::{Error, ErrorKind};
-use super::grammar::{Parsed, TOKEN, left, skip_space, trim};
+use super::grammar::{Parsed, TOKEN, left, skip_space, trim, trim_end};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
+use super::scan::blocks;
 use super::start::StartLine;
 use super::uri::Uri;
 use super::via::Via;
@@ -64,72 +65,121 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::NotSip`] and [`ErrorKind::TooLong`]: nothing can be answered.
+    // Inlined, so that the message is made where it stays: some 1,200 bytes are better not moved.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        if bytes.len() > Self::MAX_BYTES {
-            return Err(Error::new(ErrorKind::TooLong, Self::MAX_BYTES));
-        }
-        let blank = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
-        let line = Line::at(bytes, blank);
-        let text = bytes.get(blank..line.end).unwrap_or_default();
-        let Some((start, fault)) = StartLine::read(text) else {
-            return Err(Error::new(ErrorKind::NotSip, blank));
-        };
+        let (start, fault, next) = Self::first_line(bytes)?;
         let mut message = Self {
             bytes,
             start,
-            body: 0,
-            fault: fault.map(|kind| Error::new(kind, blank)),
+            body: bytes.len() as u16,
+            fault,
             repeated: 0,
             first: [NONE; Name::COUNT],
             fields: Vec::new(),
         };
-        message.note(line.fault);
-        message.scan(line.next);
+        message.scan(next);
         Ok(message)
     }
 
-    /// Finds the header fields from `at` on, and the body behind them.
-    fn scan(&mut self, mut at: usize) {
-        let bytes = self.bytes;
-        loop {
-            let line = Line::at(bytes, at);
-            self.note(line.fault);
-            if line.end == at {
-                self.body = line.next as u16;
-                return;
+    /// The start line, what is wrong with it, and where the next one begins.
+    fn first_line(bytes: &'a [u8]) -> Result<(StartLine<'a>, Option<Error>, usize), Error> {
+        if bytes.len() > Self::MAX_BYTES {
+            return Err(Error::new(ErrorKind::TooLong, Self::MAX_BYTES));
+        }
+        let blank = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+        let rest = bytes.get(blank..).unwrap_or_default();
+        let len = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..len).unwrap_or_default();
+        match StartLine::read(line.strip_suffix(b"\r").unwrap_or(line)) {
+            Some((start, fault)) => {
+                let fault = fault.map(|kind| Error::new(kind, blank));
+                Ok((start, fault, blank.saturating_add(len).saturating_add(1)))
             }
-            let mut end = line.end;
-            let start = at;
-            at = line.next;
-            while let Some(b' ' | b'\t') = bytes.get(at) {
-                let more = Line::at(bytes, at);
-                self.note(more.fault);
-                (end, at) = (more.end, more.next);
-            }
-            let Some(span) = Span::of(bytes, start, end) else {
-                self.note(Some(Error::new(ErrorKind::HeaderLine, start)));
-                continue;
-            };
-            let number = self.fields.len() as u8;
-            if self.fields.push(span).is_err() {
-                self.note(Some(Error::new(ErrorKind::TooManyFields, start)));
-                self.body = bytes.len() as u16;
-                return;
-            }
-            if let Some(first) = self.first.get_mut(span.name.index()) {
-                if *first == NONE {
-                    *first = number;
-                } else if span.name.is_single() {
-                    self.repeated |= 1 << (span.name as u32 & 31);
-                }
-            }
+            None => Err(Error::new(ErrorKind::NotSip, blank)),
         }
     }
 
+    /// Finds the header fields from `start` on, and the body behind them.
+    fn scan(&mut self, start: usize) {
+        let bytes = self.bytes;
+        // Where the field begins, where its present line, and where its colon is, or one behind it.
+        let (mut start, mut line, mut colon) = (start, start, None);
+        for marks in blocks(bytes, start) {
+            colon = colon.or_else(|| marks.colon());
+            for at in marks.controls() {
+                if at < line {
+                    // The LF of a CRLF.
+                    continue;
+                }
+                let after = at.wrapping_add(1);
+                let next = match bytes.get(at) {
+                    Some(b'\r') if bytes.get(after) == Some(&b'\n') => after.wrapping_add(1),
+                    Some(b'\n') => after,
+                    Some(b'\r') => {
+                        self.note(ErrorKind::BareReturn, at);
+                        continue;
+                    }
+                    _ => continue,
+                };
+                if at == line {
+                    self.body = next as u16;
+                    return;
+                }
+                line = next;
+                if let Some(b' ' | b'\t') = bytes.get(next) {
+                    continue;
+                }
+                match Span::of(bytes, start, colon, at) {
+                    None => self.note(ErrorKind::HeaderLine, start),
+                    Some(span) => {
+                        if !self.keep(span) {
+                            return;
+                        }
+                    }
+                }
+                start = next;
+                colon = marks.colon_from(start);
+            }
+        }
+        // The blank line is missing; a line end is not missed.
+        if start < bytes.len() {
+            self.note(ErrorKind::Truncated, bytes.len());
+            self.keep_last(start, colon);
+        }
+    }
+
+    /// Takes in a field that ends with the message.
+    #[cold]
+    fn keep_last(&mut self, start: usize, colon: Option<usize>) {
+        if let Some(span) = Span::of(self.bytes, start, colon, self.bytes.len()) {
+            self.keep(span);
+        }
+    }
+
+    /// Takes in a field. Whether there was room for it.
+    #[inline]
+    fn keep(&mut self, span: Span) -> bool {
+        let number = self.fields.len() as u8;
+        if self.fields.push(span).is_err() {
+            self.note(ErrorKind::TooManyFields, usize::from(span.start));
+            return false;
+        }
+        if let Some(first) = self.first.get_mut(span.name.index()) {
+            if *first == NONE {
+                *first = number;
+            } else if span.name.is_single() {
+                self.repeated |= 1 << (span.name as u32 & 31);
+            }
+        }
+        true
+    }
+
     /// Keeps the first fault.
-    fn note(&mut self, fault: Option<Error>) {
+    #[cold]
+    fn note(&mut self, kind: ErrorKind, offset: usize) {
         if self.fault.is_none() {
-            self.fault = fault;
+            self.fault = Some(Error::new(kind, offset));
         }
     }
 
@@ -255,9 +305,10 @@ impl<'a> Message<'a> {
         self.bytes.get(start..start.saturating_add(usize::from(span.spelling))).unwrap_or_default()
     }
 
-    /// Where in the message a piece of it stands.
+    /// Where in the message a piece of it stands; an empty piece may stand nowhere.
     fn offset_of(&self, piece: &[u8]) -> usize {
-        piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
+        let offset = piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
+        if offset < self.bytes.len() { offset } else { 0 }
     }
 
     /// The elements of the comma lists in all fields of a name.
@@ -306,58 +357,29 @@ pub(super) fn element<'a, T>(
 }
 
 impl Span {
-    /// The field between `start` and `end`, if it is one.
-    fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
-        let field = bytes.get(start..end)?;
-        let (spelling, value) = field.split_at_checked(memchr(b':', field)?)?;
-        let spelling = match spelling {
-            [.., b' ' | b'\t'] => trim(spelling),
-            _ => spelling,
-        };
+    /// The field between `start` and `end` whose first colon is at `colon`, if it is one.
+    #[inline(always)]
+    fn of(bytes: &[u8], start: usize, colon: Option<usize>, end: usize) -> Option<Self> {
+        let (mut spelling, value) = bytes.get(start..end)?.split_at_checked(colon?.wrapping_sub(start))?;
+        if let [.., b' ' | b'\t'] = spelling {
+            spelling = trim_end(spelling);
+        }
         let name = Name::of(spelling);
         if name == Name::Other && !TOKEN.all(spelling) {
             return None;
         }
-        let value = trim(value.get(1..)?);
-        let value_start = value.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        let value = match value {
+            [_, b' ', value @ ..] | [_, value @ ..] => skip_space(value),
+            [] => return None,
+        };
+        let at = end.wrapping_sub(value.len());
+        let value = trim_end(value);
         Some(Self {
             name,
             spelling: u8::try_from(spelling.len()).ok()?,
             start: start as u16,
-            value: value_start as u16,
-            end: value_start.wrapping_add(value.len()) as u16,
+            value: at as u16,
+            end: at.wrapping_add(value.len()) as u16,
         })
-    }
-}
-
-/// One line of the header.
-struct Line {
-    /// Where its text ends.
-    end: usize,
-    /// Where the next one begins.
-    next: usize,
-    fault: Option<Error>,
-}
-
-impl Line {
-    /// The line that begins at `at`.
-    fn at(bytes: &[u8], at: usize) -> Self {
-        let mut fault = None;
-        let mut from = at;
-        while let Some(found) = bytes.get(from..).and_then(|rest| memchr2(b'\r', b'\n', rest)) {
-            let end = from.saturating_add(found);
-            let after = end.saturating_add(1);
-            match (bytes.get(end), bytes.get(after)) {
-                (Some(b'\n'), _) => return Self { end, next: after, fault },
-                (_, Some(b'\n')) => return Self { end, next: after.saturating_add(1), fault },
-                _ => fault = fault.or_else(|| Some(Error::new(ErrorKind::BareReturn, end))),
-            }
-            from = after;
-        }
-        let end = bytes.len();
-        if at < end {
-            fault = fault.or_else(|| Some(Error::new(ErrorKind::Truncated, end)));
-        }
-        Self { end, next: end, fault }
     }
 }

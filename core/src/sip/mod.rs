@@ -18,6 +18,7 @@ mod name;
 mod name_addr;
 mod params;
 mod phrase;
+mod scan;
 mod start;
 mod uri;
 mod via;

@@ -83,7 +83,6 @@ names! {
         RAck "RAck",
         Event "Event" b'o',
         SubscriptionState "Subscription-State",
-        Expires "Expires",
     }
     many {
         Via "Via" b'v',
@@ -104,6 +103,7 @@ names! {
         Reason "Reason",
         Warning "Warning",
         RetryAfter "Retry-After",
+        Expires "Expires",
         MinExpires "Min-Expires",
         Authorization "Authorization",
         WwwAuthenticate "WWW-Authenticate",
@@ -156,21 +156,28 @@ impl Name {
     pub(super) const COUNT: usize = Self::Other as usize + 1;
 
     /// The name spelt so, in any case, long or compact.
+    #[inline]
     pub fn of(spelling: &[u8]) -> Self {
-        match spelling {
-            [] => Self::Other,
-            &[letter] if letter.is_ascii_alphabetic() => Self::of_compact(letter),
-            [_] => Self::Other,
-            _ => {
-                let name = TABLE.get(hash(spelling)).copied().unwrap_or(Self::Other);
-                if spelling.eq_ignore_ascii_case(name.as_bytes()) { name } else { Self::Other }
-            }
+        if let &[letter] = spelling {
+            return if letter.is_ascii_alphabetic() { Self::of_compact(letter) } else { Self::Other };
         }
+        let key = Key::of(spelling);
+        let name = TABLE.get(key.hash()).copied().unwrap_or(Self::Other);
+        if KEYS.get(name.index()) != Some(&key) {
+            return Self::Other;
+        }
+        if spelling.len() > 16 { name.of_long(spelling) } else { name }
+    }
+
+    /// Of the few longer names the key leaves out the middle.
+    #[inline(never)]
+    fn of_long(self, spelling: &[u8]) -> Self {
+        if spelling.eq_ignore_ascii_case(self.as_bytes()) { self } else { Self::Other }
     }
 
     /// Whether a message may carry it once only, and we rely on its value.
     pub(super) const fn is_single(self) -> bool {
-        (self as u8) <= Self::Expires as u8
+        (self as u8) <= Self::SubscriptionState as u8
     }
 
     pub(super) const fn index(self) -> usize {
@@ -178,44 +185,72 @@ impl Name {
     }
 }
 
-/// Where each known name stands by its hash.
-static TABLE: [Name; 256] = table();
-
-/// A hash without collisions among the known names: [`table`] fails to compile when a new name meets one, and
-/// other factors are needed then. Case is folded; what else the folding joins is told apart by comparing.
-const fn hash(spelling: &[u8]) -> usize {
-    let len = spelling.len();
-    let (Some(first), Some(middle), Some(last)) = (spelling.first(), at(spelling, len / 2), spelling.last())
-    else {
-        return 0;
-    };
-    let sum = len
-        .wrapping_mul(40)
-        .wrapping_add((*first | 0x20) as usize * 41)
-        .wrapping_add((middle | 0x20) as usize * 215)
-        .wrapping_add((*last | 0x20) as usize * 171);
-    sum & 0xff
+/// A spelling's length and its first and last bytes with case folded. Up to 16 bytes these are all there is. The bit
+/// that makes letters small turns nothing else into a letter, and nothing but CR, refused elsewhere, into a hyphen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    first: u64,
+    last: u64,
+    len: usize,
 }
 
-const fn at(bytes: &[u8], index: usize) -> Option<u8> {
-    if let Some((_, rest)) = bytes.split_at_checked(index)
-        && let Some(byte) = rest.first()
-    {
-        Some(*byte)
-    } else {
-        None
+impl Key {
+    const NONE: Self = Self { first: 0, last: 0, len: 0 };
+
+    #[inline]
+    const fn of(spelling: &[u8]) -> Self {
+        const CASE: u64 = 0x2020_2020_2020_2020;
+        let len = spelling.len();
+        let (first, last) = if let (Some(first), Some(last)) = (spelling.first_chunk(), spelling.last_chunk())
+        {
+            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+        } else if let (Some(first), Some(last)) = (spelling.first_chunk(), spelling.last_chunk()) {
+            (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64)
+        } else if let (Some(first), Some(last)) = (spelling.first_chunk(), spelling.last_chunk()) {
+            (u16::from_le_bytes(*first) as u64, u16::from_le_bytes(*last) as u64)
+        } else {
+            return Self::NONE;
+        };
+        Self { first: first | CASE, last: last | CASE, len }
+    }
+
+    /// A place in [`TABLE`], another for each known name: [`table`] fails to compile when a new name takes one that
+    /// is taken, and another factor is needed then.
+    #[inline]
+    const fn hash(self) -> usize {
+        let mixed = self.first.wrapping_add(self.last.rotate_left(29)).wrapping_mul(FACTOR);
+        (mixed >> 55) as usize
     }
 }
 
+const FACTOR: u64 = 0x9227_6658_1e27_a1c1;
+
+/// Where each known name stands by its hash.
+static TABLE: [Name; 512] = table();
+
+/// The keys of the known names, by their numbers.
+static KEYS: [Key; Name::COUNT] = keys();
+
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler only")]
-const fn table() -> [Name; 256] {
-    let mut table = [Name::Other; 256];
+const fn keys() -> [Key; Name::COUNT] {
+    let mut keys = [Key::NONE; Name::COUNT];
+    let mut index = 0;
+    while index < Name::KNOWN.len() {
+        keys[index] = Key::of(Name::KNOWN[index].as_bytes());
+        index += 1;
+    }
+    keys
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler only")]
+const fn table() -> [Name; 512] {
+    let mut table = [Name::Other; 512];
     let mut index = 0;
     while index < Name::KNOWN.len() {
         let name = Name::KNOWN[index];
-        let slot = hash(name.as_bytes());
-        assert!(matches!(table[slot], Name::Other), "two names have the same hash");
-        table[slot] = name;
+        let place = Key::of(name.as_bytes()).hash();
+        assert!(matches!(table[place], Name::Other), "two names have the same hash");
+        table[place] = name;
         index += 1;
     }
     table

@@ -3,6 +3,7 @@
 use super::error::ErrorKind;
 use super::grammar::{TOKEN, trim};
 use super::method::Method;
+use super::scan::first_blank;
 
 /// What a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,26 +43,38 @@ impl<'a> StartLine<'a> {
         }
     }
 
-    /// `Method SP Request-URI SP SIP-Version`. Other white space is a fault, yet tells the same parts.
+    /// `Method SP Request-URI SP SIP-Version`.
     fn request(line: &'a [u8]) -> Option<(Self, Option<ErrorKind>)> {
+        if let Some((head, version @ b"SIP/2.0")) = line.split_last_chunk::<7>()
+            && let Some((method @ [_, ..], [b' ', uri @ .., b' '])) = head.split_at_checked(TOKEN.run(head))
+            && !uri.is_empty()
+            && first_blank(uri).is_none()
+        {
+            return Some((Self::Request { method: Method::of(method), uri, version }, None));
+        }
+        Self::odd_request(line)
+    }
+
+    /// Other white space is a fault, yet tells the same parts.
+    #[cold]
+    fn odd_request(line: &'a [u8]) -> Option<(Self, Option<ErrorKind>)> {
         let tidy = trim(line);
-        let (method, rest) = tidy.split_at_checked(memchr::memchr(b' ', tidy)?)?;
-        let (uri, version) = rest.split_at_checked(memchr::memrchr(b' ', rest)?)?;
-        let (uri, version) = (uri.get(1..).unwrap_or_default(), version.get(1..).unwrap_or_default());
+        let method = tidy.iter().position(|&byte| byte == b' ')?;
+        let version = tidy.iter().rposition(|&byte| byte == b' ')?;
+        let uri = tidy.get(method.wrapping_add(1)..version).unwrap_or_default();
+        let (method, version) = (tidy.get(..method)?, tidy.get(version.wrapping_add(1)..)?);
         if version != b"SIP/2.0" && !version.get(..4)?.eq_ignore_ascii_case(b"SIP/") {
             return None;
         }
-        let fault = if !TOKEN.all(method)
-            || uri.is_empty()
-            || tidy.len() != line.len()
-            || uri.iter().any(|&byte| byte <= b' ' || byte == 0x7f)
-        {
-            Some(ErrorKind::RequestLine)
-        } else if version.get(4..) != Some(b"2.0") {
-            Some(ErrorKind::Version)
-        } else {
-            None
-        };
+        let fault =
+            if !TOKEN.all(method) || uri.is_empty() || tidy.len() != line.len() || first_blank(uri).is_some()
+            {
+                Some(ErrorKind::RequestLine)
+            } else if version.get(4..) != Some(b"2.0") {
+                Some(ErrorKind::Version)
+            } else {
+                None
+            };
         Some((Self::Request { method: Method::of(method), uri: trim(uri), version }, fault))
     }
 

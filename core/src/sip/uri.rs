@@ -1,7 +1,7 @@
 //! URIs (RFC 3261 section 19.1, RFC 3966 for tel).
 
 use super::error::{Error, ErrorKind};
-use super::grammar::{OPAQUE, Parsed, Stuck, USER, VALUE, before, left, many, stuck};
+use super::grammar::{OPAQUE, Parsed, Stuck, USER, USER_BARE, VALUE, before, left, many, stuck};
 use super::host::{Host, hex, port};
 use super::params::Params;
 
@@ -74,6 +74,7 @@ impl<'a> Uri<'a> {
 
     /// A URI at the start of `input`. Where it is not `whole`, but an `addr-spec` without angle brackets, the
     /// parameters that follow are not its own (RFC 3261 section 20.10).
+    #[inline]
     pub(super) fn read(input: &'a [u8], whole: bool) -> Parsed<'a, Self> {
         let (rest, scheme) = scheme(input)?;
         let mut uri = Self {
@@ -107,17 +108,12 @@ impl<'a> Uri<'a> {
 
     /// `[ userinfo "@" ] hostport`.
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
-        // Outside angle brackets a semicolon, comma or question mark ends the URI.
-        let ends = |byte: u8| !USER.has(byte) || (!whole && matches!(byte, b';' | b',' | b'?'));
-        let at = input.iter().position(|&byte| ends(byte)).unwrap_or(input.len());
         let mut rest = input;
-        if let Some((user, [b'@', after @ ..])) = input.split_at_checked(at) {
-            let mut parts = user.splitn(2, |&byte| byte == b':');
-            self.user = parts.next().filter(|user| !user.is_empty());
-            self.password = parts.next();
-            if self.user.is_none() {
+        if let Some((user, password, after)) = userinfo(input, whole) {
+            if user.is_empty() {
                 return Err(nom::Err::Error(Stuck(input.len())));
             }
+            (self.user, self.password) = (Some(user), password);
             rest = after;
         }
         (rest, self.host) = Host::parse(rest)?;
@@ -136,6 +132,24 @@ impl<'a> Uri<'a> {
         })(input)?;
         self.user = Some(number);
         Ok(rest)
+    }
+}
+
+/// `userinfo "@"`: user, password and what follows, if there is an `@` in what a URI may begin with.
+#[inline]
+fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+    let class = if whole { USER } else { USER_BARE };
+    let (user, rest) = input.split_at_checked(class.run(input))?;
+    let [b':', secret @ ..] = rest else { return Some((user, None, rest.strip_prefix(b"@")?)) };
+    // A password, which may have colons, or a port.
+    let mut rest = secret;
+    loop {
+        rest = rest.get(class.run(rest)..)?;
+        match rest {
+            [b':', after @ ..] => rest = after,
+            [b'@', after @ ..] => return Some((user, Some(before(secret, rest)), after)),
+            _ => return None,
+        }
     }
 }
 

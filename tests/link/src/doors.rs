@@ -13,6 +13,7 @@ mod memory;
 mod random;
 mod relay;
 mod rtp;
+mod sbc;
 mod sdp;
 mod sip;
 
@@ -47,7 +48,7 @@ pub(crate) const DOORS: &[Door] = &[
     rtp::rtcp,
     rtp::rtcp_writer,
     relay::relay,
-    // Here: sbc (admit, handle, poll), once core has it.
+    sbc::sbc,
 ];
 
 /// What the check must find, or it is blind: this one does panic.

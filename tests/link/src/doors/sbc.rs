@@ -1,0 +1,218 @@
+use core::hint::black_box;
+
+use warmline_core::config::{
+    Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
+    Trunk, TrunkIndex, TrunkKind,
+};
+use warmline_core::filter::{Prefix, Range, Rate};
+use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
+use warmline_core::relay::{Report, Statistics, StreamId};
+use warmline_core::time::{Duration, Utc};
+use warmline_core::transport::{Path, Transport};
+use warmline_core::{Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction};
+
+use super::{Values, see};
+
+pub(super) fn sbc(bytes: &mut [u8]) {
+    let mut values = Values(bytes);
+    let (mut calls, mut legs) = ([const { Slot::EMPTY }; 2], [const { Slot::EMPTY }; 5]);
+    let (mut dialogs, mut clock) = ([Entry::EMPTY; 16], [TimerSlot::EMPTY; 7]);
+    let (mut live, mut index) = ([const { Slot::EMPTY }; 10], [Entry::EMPTY; 20]);
+    let (mut timers, mut finished) = ([TimerSlot::EMPTY; 10], [LingeringSlot::EMPTY; 16]);
+    let (mut blocks, mut trunks, mut reply) = ([Block::EMPTY; 16], [TrunkState::default(); 2], [0; 1024]);
+    let (mut ports, mut port_queues) = ([PortSlot::EMPTY; 8], [PortQueue::EMPTY; 4]);
+    let storage = Storage {
+        calls: black_box(&mut calls),
+        legs: black_box(&mut legs),
+        dialogs: black_box(&mut dialogs),
+        clock: black_box(&mut clock),
+        transactions: transaction::Storage {
+            live: black_box(&mut live),
+            index: black_box(&mut index),
+            timers: black_box(&mut timers),
+            finished: Lingering::new(black_box(&mut finished)),
+        },
+        blocks: black_box(&mut blocks),
+        ports: black_box(&mut ports),
+        port_queues: black_box(&mut port_queues),
+        trunks: black_box(&mut trunks),
+        reply: black_box(&mut reply),
+    };
+    see(Sizes::of(black_box(2), black_box(10)));
+    let tables = Tables::new(&mut values);
+    let config = tables.config(values.rest());
+    let mut sbc = Sbc::new(storage, &config, &values.array());
+    for _ in 0..4 {
+        let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
+        let cx = Cx { now: values.instant(), utc, config: &config };
+        if let Ok(admitted) = sbc.admit(&cx, path(&mut values)) {
+            see((admitted.path(), admitted.trunk()));
+            sbc.handle(&cx, Input::Message(admitted, values.rest()));
+        }
+        drain(&mut sbc, &cx);
+        sbc.handle(&cx, Input::Media(report(&mut values)));
+        drain(&mut sbc, &cx);
+        sbc.handle(&cx, Input::Command(Command::Drain));
+        let call = sbc.calls().next();
+        if let Some(call) = call {
+            sbc.handle(&cx, Input::Command(Command::HangUp(call)));
+        }
+        if values.flag() {
+            sbc.handle(&cx, Input::Command(Command::HangUpAll));
+        }
+        drain(&mut sbc, &cx);
+    }
+    see((sbc.counters(), sbc.parsed(), sbc.usage()));
+}
+
+fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
+    let mut out = [0; 1024];
+    for _ in 0..64 {
+        match sbc.poll(cx, black_box(&mut out)) {
+            Output::Resolve(question) => {
+                let found = [cx.config.interfaces.first().map_or(([0; 4], 5060).into(), |interface| {
+                    core::net::SocketAddr::new(interface.address, 5060)
+                })];
+                sbc.handle(cx, Input::Resolved(question, black_box(&found)));
+            }
+            Output::Event(Event::Started(call) | Event::Answered(call) | Event::Ended(call)) => {
+                see(sbc.call(call));
+            }
+            Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
+            Output::Transmit { to, len } => see((to, out.get(..len))),
+            Output::Media { worker, control } => see((worker, control)),
+            Output::Wait(until) => return see(until),
+        }
+    }
+}
+
+fn path(values: &mut Values<'_>) -> Path {
+    Path { transport: transport(values), listener: values.u8(), flow: values.u32(), remote: values.socket() }
+}
+
+fn transport(values: &mut Values<'_>) -> Transport {
+    match values.u8() % 3 {
+        0 => Transport::Udp,
+        1 => Transport::Tcp,
+        _ => Transport::Tls,
+    }
+}
+
+fn report(values: &mut Values<'_>) -> Report {
+    let stream = StreamId { index: values.u32(), generation: values.u32() };
+    match values.u8() % 3 {
+        0 => Report::Opened { stream },
+        1 => Report::Failed { stream },
+        _ => Report::Closed { stream, sides: black_box([Statistics::default(); 2]) },
+    }
+}
+
+/// A configuration that says anything: every span, list and index of it may lead nowhere.
+struct Tables {
+    node: Node,
+    spans: [Span; 2],
+    interfaces: [Interface; 2],
+    listeners: [Listener; 2],
+    trunks: [Trunk; 2],
+    sources: [Range; 2],
+    media: [MediaRange; 2],
+    targets: [Target; 2],
+    lines: [Line; 2],
+    callers: [TrunkIndex; 2],
+    rings: [Ring; 2],
+}
+
+impl Tables {
+    fn new(values: &mut Values<'_>) -> Self {
+        Self {
+            node: Node {
+                name: span(values),
+                country: span(values),
+                new_calls: rate(values),
+                workers: values.u8(),
+            },
+            spans: [(); 2].map(|()| span(values)),
+            interfaces: [(); 2].map(|()| Interface {
+                name: span(values),
+                address: values.address(),
+                advertise: values.address(),
+                media: (values.u16(), values.u16()),
+            }),
+            listeners: [(); 2].map(|()| Listener {
+                interface: values.u8(),
+                transport: transport(values),
+                port: values.u16(),
+            }),
+            trunks: [(); 2].map(|()| trunk(values)),
+            sources: [(); 2].map(|()| Range {
+                scope: values.u8(),
+                first: u128::from_be_bytes(values.array()),
+                last: u128::from_be_bytes(values.array()),
+                value: values.u16(),
+            }),
+            media: [(); 2].map(|()| MediaRange {
+                prefix: Prefix { address: values.address(), length: values.u8() },
+                ports: (values.u16(), values.u16()),
+            }),
+            targets: [(); 2].map(|()| Target {
+                name: span(values),
+                trunk: TrunkIndex(values.u16()),
+                uri: span(values),
+                host: span(values),
+                port: values.flag().then(|| values.u16()),
+            }),
+            lines: [(); 2].map(|()| Line {
+                name: span(values),
+                dial: List::new(values.u16(), values.u16()),
+                from: List::new(values.u16(), values.u16()),
+                ring: List::new(values.u16(), values.u16()),
+            }),
+            callers: [(); 2].map(|()| TrunkIndex(values.u16())),
+            rings: [(); 2].map(|()| Ring {
+                target: TargetIndex(values.u16()),
+                time: Duration::from_micros(values.u64()),
+            }),
+        }
+    }
+
+    fn config<'c>(&'c self, text: &'c [u8]) -> Config<'c> {
+        Config {
+            text,
+            node: self.node,
+            domains: &self.spans,
+            interfaces: &self.interfaces,
+            listeners: &self.listeners,
+            trunks: &self.trunks,
+            sources: &self.sources,
+            media: &self.media,
+            targets: &self.targets,
+            lines: &self.lines,
+            dials: &self.spans,
+            callers: &self.callers,
+            rings: &self.rings,
+        }
+    }
+}
+
+fn trunk(values: &mut Values<'_>) -> Trunk {
+    let kind = match values.u8() % 4 {
+        0 => TrunkKind::Zendesk,
+        1 => TrunkKind::Ai,
+        2 => TrunkKind::Carrier,
+        _ => TrunkKind::Phones,
+    };
+    let media = match values.flag() {
+        true => MediaPolicy::Signalled,
+        false => MediaPolicy::Ranges(List::new(values.u16(), values.u16())),
+    };
+    let max_rate = values.flag().then(|| rate(values));
+    Trunk { name: span(values), kind, listener: values.u8(), media, max_calls: values.u32(), max_rate }
+}
+
+fn span(values: &mut Values<'_>) -> Span {
+    Span { start: values.u32(), len: values.u32() }
+}
+
+fn rate(values: &mut Values<'_>) -> Rate {
+    Rate { per_second: values.u32(), burst: values.u32() }
+}
