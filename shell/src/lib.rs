@@ -1,3 +1,16 @@
 //! Warmline's shell: sockets, files and the command line around `warmline_core`.
+//!
+//! It decides nothing that a SIP message or a call means. A [`Node`] moves bytes, keeps time and does what core asks:
+//! one thread drives signalling, and relay workers of their own drive media; [`command`] is what a person types.
 
+pub mod command;
 pub mod config;
+
+mod clock;
+mod media;
+mod node;
+mod room;
+mod signal;
+
+pub use media::Traffic;
+pub use node::{Node, Options, Snapshot, StartError};

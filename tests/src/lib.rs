@@ -1,1 +1,27 @@
-//! To be filled.
+//! What the end-to-end tests are made of.
+//!
+//! [`World`] is a rig: an [`Sbc`](warmline_core::Sbc) between callers and targets, a network that loses, delays,
+//! doubles and reorders, and a clock that only moves when nothing is left to do. Everything in it follows from one
+//! seed. The peers and the [`Tap`] read and write SIP on their own, without core's parser, and so bear witness
+//! against it.
+
+mod callee;
+mod caller;
+mod dice;
+mod media;
+mod peer;
+mod plan;
+mod sdp;
+mod setting;
+mod tap;
+mod text;
+mod world;
+
+pub use callee::Callee;
+pub use caller::{Caller, Outcome};
+pub use dice::{Dice, seed};
+pub use plan::{Answer, Ending, From, Plan, Refresh};
+pub use setting::{Memory, Setting, address};
+pub use tap::Tap;
+pub use text::Text;
+pub use world::{Told, Weather, World, core_is_running};

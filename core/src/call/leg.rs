@@ -129,6 +129,8 @@ pub struct Leg {
     /// The id of our session description, and its version.
     pub(crate) session: u64,
     pub(crate) version: u32,
+    /// The hash of what it said last.
+    pub(crate) said: Option<u64>,
 }
 
 impl Leg {

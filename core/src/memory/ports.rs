@@ -165,6 +165,12 @@ impl<'s> Ports<'s> {
             .sum()
     }
 
+    /// How many pairs are taken, on all interfaces together.
+    pub fn taken(&self) -> usize {
+        let free: usize = self.queues.iter().map(|queue| usize::from(queue.free)).sum();
+        self.used.saturating_sub(free)
+    }
+
     /// The first queue of an interface.
     fn start(&self, is: impl Fn(&PortQueue) -> bool) -> Option<usize> {
         let mut start = 0;

@@ -230,6 +230,7 @@ impl Sbc<'_> {
             agreed: None,
             session: self.random.next_u64() >> 2,
             version: 1,
+            said: None,
         };
         self.join(id, leg, None)?;
         if let Some(call) = self.calls.get_mut(id) {

@@ -156,6 +156,7 @@ impl Sbc<'_> {
     }
 
     fn send_invite(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        self.revise(cx, id);
         let cseq = self.legs.get_mut(id)?.dialog.count();
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
@@ -172,7 +173,7 @@ impl Sbc<'_> {
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
-        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let kept = self.keep(out, len);
@@ -246,6 +247,10 @@ impl Sbc<'_> {
 
     /// Responds to the caller's INVITE with its leg's status.
     fn send_response(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let described = self.legs.get(id).is_some_and(|leg| leg.early || (200..300).contains(&leg.status));
+        if described {
+            self.revise(cx, id);
+        }
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
@@ -259,7 +264,7 @@ impl Sbc<'_> {
             contact(&mut w, listener, interface);
             w.header(b"Allow", ALLOW);
             if status >= 200 || leg.early {
-                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
             } else {
                 w.empty_body();
             }
@@ -292,6 +297,19 @@ impl Sbc<'_> {
         Some(Output::Transmit { to, len })
     }
 
+    /// Counts the version of a leg's session description up when it is about to say something else than before
+    /// (RFC 3264 section 8). What was said is not kept, only its hash; the room for it is the reply's, which is free.
+    pub(super) fn revise(&mut self, cx: &Cx<'_>, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let Some(call) = self.calls.get(leg.call) else { return };
+        let Some((_, interface)) = cx.config.listener(leg.path.listener) else { return };
+        let Some(len) = leg.describe(call, interface.advertise, 0, self.reply) else { return };
+        let says = self.key.hash(&[b"said", self.reply.get(..len).unwrap_or_default()]);
+        if leg.said.replace(says).is_some_and(|said| said != says) {
+            leg.version = leg.version.saturating_add(1);
+        }
+    }
+
     fn send_answer_again(&mut self, id: LegId, out: &mut [u8]) -> Option<Output> {
         let leg = self.legs.get(id)?;
         let len = self.blocks.load(leg.answer.as_ref()?, out)?;
@@ -310,7 +328,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
-    pub(super) fn describe(&self, call: &Call, address: IpAddr, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn describe(&self, call: &Call, address: IpAddr, version: u32, out: &mut [u8]) -> Option<usize> {
         let port = match self.side {
             Side::A => call.ports[0],
             Side::B => call.ports[1],
@@ -319,7 +337,7 @@ impl Leg {
             address,
             port,
             session: self.session,
-            version: self.version.into(),
+            version: version.into(),
             direction: Direction::SendRecv,
         };
         match &self.agreed {

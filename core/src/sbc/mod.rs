@@ -283,6 +283,7 @@ impl<'s> Sbc<'s> {
             finished,
             blocks: self.blocks.capacity().saturating_sub(self.blocks.free_blocks()),
             timers: self.clock.len(),
+            ports: self.ports.taken(),
         }
     }
 
@@ -309,6 +310,8 @@ pub struct Usage {
     pub blocks: usize,
     /// Timers of calls and legs.
     pub timers: usize,
+    /// Pairs of media ports.
+    pub ports: usize,
 }
 
 impl Admitted {

@@ -103,6 +103,7 @@ impl Sbc<'_> {
         request: &Request<'_, '_>,
         id: LegId,
     ) -> Result<(), Reason> {
+        self.revise(cx, id);
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         let call = self.calls.get(leg.call).ok_or(Reason::NoSuchCall)?;
         let (listener, interface) = cx.config.listener(leg.path.listener).ok_or(Reason::NoSuchCall)?;
@@ -111,7 +112,7 @@ impl Sbc<'_> {
         echo(&mut w, request.message, request.from.path.remote, None);
         contact(&mut w, listener, interface);
         w.header(b"Allow", ALLOW);
-        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, body));
+        w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
         let answer = self.blocks.store(self.reply.get(..len).unwrap_or_default());
         let to = leg.reply_path;

@@ -199,6 +199,7 @@ impl Sbc<'_> {
             agreed,
             session: self.random.next_u64() >> 2,
             version: 1,
+            said: None,
         };
         let merged = self.merged_key(e);
         if let Err(reason) = self.join(call, leg, Some(merged)) {
@@ -231,14 +232,16 @@ impl Sbc<'_> {
             .and_then(|trunk| config.listener(trunk.listener))
             .map(|(listener, _)| listener.interface)
             .ok_or(Reason::NoPort)?;
-        let a = self.ports.take(heard.interface, None).ok_or(Reason::NoPort)?;
-        match self.ports.take(called, Some(Ports::worker(a, config.node.workers))) {
-            Some(b) => Ok([a, b]),
-            None => {
-                self.ports.give_back(a);
-                Err(Reason::NoPort)
+        let workers = config.node.workers;
+        // The worker that has most; where it has none on the other side, any that has.
+        for worker in core::iter::once(None).chain((0..workers).map(Some)) {
+            let Some(a) = self.ports.take(heard.interface, worker) else { continue };
+            match self.ports.take(called, Some(Ports::worker(a, workers))) {
+                Some(b) => return Ok([a, b]),
+                None => self.ports.give_back(a),
             }
         }
+        Err(Reason::NoPort)
     }
 
     /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
@@ -356,11 +359,6 @@ impl Sbc<'_> {
         leg.invited = e.cseq.number;
         leg.reply_path = reply_path(from.path, &e.via);
         leg.offered = agreed.is_none();
-        // RFC 3264 section 8: the version counts up exactly when the description changes.
-        let changed = agreed.is_some_and(|new| {
-            leg.agreed.is_none_or(|old| (old.profile, old.direction) != (new.profile, new.direction))
-        });
-        leg.version = leg.version.saturating_add(u32::from(changed));
         old.into_iter().for_each(|chain| self.blocks.free(chain));
         if let Some(agreed) = agreed {
             self.set_agreed(call, id, agreed);

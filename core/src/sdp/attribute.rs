@@ -2,13 +2,11 @@
 
 use core::net::IpAddr;
 
-use nom::bytes::complete::{tag, take_till1};
-use nom::character::complete::{digit1, space0, space1, u8 as byte, u16, u32};
-use nom::combinator::{all_consuming, map_opt, opt, rest, verify};
+use nom::Parser;
+use nom::combinator::{map_opt, opt};
 use nom::sequence::{preceded, terminated};
-use nom::{IResult, Parser};
 
-use super::lines::{Lines, address};
+use super::lines::{Lines, Parsed, address, all, byte, exactly, number, short, space, word};
 use crate::rtp::Direction;
 
 /// An attribute. One that is known but breaks its grammar is [`Attribute::Other`].
@@ -91,11 +89,11 @@ impl<'a> Attribute<'a> {
         // The length and first letter part most names; "a=SendRecv" was seen, so case is not looked at.
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         match name.len() {
-            6 if is(b"rtpmap") => whole(rtpmap, value),
-            4 if is(b"fmtp") => whole(fmtp, value),
-            5 if is(b"ptime") => whole(milliseconds, value).map(Self::PacketTime),
-            8 if is(b"maxptime") => whole(milliseconds, value).map(Self::MaxPacketTime),
-            4 if is(b"rtcp") => whole(rtcp, value),
+            6 if is(b"rtpmap") => all(rtpmap, value),
+            4 if is(b"fmtp") => all(fmtp, value),
+            5 if is(b"ptime") => all(milliseconds, value).map(Self::PacketTime),
+            8 if is(b"maxptime") => all(milliseconds, value).map(Self::MaxPacketTime),
+            4 if is(b"rtcp") => all(rtcp, value),
             _ => None,
         }
     }
@@ -107,13 +105,13 @@ impl<'a> Attribute<'a> {
         }
         [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]
             .into_iter()
-            .find(|&direction| name.eq_ignore_ascii_case(word(direction).as_bytes()))
+            .find(|&direction| name.eq_ignore_ascii_case(spelling(direction).as_bytes()))
             .map(Self::Direction)
     }
 }
 
 /// How a direction is spelled.
-pub(super) const fn word(direction: Direction) -> &'static str {
+pub(super) const fn spelling(direction: Direction) -> &'static str {
     match direction {
         Direction::SendRecv => "sendrecv",
         Direction::SendOnly => "sendonly",
@@ -123,40 +121,37 @@ pub(super) const fn word(direction: Direction) -> &'static str {
 }
 
 /// An RTP payload type written out: 0 to 127 and nothing else.
+#[inline]
 pub(super) fn payload_type(text: &[u8]) -> Option<u8> {
-    super::lines::byte(text).filter(|&number| number < 128)
+    byte(text).filter(|&number| number < 128)
 }
 
-fn whole<'a, T>(parser: fn(&'a [u8]) -> IResult<&'a [u8], T>, value: &'a [u8]) -> Option<T> {
-    all_consuming(terminated(parser, space0)).parse(value).ok().map(|(_, typed)| typed)
+fn payload(input: &[u8]) -> Parsed<'_, u8> {
+    map_opt(word, payload_type).parse(input)
 }
 
-fn payload(input: &[u8]) -> IResult<&[u8], u8> {
-    verify(byte, |&number| number < 128).parse(input)
-}
-
-fn rtpmap(input: &[u8]) -> IResult<&[u8], Attribute<'_>> {
-    let encoding = take_till1(|byte| byte == b'/' || byte == b' ');
-    let channels = opt(preceded(tag("/"), byte));
+fn rtpmap(input: &[u8]) -> Parsed<'_, Attribute<'_>> {
+    let channels = opt(preceded(exactly(b"/"), map_opt(number, |number| u8::try_from(number).ok())));
     let (rest, (payload_type, _, encoding, _, clock, channels)) =
-        (payload, space1, encoding, tag("/"), u32, channels).parse(input)?;
+        (payload, space, word, exactly(b"/"), number, channels).parse(input)?;
     Ok((rest, Attribute::RtpMap { payload_type, encoding, clock, channels: channels.unwrap_or(1) }))
 }
 
-fn fmtp(input: &[u8]) -> IResult<&[u8], Attribute<'_>> {
-    let (rest, (payload_type, _, parameters)) = (payload, space1, rest).parse(input)?;
-    Ok((rest, Attribute::Fmtp { payload_type, parameters }))
+fn fmtp(input: &[u8]) -> Parsed<'_, Attribute<'_>> {
+    let (parameters, (payload_type, _)) = (payload, space).parse(input)?;
+    Ok((&[], Attribute::Fmtp { payload_type, parameters }))
 }
 
-fn milliseconds(input: &[u8]) -> IResult<&[u8], u16> {
-    terminated(u16, opt((tag("."), digit1))).parse(input)
+fn milliseconds(input: &[u8]) -> Parsed<'_, u16> {
+    terminated(short, opt((exactly(b"."), number))).parse(input)
 }
 
-fn rtcp(input: &[u8]) -> IResult<&[u8], Attribute<'_>> {
+fn rtcp(input: &[u8]) -> Parsed<'_, Attribute<'_>> {
+    let (rest, port) = short(input)?;
     // A host name is no reason to overlook the port.
-    let place = opt(preceded(space1, map_opt(rest, |text| Some(whole(address, text)))));
-    let (rest, (port, place)) = (u16, place).parse(input)?;
-    Ok((rest, Attribute::Rtcp { port, address: place.flatten() }))
+    let address = space(rest).ok().and_then(|(place, ())| all(address, place));
+    let rest = if rest.starts_with(b" ") { &[] } else { rest };
+    Ok((rest, Attribute::Rtcp { port, address }))
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr;
-use nom::bytes::complete::{tag, tag_no_case, take_till1, take_while1};
-use nom::character::complete::{one_of, space0, space1};
-use nom::combinator::{map_opt, opt, recognize};
-use nom::multi::many0_count;
-use nom::sequence::{preceded, terminated};
+use nom::branch::alt;
+use nom::bytes::complete::tag_no_case;
+use nom::combinator::{map_opt, value};
 use nom::{IResult, Parser};
+
+/// What a combinator gives. Where it fails nothing more is told. Those of nom that take runs of bytes or digits are
+/// not used: they hold slices that could panic as far as the linker sees.
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
 
 /// Lines of the form `<type>=<value>`, ended by CRLF or LF. Any other line is stepped over.
 #[derive(Clone, Copy, Debug)]
@@ -120,40 +122,159 @@ fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
-/// `token`.
+/// One or more bytes that are `wanted`.
 #[inline(always)]
-pub(super) fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    take_while1(is_token).parse(input)
+fn run(input: &[u8], wanted: impl Fn(u8) -> bool) -> Parsed<'_, &[u8]> {
+    let end = input.iter().position(|&byte| !wanted(byte)).unwrap_or(input.len());
+    match input.split_at_checked(end) {
+        Some((run, rest)) if !run.is_empty() => Ok((rest, run)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
+/// What `parser` makes of the whole of `input`, spaces at its end aside.
+#[inline]
+pub(super) fn all<'a, T>(parser: fn(&'a [u8]) -> Parsed<'a, T>, input: &'a [u8]) -> Option<T> {
+    let (rest, value) = parser(input).ok()?;
+    rest.iter().all(|&byte| byte == b' ').then_some(value)
+}
+
+/// The bytes of `text` themselves. Compared as one number or two where nom's `tag` goes byte by byte.
+#[inline(always)]
+pub(super) fn exactly<'a, const N: usize>(
+    text: &'static [u8; N],
+) -> impl Fn(&'a [u8]) -> Parsed<'a, &'a [u8]> {
+    move |input| match input.split_first_chunk() {
+        Some((first, rest)) if first == text => Ok((rest, first)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
+/// `token`.
+#[inline]
+pub(super) fn token(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, is_token)
 }
 
 /// `proto`: tokens joined by slashes.
-pub(super) fn protocol(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    recognize((token, many0_count(preceded(tag("/"), token)))).parse(input)
+#[inline]
+pub(super) fn protocol(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, |byte| is_token(byte) || byte == b'/')
+}
+
+/// One or more bytes up to a space or slash.
+#[inline]
+pub(super) fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
+    run(input, |byte| byte != b' ' && byte != b'/')
+}
+
+/// One or more spaces.
+#[inline]
+pub(super) fn space(input: &[u8]) -> Parsed<'_, ()> {
+    let Some(mut rest) = input.strip_prefix(b" ") else { return Err(nom::Err::Error(())) };
+    while let [b' ', tail @ ..] = rest {
+        rest = tail;
+    }
+    Ok((rest, ()))
+}
+
+/// A decimal number below 2^32.
+#[inline]
+pub(super) fn number(input: &[u8]) -> Parsed<'_, u32> {
+    let mut number = 0_u32;
+    let mut rest = input;
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        let next = number.checked_mul(10).and_then(|tens| tens.checked_add(u32::from(digit & 15)));
+        number = next.ok_or(nom::Err::Error(()))?;
+        rest = tail;
+    }
+    if rest.len() == input.len() { Err(nom::Err::Error(())) } else { Ok((rest, number)) }
+}
+
+/// A decimal number below 2^16.
+#[inline]
+pub(super) fn short(input: &[u8]) -> Parsed<'_, u16> {
+    map_opt(number, |number| u16::try_from(number).ok()).parse(input)
 }
 
 /// `<nettype> <addrtype> <address>` where it is an Internet address; what follows a slash (a multicast address's
 /// time to live) is dropped. IPv4 written as IPv6 comes out as IPv4. Fails on host names.
-pub(super) fn address(input: &[u8]) -> IResult<&[u8], IpAddr> {
-    let (rest, (_, _, _, family, _)) =
-        (tag_no_case("IN"), space1, tag_no_case("IP"), one_of("46"), space1).parse(input)?;
-    let literal = take_till1(|byte| byte == b' ' || byte == b'/');
-    let suffix = opt((tag("/"), take_till1(|byte| byte == b' ')));
-    let address = map_opt(literal, |literal| if family == '4' { v4(literal) } else { v6(literal) });
-    terminated(address, (suffix, space0)).parse(rest)
+pub(super) fn address(input: &[u8]) -> Parsed<'_, IpAddr> {
+    let spelled = map_opt((tag_no_case("IN"), space, word), |(_, (), family)| match family {
+        [b'I' | b'i', b'P' | b'p', b'4'] => Some(false),
+        [b'I' | b'i', b'P' | b'p', b'6'] => Some(true),
+        _ => None,
+    });
+    let (rest, (is_v6, ())) = (alt((value(false, exactly(b"IN IP4")), spelled)), space).parse(input)?;
+    let (mut rest, literal) = word(rest)?;
+    while let [b'/', tail @ ..] = rest {
+        (rest, _) = word(tail)?;
+    }
+    let address = if is_v6 {
+        v6(literal).map(|address| IpAddr::V6(address).to_canonical())
+    } else {
+        v4(literal).map(IpAddr::V4)
+    };
+    address.map(|address| (rest, address)).ok_or(nom::Err::Error(()))
 }
 
-fn v4(text: &[u8]) -> Option<IpAddr> {
+fn v4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut octets = [0; 4];
     let mut parts = text.split(|&byte| byte == b'.');
     for octet in &mut octets {
         *octet = byte(parts.next()?)?;
     }
-    parts.next().is_none().then_some(IpAddr::V4(Ipv4Addr::from(octets)))
+    parts.next().is_none().then_some(Ipv4Addr::from(octets))
 }
 
-fn v6(text: &[u8]) -> Option<IpAddr> {
-    let address: Ipv6Addr = core::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(IpAddr::V6(address).to_canonical())
+/// Groups from the front up to `::`, then from the back (RFC 4291 section 2.2).
+fn v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0; 8];
+    let mut places = groups.iter_mut();
+    let colon = |byte: &u8| *byte == b':';
+    let mut text = text;
+    // The last 32 bits may be written as IPv4.
+    let last = text.rsplit(colon).next()?;
+    if last.contains(&b'.') {
+        let [a, b, c, d] = v4(last)?.octets();
+        *places.next_back()? = u16::from_be_bytes([c, d]);
+        *places.next_back()? = u16::from_be_bytes([a, b]);
+        text = text.strip_suffix(last)?;
+        // One colon belongs to it, a second one to the gap.
+        text = if text.ends_with(b"::") { text } else { text.strip_suffix(b":")? };
+    }
+    let gap = text.windows(2).position(|pair| pair == b"::");
+    let (front, back) = match gap {
+        Some(gap) => (text.get(..gap)?, text.get(gap.checked_add(2)?..)?),
+        None => (text, &[][..]),
+    };
+    if gap.is_none() || !front.is_empty() {
+        for piece in front.split(colon) {
+            *places.next()? = group(piece)?;
+        }
+    }
+    if !back.is_empty() {
+        for piece in back.rsplit(colon) {
+            *places.next_back()? = group(piece)?;
+        }
+    }
+    // A gap stands for one group at least.
+    (places.next().is_some() == gap.is_some()).then_some(Ipv6Addr::from(groups))
+}
+
+/// One to four hexadecimal digits.
+fn group(text: &[u8]) -> Option<u16> {
+    if !(1..=4).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0, |number: u16, &digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit & 15,
+            b'a'..=b'f' | b'A'..=b'F' => (digit & 15).wrapping_add(9),
+            _ => return None,
+        };
+        Some(number << 4 | u16::from(value))
+    })
 }
 
 /// A number of up to 255, written without leading zeros.
@@ -174,7 +295,7 @@ mod tests {
     use super::*;
 
     fn ip(text: &str) -> Option<IpAddr> {
-        address(text.as_bytes()).ok().filter(|(rest, _)| rest.is_empty()).map(|(_, address)| address)
+        all(address, text.as_bytes())
     }
 
     #[test]
@@ -201,6 +322,56 @@ mod tests {
             "IN IP4 /24",
         ] {
             assert_eq!(ip(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::1",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "::192.0.2.1",
+            "1::192.0.2.1",
+            "1:2:3:4:5:6:192.0.2.1",
+            "::FFFF:192.0.2.1",
+            "64:ff9b::192.0.2.33",
+            "abcd:EF01:0:00:000:0000:0:1",
+            // Not addresses.
+            ":",
+            ":::",
+            "1",
+            "1:",
+            ":1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7:8::",
+            "::12345",
+            "1:2:3:4:5:6:7::8:9",
+            "::g",
+            "1:::2",
+            ":::1",
+            "1:::",
+            "192.0.2.1",
+            ":192.0.2.1",
+            "1:192.0.2.1",
+            "1:2:3:4:5:6:7:192.0.2.1",
+            "::1:",
+            "::192.0.2.1:1",
+            "::192.0.2",
+            "::1%eth0",
+            "",
+            "1: :2",
+            "::192.0.2.1::",
+            "1:2:3:4:5:6::192.0.2.1",
+            "::ffff:0.0.0.0",
+        ] {
+            assert_eq!(v6(text.as_bytes()), text.parse().ok(), "{text:?}");
         }
     }
 

@@ -4,15 +4,13 @@ use core::fmt;
 use core::net::IpAddr;
 
 use heapless::Vec;
+use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::tag;
-use nom::character::complete::{digit1, space1, u16};
-use nom::combinator::{eof, opt};
-use nom::sequence::preceded;
-use nom::{IResult, Parser};
+use nom::combinator::{eof, opt, value};
+use nom::sequence::{preceded, terminated};
 
 use super::attribute::Attributes;
-use super::lines::{Lines, address, protocol, token};
+use super::lines::{Lines, Parsed, address, all, exactly, number, protocol, short, space, token};
 
 /// How many media sections a description may have.
 pub const MAX_MEDIA: usize = 8;
@@ -140,11 +138,13 @@ impl<'a> Media<'a> {
     /// `<media> <port>[/<count>] <proto> <fmt> ...`, the formats only as far as the first. More than one space
     /// between them is seen in the wild.
     #[inline]
-    fn parse(input: &'a [u8]) -> IResult<&'a [u8], Self> {
-        let count = opt(preceded(tag("/"), digit1));
-        let (formats, (media, _, port, _, _, protocol, _)) =
-            (token, space1, u16, count, space1, protocol, space1).parse(input)?;
-        let (rest, _) = (token, alt((space1, eof))).parse(formats)?;
+    fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        // Nearly every line is of audio over RTP/AVP: those two are compared as a whole.
+        let media = alt((terminated(exactly(b"audio"), space), terminated(token, space)));
+        let count = opt(preceded(exactly(b"/"), number));
+        let protocol = alt((terminated(exactly(b"RTP/AVP"), space), terminated(protocol, space)));
+        let (formats, (media, port, _, _, protocol)) = (media, short, count, space, protocol).parse(input)?;
+        let (rest, _) = (token, alt((space, value((), eof)))).parse(formats)?;
         Ok((rest, Self { media, port, protocol, formats, connection: None, lines: &[] }))
     }
 
@@ -156,8 +156,7 @@ impl<'a> Media<'a> {
     /// Where it wants to be sent to, by its own c= or else the session's. None without one, and where it names a
     /// host instead of an address. An unspecified address (0.0.0.0) is the old way to hold (RFC 3264 section 8.4).
     pub fn address(&self) -> Option<IpAddr> {
-        let (rest, address) = address(self.connection?).ok()?;
-        rest.is_empty().then_some(address)
+        all(address, self.connection?)
     }
 
     /// Its formats, in order; never none.

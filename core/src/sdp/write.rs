@@ -1,13 +1,13 @@
 //! What we say of ourselves: offers and answers, written into the caller's buffer.
 
-use core::fmt::{self, Write};
 use core::net::IpAddr;
 
 use super::agreement::{Agreed, meet};
-use super::attribute::word;
+use super::attribute::spelling;
 use super::{EVENT, PTIME};
 use crate::g711::Law;
 use crate::rtp::{Direction, Format};
+use crate::sip::Writer;
 
 /// Our own side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub fn offer(local: &Local, first: Law, out: &mut [u8]) -> Option<usize> {
         Law::A => Law::Mu,
     };
     let receive = [Some(Format::fixed(first)), Some(Format::fixed(second))];
-    let mut text = Text { out, length: 0 };
-    text.session(local).ok()?;
-    text.audio(local, receive, Some(EVENT), local.direction).ok()?;
-    Some(text.length)
+    let mut writer = Writer::new(out);
+    write_session(&mut writer, local);
+    write_audio(&mut writer, local.port, receive, Some(EVENT), local.direction);
+    writer.finish().ok()
 }
 
 /// Writes the answer to the offer that `agreed` was chosen from: as many sections in the same order, those that are
@@ -44,83 +44,62 @@ pub fn offer(local: &Local, first: Law, out: &mut [u8]) -> Option<usize> {
 pub fn answer(agreed: &Agreed, local: &Local, out: &mut [u8]) -> Option<usize> {
     let before = usize::from(agreed.before);
     let profile = &agreed.profile;
-    let mut text = Text { out, length: 0 };
-    text.session(local).ok()?;
+    let direction = meet(agreed.mirrored, local.direction);
+    let mut writer = Writer::new(out);
+    write_session(&mut writer, local);
     for section in agreed.refused().take(before) {
-        text.refused(section).ok()?;
+        write_refused(&mut writer, section);
     }
-    text.audio(local, profile.receive, profile.event_receive, meet(agreed.mirrored, local.direction)).ok()?;
+    write_audio(&mut writer, local.port, profile.receive, profile.event_receive, direction);
     for section in agreed.refused().skip(before) {
-        text.refused(section).ok()?;
+        write_refused(&mut writer, section);
     }
-    Some(text.length)
+    writer.finish().ok()
 }
 
-/// What is written so far.
-struct Text<'b> {
-    out: &'b mut [u8],
-    length: usize,
+fn write_session(writer: &mut Writer<'_>, local: &Local) {
+    let session = local.session & (u64::MAX >> 1);
+    let version = local.version & (u64::MAX >> 1);
+    let family: &[u8] = if local.address.is_ipv4() { b" IN IP4 " } else { b" IN IP6 " };
+    writer.bytes(b"v=0").end_line();
+    writer.bytes(b"o=- ").number(session).bytes(b" ").number(version);
+    writer.bytes(family).bare_ip(local.address).end_line();
+    writer.bytes(b"s=-").end_line();
+    writer.bytes(b"c=").bytes(family.trim_ascii_start()).bare_ip(local.address).end_line();
+    writer.bytes(b"t=0 0").end_line();
 }
 
-impl Text<'_> {
-    fn bytes(&mut self, bytes: &[u8]) -> fmt::Result {
-        let end = self.length.checked_add(bytes.len()).ok_or(fmt::Error)?;
-        let room = self.out.get_mut(self.length..end).ok_or(fmt::Error)?;
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        self.length = end;
-        Ok(())
+fn write_audio(
+    writer: &mut Writer<'_>,
+    port: u16,
+    receive: [Option<Format>; 2],
+    event: Option<u8>,
+    direction: Direction,
+) {
+    let formats = || receive.iter().flatten();
+    writer.bytes(b"m=audio ").number(port.into()).bytes(b" RTP/AVP");
+    for payload_type in formats().map(|format| format.payload_type).chain(event) {
+        writer.bytes(b" ").number(payload_type.into());
     }
-
-    fn session(&mut self, local: &Local) -> fmt::Result {
-        let session = local.session & (u64::MAX >> 1);
-        let version = local.version & (u64::MAX >> 1);
-        let family = if local.address.is_ipv4() { "IP4" } else { "IP6" };
-        let address = local.address;
-        write!(self, "v=0\r\no=- {session} {version} IN {family} {address}\r\n")?;
-        write!(self, "s=-\r\nc=IN {family} {address}\r\nt=0 0\r\n")
+    writer.end_line();
+    for format in formats() {
+        let encoding: &[u8] = match format.law {
+            Law::Mu => b" PCMU/8000",
+            Law::A => b" PCMA/8000",
+        };
+        writer.bytes(b"a=rtpmap:").number(format.payload_type.into()).bytes(encoding).end_line();
     }
-
-    fn audio(
-        &mut self,
-        local: &Local,
-        receive: [Option<Format>; 2],
-        event: Option<u8>,
-        direction: Direction,
-    ) -> fmt::Result {
-        let formats = || receive.iter().flatten();
-        write!(self, "m=audio {} RTP/AVP", local.port)?;
-        for payload_type in formats().map(|format| format.payload_type).chain(event) {
-            write!(self, " {payload_type}")?;
-        }
-        self.write_str("\r\n")?;
-        for Format { payload_type, law } in formats() {
-            let name = match law {
-                Law::Mu => "PCMU",
-                Law::A => "PCMA",
-            };
-            write!(self, "a=rtpmap:{payload_type} {name}/8000\r\n")?;
-        }
-        if let Some(event) = event {
-            write!(self, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n")?;
-        }
-        write!(self, "a=ptime:{PTIME}\r\na={}\r\n", word(direction))
+    if let Some(event) = event {
+        writer.bytes(b"a=rtpmap:").number(event.into()).bytes(b" telephone-event/8000").end_line();
+        writer.bytes(b"a=fmtp:").number(event.into()).bytes(b" 0-15").end_line();
     }
-
-    /// A section that is not taken, from `<media> <proto> <fmt>`.
-    fn refused(&mut self, section: &[u8]) -> fmt::Result {
-        let mut halves = section.splitn(2, |&byte| byte == b' ');
-        self.write_str("m=")?;
-        self.bytes(halves.next().unwrap_or_default())?;
-        self.write_str(" 0 ")?;
-        self.bytes(halves.next().unwrap_or_default())?;
-        self.write_str("\r\n")
-    }
+    writer.bytes(b"a=ptime:").number(PTIME.into()).end_line();
+    writer.bytes(b"a=").bytes(spelling(direction).as_bytes()).end_line();
 }
 
-impl Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.bytes(text.as_bytes())
-    }
+/// A section that is not taken, from `<media> <proto> <fmt>`.
+fn write_refused(writer: &mut Writer<'_>, section: &[u8]) {
+    let mut halves = section.splitn(2, |&byte| byte == b' ');
+    writer.bytes(b"m=").bytes(halves.next().unwrap_or_default()).bytes(b" 0 ");
+    writer.bytes(halves.next().unwrap_or_default()).end_line();
 }

@@ -60,7 +60,8 @@ impl<'a> Message<'a> {
             return Err(fault);
         }
         if self.repeated != 0 {
-            self.check_repeated()?;
+            let single = Name::KNOWN.iter().filter(|name| name.is_single());
+            single.copied().try_for_each(|name| self.check_single(name))?;
         }
         let (via, _) = self.required(Name::Via, |value| match element(value, Via::read) {
             // What follows the first is for others to read.
@@ -113,16 +114,14 @@ impl<'a> Message<'a> {
         Err(Error::new(ErrorKind::Malformed(name), usize::from(span.end).saturating_sub(left)))
     }
 
-    /// Fields that may occur once and occur again must say the same.
-    pub(super) fn check_repeated(&self) -> Result<(), Error> {
-        for &name in Name::KNOWN.iter().filter(|&&name| name.is_single()) {
-            let mut spans = self.spans(name);
-            let Some(first) = spans.next() else { continue };
-            if let Some(other) = spans.find(|span| self.value(span) != self.value(first)) {
-                return Err(Error::new(ErrorKind::Conflict(name), usize::from(other.value)));
-            }
+    /// Fields of a name that may occur once must all say the same.
+    pub(super) fn check_single(&self, name: Name) -> Result<(), Error> {
+        let mut spans = self.spans(name);
+        let Some(first) = spans.next() else { return Ok(()) };
+        match spans.find(|span| self.value(span) != self.value(first)) {
+            Some(other) => Err(Error::new(ErrorKind::Conflict(name), usize::from(other.value))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use super::error::{Error, ErrorKind};
 use super::message::Message;
+use super::name::Name;
 
 /// What a stream begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +73,25 @@ impl Framer {
     fn header(&mut self, bytes: &[u8]) -> Result<Option<usize>, Error> {
         let within = bytes.get(..self.max).unwrap_or(bytes);
         while let Some(found) = within.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
-            let end = self.scanned.saturating_add(found).saturating_add(1);
-            let blank = match within.get(end..) {
-                Some([b'\n', ..]) => 1,
-                Some([b'\r', b'\n', ..]) => 2,
-                Some([b'\r'] | []) | None => break,
-                Some(_) => {
-                    self.scanned = end;
-                    continue;
+            let feed = self.scanned.saturating_add(found);
+            let end = feed.saturating_add(1);
+            self.scanned = match within.get(end..) {
+                Some([b'\n', ..]) => return self.len(bytes, end.saturating_add(1)).map(Some),
+                Some([b'\r', b'\n', ..]) => return self.len(bytes, end.saturating_add(2)).map(Some),
+                Some([] | [b'\r']) | None => {
+                    // What follows this line end is not there yet.
+                    self.scanned = feed;
+                    return self.wait(bytes);
                 }
+                Some(_) => end,
             };
-            return self.len(bytes, end.saturating_add(blank)).map(Some);
         }
+        self.scanned = within.len();
+        self.wait(bytes)
+    }
+
+    /// No header yet, unless there is no room left for one.
+    fn wait(&self, bytes: &[u8]) -> Result<Option<usize>, Error> {
         if bytes.len() >= self.max {
             return Err(Error::new(ErrorKind::TooLong, self.max));
         }
@@ -94,7 +102,7 @@ impl Framer {
     /// never differ.
     fn len(&self, bytes: &[u8], header: usize) -> Result<usize, Error> {
         let message = Message::parse(bytes.get(..header).unwrap_or(bytes))?;
-        message.check_repeated()?;
+        message.check_single(Name::ContentLength)?;
         if let Some(fault) = message.fault.filter(|fault| fault.kind == ErrorKind::TooManyFields) {
             return Err(fault);
         }

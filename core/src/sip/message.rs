@@ -107,7 +107,8 @@ impl<'a> Message<'a> {
                 stray = stray.min(line.stray);
             }
             let Some(span) = Span::of(bytes, start, line.end) else {
-                self.note(ErrorKind::HeaderLine, start);
+                let cut = line.end == line.next;
+                self.note(if cut { ErrorKind::Truncated } else { ErrorKind::HeaderLine }, start);
                 continue;
             };
             let number = self.fields.len() as u8;
@@ -263,9 +264,10 @@ impl<'a> Message<'a> {
         self.bytes.get(start..start.saturating_add(usize::from(span.spelling))).unwrap_or_default()
     }
 
-    /// Where in the message a piece of it stands.
+    /// Where in the message a piece of it stands; an empty piece may stand nowhere.
     fn offset_of(&self, piece: &[u8]) -> usize {
-        piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr())
+        let offset = piece.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
+        if offset < self.bytes.len() { offset } else { 0 }
     }
 
     /// The elements of the comma lists in all fields of a name.

@@ -83,7 +83,6 @@ names! {
         RAck "RAck",
         Event "Event" b'o',
         SubscriptionState "Subscription-State",
-        Expires "Expires",
     }
     many {
         Via "Via" b'v',
@@ -104,6 +103,7 @@ names! {
         Reason "Reason",
         Warning "Warning",
         RetryAfter "Retry-After",
+        Expires "Expires",
         MinExpires "Min-Expires",
         Authorization "Authorization",
         WwwAuthenticate "WWW-Authenticate",
@@ -175,7 +175,7 @@ impl Name {
 
     /// Whether a message may carry it once only, and we rely on its value.
     pub(super) const fn is_single(self) -> bool {
-        (self as u8) <= Self::Expires as u8
+        (self as u8) <= Self::SubscriptionState as u8
     }
 
     pub(super) const fn index(self) -> usize {

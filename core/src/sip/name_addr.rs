@@ -1,6 +1,6 @@
 //! Addresses in header fields (`name-addr` and `addr-spec`, RFC 3261 section 20.10).
 
-use super::grammar::{Parsed, SPACE, before, quoted, skip_space, stuck, trim};
+use super::grammar::{Parsed, SPACE, before, quoted, skip_space, stuck, trim_end};
 use super::params::Params;
 use super::uri::Uri;
 
@@ -49,13 +49,16 @@ fn display(input: &[u8]) -> Parsed<'_, &[u8]> {
         }
         _ => {
             // Words up to an angle bracket are a name, wider than the RFC's tokens: anything but what ends or
-            // quotes something.
-            let end = input.iter().position(|&byte| matches!(byte, b'<' | b'>' | b'"' | b';' | b',' | b'@'));
-            match end.and_then(|end| input.split_at_checked(end)) {
-                Some((name, rest @ [b'<', ..])) if name.iter().all(|&byte| is_text(byte)) => {
-                    Ok((rest, trim(name)))
+            // quotes something. Escaped quotes without quotes are seen in the wild.
+            let mut rest = input;
+            loop {
+                rest = match rest {
+                    [b'<', ..] => return Ok((rest, trim_end(before(input, rest)))),
+                    [] | [b'>' | b'"' | b';' | b',' | b'@', ..] => return Ok((input, &[])),
+                    [b'\\', b'"', after @ ..] => after,
+                    [byte, after @ ..] if is_text(*byte) => after,
+                    _ => return Ok((input, &[])),
                 }
-                _ => Ok((input, &[])),
             }
         }
     }

@@ -133,25 +133,24 @@ impl<'b> Writer<'b> {
     /// there was no room.
     pub fn body(&mut self, content_type: &[u8], write: impl FnOnce(&mut [u8]) -> Option<usize>) -> &mut Self {
         // Bodies mostly have a length of three digits. Where it turns out otherwise, the body moves.
-        const GUESS: usize = 3;
+        const GUESS: &[u8] = b"000\r\n\r\n";
         self.header(b"Content-Type", content_type).name(b"Content-Length");
         let line = self.len;
-        self.raw(b"000\r\n\r\n");
+        self.raw(GUESS);
         let Some(len) = self.buffer.get_mut(self.len..).and_then(write) else {
             self.full = true;
             return self;
         };
-        let from = self.len;
-        self.len = line;
-        self.number(len as u64).raw(b"\r\n\r\n");
-        let to = self.len;
-        let Some(end) = to.checked_add(len).filter(|&end| end <= self.buffer.len()) else {
+        let digits = len.checked_ilog10().unwrap_or(0) as usize + 1;
+        let body = line.saturating_add(digits).saturating_add(4);
+        let end = body.saturating_add(len);
+        if end > self.buffer.len() {
             self.full = true;
             return self;
-        };
-        if to != line.saturating_add(GUESS).saturating_add(4) {
-            self.shift(from, to, len);
         }
+        self.shift(self.len, body, len);
+        self.len = line;
+        self.number(len as u64).raw(b"\r\n\r\n");
         self.len = end;
         self
     }
@@ -189,6 +188,9 @@ impl<'b> Writer<'b> {
 
     /// Moves `len` written bytes; the two places may overlap.
     fn shift(&mut self, from: usize, to: usize, len: usize) {
+        if from == to {
+            return;
+        }
         let mut copy = |index: usize| {
             let byte = self.buffer.get(from.saturating_add(index)).copied();
             if let (Some(byte), Some(place)) = (byte, self.buffer.get_mut(to.saturating_add(index))) {

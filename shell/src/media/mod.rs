@@ -1,0 +1,153 @@
+//! Relay workers: threads that drive core's [`Relay`](warmline_core::relay::Relay), each over sockets of its own.
+//!
+//! Signalling hands [`Control`]s to the worker they name and hears [`Report`]s from all of them. A worker never
+//! waits for signalling: what it cannot report yet stays in its relay.
+
+mod sockets;
+mod worker;
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use mio::{Poll, Token, Waker};
+use tokio::sync::Notify;
+use warmline_core::reason::Counters;
+use warmline_core::relay::{Control, Report};
+
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::node::{Alarm, StartError, seed};
+use worker::Worker;
+
+/// The waker's token. Sockets have their port for one.
+const WAKER: Token = Token(usize::MAX);
+
+/// What a relay worker has done so far.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// Streams that are open, or closing.
+    pub streams: usize,
+    /// Datagrams that came in.
+    pub received: u64,
+    /// Datagrams that were sent.
+    pub sent: u64,
+    /// Datagrams that the system did not take, or that are far too large for audio.
+    pub unsent: u64,
+    /// Datagrams that were dropped, by reason.
+    pub dropped: Counters,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+enum Order {
+    Control(Control),
+    Tell(SyncSender<Traffic>),
+    Stop,
+}
+
+/// A running worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    orders: SyncSender<Order>,
+    waker: Arc<Waker>,
+}
+
+/// Where workers report to.
+#[derive(Clone, Debug)]
+pub(crate) struct Reports {
+    queue: SyncSender<Report>,
+    bell: Arc<Notify>,
+}
+
+impl Reports {
+    /// A queue that holds `calls` calls' reports, and its other end; `bell` rings for each.
+    pub(crate) fn new(calls: usize, bell: Arc<Notify>) -> (Self, Receiver<Report>) {
+        // A call is opened once and closed once.
+        let (queue, reports) = sync_channel(calls * 2 + 16);
+        (Self { queue, bell }, reports)
+    }
+
+    /// Reports, or gives the report back when there is no room. Nobody listens any more: it is gone.
+    fn send(&self, report: Report) -> Option<Report> {
+        match self.queue.try_send(report) {
+            Ok(()) => {
+                self.bell.notify_one();
+                None
+            }
+            Err(TrySendError::Full(report)) => Some(report),
+            Err(TrySendError::Disconnected(_)) => None,
+        }
+    }
+}
+
+impl Handle {
+    /// Hands a control over, without waking the worker; false when the worker is gone. Waits where the worker has
+    /// fallen far behind.
+    pub(crate) fn control(&self, control: Control) -> bool {
+        match self.orders.try_send(Order::Control(control)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(order)) => {
+                self.wake();
+                self.orders.send(order).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Has the worker look at what it was handed.
+    pub(crate) fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!("a relay worker cannot be woken: {error}");
+        }
+    }
+
+    /// What the worker has done so far; none when it is gone.
+    pub(crate) fn traffic(&self) -> Option<Traffic> {
+        let (answer, traffic) = sync_channel(1);
+        self.orders.send(Order::Tell(answer)).ok()?;
+        self.wake();
+        traffic.recv().ok()
+    }
+
+    /// Has the worker end, whatever is open.
+    pub(crate) fn stop(&self) {
+        if self.orders.send(Order::Stop).is_ok() {
+            self.wake();
+        }
+    }
+}
+
+/// Starts worker `number`.
+pub(crate) fn start(
+    number: u8,
+    loaded: Arc<Loaded>,
+    clock: Clock,
+    reports: Reports,
+    alarm: Alarm,
+) -> Result<(Handle, JoinHandle<()>), StartError> {
+    let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
+    let thread = |source| StartError::Thread { name: "a relay worker", source };
+    let poll = Poll::new().map_err(thread)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(thread)?);
+    // A call has at most an open, a point for each side and a close on the way at once; re-INVITEs add to that.
+    let (orders, queue) = sync_channel(calls * 4 + 16);
+    let seed = seed()?;
+    let thread = std::thread::Builder::new()
+        .name(format!("relay-{number}"))
+        .spawn(move || {
+            let _alarm = alarm;
+            Worker::run(&loaded, &seed, poll, clock, &queue, reports);
+        })
+        .map_err(thread)?;
+    Ok((Handle { orders, waker }, thread))
+}
+
+/// The socket that faces a peer cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open media port {address}: {source}")]
+struct OpenError {
+    address: SocketAddr,
+    source: std::io::Error,
+}

@@ -1,0 +1,130 @@
+//! A worker's media sockets, by their port.
+
+use core::net::{IpAddr, SocketAddr};
+use std::io;
+
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+use warmline_core::config::Config;
+
+use super::OpenError;
+use crate::room::media_ports;
+
+/// What a socket can hold until its worker comes to it: Linux's own default, some 500 packets.
+const RECEIVE_BUFFER: usize = 208 << 10;
+
+/// The sockets of one worker. Each stream has four: RTP and RTCP (the next port) towards each of its peers.
+pub(super) struct Sockets {
+    /// The lowest port of all.
+    first: u16,
+    places: Vec<Place>,
+    /// Where each interface stands, and its ports.
+    interfaces: Vec<(IpAddr, (u16, u16))>,
+    /// Whether the system gave all the buffer it was asked for so far.
+    content: bool,
+}
+
+#[derive(Default)]
+struct Place {
+    socket: Option<UdpSocket>,
+    /// Whether it stands in the list of those with more to read.
+    listed: bool,
+}
+
+impl Sockets {
+    /// No sockets yet, and a place for each media port.
+    pub(super) fn new(config: &Config<'_>) -> Self {
+        let (first, last) = media_ports(config);
+        let places = usize::from(last.saturating_sub(first)) + 2;
+        Self {
+            first,
+            places: core::iter::repeat_with(Place::default).take(places).collect(),
+            interfaces: config.interfaces.iter().map(|i| (i.address, i.media)).collect(),
+            content: true,
+        }
+    }
+
+    /// Opens RTP and RTCP at both ports, or none of the four.
+    pub(super) fn open(&mut self, registry: &Registry, ports: [u16; 2]) -> Result<(), OpenError> {
+        for (opened, port) in four(ports).enumerate() {
+            if let Err(error) = self.open_one(registry, port) {
+                four(ports).take(opened).for_each(|port| self.close_one(registry, port));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what [`Sockets::open`] opened.
+    pub(super) fn close(&mut self, registry: &Registry, ports: [u16; 2]) {
+        four(ports).for_each(|port| self.close_one(registry, port));
+    }
+
+    /// The socket at a port.
+    pub(super) fn get(&self, port: u16) -> Option<&UdpSocket> {
+        self.place(port).and_then(|place| self.places.get(place)?.socket.as_ref())
+    }
+
+    /// Whether the socket at a port stands in the list of those with more to read.
+    pub(super) fn listed(&mut self, port: u16) -> Option<&mut bool> {
+        let place = self.place(port)?;
+        self.places.get_mut(place).map(|place| &mut place.listed)
+    }
+
+    fn open_one(&mut self, registry: &Registry, port: u16) -> Result<(), OpenError> {
+        let interface = self.interfaces.iter().find(|(_, (first, last))| (*first..=*last).contains(&port));
+        let address = SocketAddr::new(interface.map_or(IpAddr::from([0; 4]), |(address, _)| *address), port);
+        let place = self.place(port).filter(|_| interface.is_some());
+        let place = place.and_then(|place| self.places.get_mut(place));
+        let room = match place {
+            None => Err(io::ErrorKind::InvalidInput.into()),
+            Some(place) if place.socket.is_some() => Err(io::ErrorKind::AddrInUse.into()),
+            Some(place) => bind(registry, address).map(|(socket, room)| {
+                place.socket = Some(socket);
+                room
+            }),
+        };
+        let room = room.map_err(|source| OpenError { address, source })?;
+        if room < RECEIVE_BUFFER && core::mem::replace(&mut self.content, false) {
+            tracing::warn!(
+                "the system gives media sockets {room} bytes of buffer, not {RECEIVE_BUFFER}: audio may be lost \
+                 while it is busy. Raise net.core.rmem_max."
+            );
+        }
+        Ok(())
+    }
+
+    fn close_one(&mut self, registry: &Registry, port: u16) {
+        let place = self.place(port);
+        let socket = place.and_then(|place| self.places.get_mut(place)?.socket.take());
+        if let Some(mut socket) = socket {
+            // Closing it would do as well; a failure changes nothing.
+            let _ = registry.deregister(&mut socket);
+        }
+    }
+
+    fn place(&self, port: u16) -> Option<usize> {
+        port.checked_sub(self.first).map(usize::from)
+    }
+}
+
+fn four([a, b]: [u16; 2]) -> impl Iterator<Item = u16> {
+    [a, a.saturating_add(1), b, b.saturating_add(1)].into_iter()
+}
+
+/// A socket that never waits, and the bytes it can hold.
+fn bind(registry: &Registry, address: SocketAddr) -> io::Result<(UdpSocket, usize)> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    // Linux says twice what it was asked for, to count its own bookkeeping in.
+    let room = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    socket.bind(&address.into())?;
+    let mut socket = UdpSocket::from_std(socket.into());
+    registry.register(&mut socket, Token(address.port().into()), Interest::READABLE)?;
+    Ok((socket, room))
+}

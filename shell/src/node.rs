@@ -1,0 +1,240 @@
+//! A running Warmline: its sockets, its threads, and how it comes to an end.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::{Notify, oneshot};
+use warmline_core::Usage;
+use warmline_core::reason::Counters;
+
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::media::{self, Traffic};
+use crate::signal::{self, Ask, Asks, Inlets, Listeners};
+
+/// Sockets and files that a node has open beside its calls'.
+const OPEN_FILES: u64 = 64;
+
+/// What a node is started with beside its configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// A listener whose port is taken moves to the next free one, instead of that being an error.
+    pub next_free_port: bool,
+}
+
+/// A running Warmline. Dropped, it says BYE to everyone once, waits for nothing, and ends.
+#[derive(Debug)]
+pub struct Node {
+    addresses: Vec<SocketAddr>,
+    asks: Asks,
+    workers: Vec<media::Handle>,
+    signalling: Option<JoinHandle<()>>,
+    relaying: Vec<JoinHandle<()>>,
+    broken: Arc<Notify>,
+}
+
+/// What a node is doing, and has done since it was started.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What is in use.
+    pub usage: Usage,
+    /// How often signalling refused or dropped something, and why.
+    pub counters: Counters,
+    /// How many SIP messages were read; those from unknown sources are not.
+    pub parsed: u64,
+    /// How many calls there have been.
+    pub calls: u64,
+    /// How many SIP messages the system did not take for sending.
+    pub unsent: u64,
+    /// What each relay worker has done; empty once they have ended.
+    pub traffic: Vec<Traffic>,
+}
+
+/// Why a node cannot start: what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error(
+        "cannot listen on {0} (UDP): another program holds this port. Stop that program, or give \"listen\" another port"
+    )]
+    Taken(SocketAddr),
+    /// The address is not this machine's.
+    #[error(
+        "cannot listen on {0} (UDP): this machine has no such address. Set the interface's \"address\" to one that it \
+         has, or to \"0.0.0.0\"; what peers are told is \"advertise\""
+    )]
+    NotOurs(SocketAddr),
+    /// It is forbidden.
+    #[error(
+        "cannot listen on {0} (UDP): the system does not allow it. Ports below 1024 take root or CAP_NET_BIND_SERVICE"
+    )]
+    Denied(SocketAddr),
+    /// It failed for another reason.
+    #[error("cannot listen on {address} (UDP): {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// This transport is not served.
+    #[error("cannot listen on {0}: only UDP is served. Write \"udp:{port}\" in \"listen\"", port = .0.port())]
+    Transport(SocketAddr),
+    /// Calls would run out of sockets.
+    #[error(
+        "{calls} calls take {needed} open files, and the system allows {allowed}. Raise the limit (ulimit -n, or \
+         LimitNOFILE= in systemd), or set node.capacity to at most {possible}"
+    )]
+    Files {
+        /// The configured capacity.
+        calls: u32,
+        /// Files they take.
+        needed: u64,
+        /// Files there may be.
+        allowed: u64,
+        /// The capacity they would do for.
+        possible: u64,
+    },
+    /// The system gave no randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// A thread or what it waits with cannot be made.
+    #[error("cannot start {name}: {source}")]
+    Thread {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Node {
+    /// Binds every listener, makes all memory, and starts signalling and the relay workers. Where the limit of open
+    /// files is too low for the capacity, it is raised for this process as far as the system allows.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to do. Nothing is left running.
+    pub fn start(mut loaded: Loaded, options: Options) -> Result<Self, StartError> {
+        allow_files(loaded.capacity())?;
+        let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
+        let addresses = listeners.addresses().to_vec();
+        let loaded = Arc::new(loaded);
+        let clock = Clock::start();
+        let broken = Arc::new(Notify::new());
+        let bell = Arc::new(Notify::new());
+        let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
+        let (reporting, reports) = media::Reports::new(calls, Arc::clone(&bell));
+        let (queue, asked) = std::sync::mpsc::channel();
+        let asks = Asks { queue, bell: Arc::clone(&bell) };
+        let mut node = Self { addresses, asks, workers: vec![], signalling: None, relaying: vec![], broken };
+        for number in 0..loaded.workers().max(1) {
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (worker, thread) =
+                media::start(number, Arc::clone(&loaded), clock, reporting.clone(), alarm)?;
+            node.workers.push(worker);
+            node.relaying.push(thread);
+        }
+        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell };
+        let alarm = Alarm(Arc::clone(&node.broken));
+        let workers = node.workers.clone();
+        node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);
+        Ok(node)
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What it is doing; none when it is broken. Waits for its threads to answer, some microseconds each.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let (answer, snapshot) = std::sync::mpsc::sync_channel(1);
+        self.ask(Ask::Tell(answer))?;
+        let mut snapshot = snapshot.recv().ok()?;
+        snapshot.traffic = self.workers.iter().filter_map(media::Handle::traffic).collect();
+        Some(snapshot)
+    }
+
+    /// What is in use; nothing when it is broken.
+    pub fn usage(&self) -> Usage {
+        self.snapshot().map(|snapshot| snapshot.usage).unwrap_or_default()
+    }
+
+    /// How often signalling refused or dropped something, and why.
+    pub fn counters(&self) -> Counters {
+        self.snapshot().map_or(Counters::NEW, |snapshot| snapshot.counters)
+    }
+
+    /// Resolves when one of its threads has failed: it can only be dropped then.
+    pub async fn broken(&self) {
+        self.broken.notified().await;
+    }
+
+    /// Takes no more new calls, lets the ones there are end for `grace`, then hangs them up and waits up to 2 s for
+    /// that to be answered. Gives what it did last; none when it is broken. Dropped before it resolves, it is as if
+    /// the node was dropped.
+    pub async fn stop(self, grace: Duration) -> Option<Snapshot> {
+        let (done, last) = oneshot::channel();
+        self.ask(Ask::Stop { grace, done })?;
+        let mut snapshot = last.await.ok()?;
+        snapshot.traffic = self.workers.iter().filter_map(media::Handle::traffic).collect();
+        Some(snapshot)
+    }
+
+    /// None when signalling has ended.
+    fn ask(&self, ask: Ask) -> Option<()> {
+        self.asks.send(ask).then_some(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.ask(Ask::Halt);
+        let signalling = self.signalling.take().map(JoinHandle::join);
+        self.workers.iter().for_each(media::Handle::stop);
+        let relaying: Vec<_> = self.relaying.drain(..).map(JoinHandle::join).collect();
+        if signalling.into_iter().chain(relaying).any(|ended| ended.is_err()) {
+            tracing::error!("a thread had failed");
+        }
+    }
+}
+
+/// Held by each thread: says when it failed.
+pub(crate) struct Alarm(Arc<Notify>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
+    }
+}
+
+/// What core makes its random values from.
+pub(crate) fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(StartError::Random)?;
+    Ok(seed)
+}
+
+/// Sees to it that each of `calls` calls can have its four sockets.
+fn allow_files(calls: u32) -> Result<(), StartError> {
+    let needed = u64::from(calls) * 4 + OPEN_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if allowed >= needed && setrlimit(Resource::Nofile, wanted).is_ok() {
+        return Ok(());
+    }
+    let allowed = limit.current.map_or(allowed, |current| current.max(allowed));
+    let possible = allowed.saturating_sub(OPEN_FILES) / 4;
+    Err(StartError::Files { calls, needed, allowed, possible })
+}

@@ -1,0 +1,125 @@
+//! The memory core works in: made once at start, never grown.
+
+use warmline_core::call::{Call, Leg};
+use warmline_core::config::Config;
+use warmline_core::memory::{
+    Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
+};
+use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::transaction::{self, Live};
+use warmline_core::{Sizes, Storage, TrunkState};
+
+/// The largest SIP message that is sent or taken, in bytes: what a UDP datagram can hold, and more.
+pub(crate) const LARGEST_MESSAGE: usize = 1 << 16;
+
+/// Memory for an [`Sbc`](warmline_core::Sbc).
+pub(crate) struct Signalling {
+    calls: Vec<Slot<Call>>,
+    legs: Vec<Slot<Leg>>,
+    dialogs: Vec<Entry>,
+    clock: Vec<TimerSlot>,
+    live: Vec<Slot<Live>>,
+    index: Vec<Entry>,
+    timers: Vec<TimerSlot>,
+    finished: Vec<LingeringSlot>,
+    blocks: Vec<Block>,
+    ports: Vec<PortSlot>,
+    port_queues: Vec<PortQueue>,
+    trunks: Vec<TrunkState>,
+    reply: Vec<u8>,
+}
+
+impl Signalling {
+    /// Room for `calls` calls at once, and the rate of new ones that `config` allows.
+    pub(crate) fn new(calls: usize, config: &Config<'_>) -> Self {
+        let rate = usize::try_from(config.node.new_calls.per_second).unwrap_or(usize::MAX);
+        let sizes = Sizes::of(calls, rate);
+        let pairs = config.interfaces.iter().map(|i| Ports::pairs(i.media.0, i.media.1)).sum();
+        let queues = config.interfaces.len() * usize::from(config.node.workers.max(1));
+        Self {
+            calls: filled(sizes.calls, || Slot::EMPTY),
+            legs: filled(sizes.legs, || Slot::EMPTY),
+            dialogs: filled(sizes.dialogs, || Entry::EMPTY),
+            clock: filled(sizes.clock, || TimerSlot::EMPTY),
+            live: filled(sizes.transactions, || Slot::EMPTY),
+            index: filled(sizes.transaction_index, || Entry::EMPTY),
+            timers: filled(sizes.transactions, || TimerSlot::EMPTY),
+            finished: filled(sizes.finished, || LingeringSlot::EMPTY),
+            blocks: filled(sizes.blocks, || Block::EMPTY),
+            ports: filled(pairs, || PortSlot::EMPTY),
+            port_queues: filled(queues, || PortQueue::EMPTY),
+            trunks: filled(config.trunks.len(), TrunkState::default),
+            reply: vec![0; LARGEST_MESSAGE],
+        }
+    }
+
+    /// The memory, lent to core.
+    pub(crate) fn lend(&mut self) -> Storage<'_> {
+        Storage {
+            calls: &mut self.calls,
+            legs: &mut self.legs,
+            dialogs: &mut self.dialogs,
+            clock: &mut self.clock,
+            transactions: transaction::Storage {
+                live: &mut self.live,
+                index: &mut self.index,
+                timers: &mut self.timers,
+                finished: Lingering::new(&mut self.finished),
+            },
+            blocks: &mut self.blocks,
+            ports: &mut self.ports,
+            port_queues: &mut self.port_queues,
+            trunks: &mut self.trunks,
+            reply: &mut self.reply,
+        }
+    }
+}
+
+/// Memory for one worker's [`Relay`](warmline_core::relay::Relay).
+pub(crate) struct Relaying {
+    first_port: u16,
+    doors: Vec<Door>,
+    names: Vec<Name>,
+    streams: Vec<Slot<Stream>>,
+    timers: Vec<TimerSlot>,
+}
+
+impl Relaying {
+    /// Room for the streams that one of `config`'s workers can get, when signalling has `calls` calls.
+    pub(crate) fn new(calls: usize, config: &Config<'_>) -> Self {
+        let (first, last) = media_ports(config);
+        let pairs: usize = config.interfaces.iter().map(|i| Ports::pairs(i.media.0, i.media.1)).sum();
+        // Pairs are dealt out to workers in turn, interface by interface.
+        let dealt = pairs.div_ceil(usize::from(config.node.workers.max(1))) + config.interfaces.len();
+        let streams = calls.min(dealt);
+        Self {
+            first_port: first,
+            doors: filled(usize::from(last.saturating_sub(first)) / 2 + 1, || Door::EMPTY),
+            names: filled(calls, || Name::EMPTY),
+            streams: filled(streams, || Slot::EMPTY),
+            timers: filled(streams, || TimerSlot::EMPTY),
+        }
+    }
+
+    /// The memory, lent to core.
+    pub(crate) fn lend(&mut self) -> relay::Storage<'_> {
+        relay::Storage {
+            first_port: self.first_port,
+            doors: &mut self.doors,
+            names: &mut self.names,
+            streams: &mut self.streams,
+            timers: &mut self.timers,
+        }
+    }
+}
+
+/// The lowest and the highest media port of all interfaces together; the lowest is even.
+pub(crate) fn media_ports(config: &Config<'_>) -> (u16, u16) {
+    let first = config.interfaces.iter().map(|interface| interface.media.0).min().unwrap_or(0);
+    let last = config.interfaces.iter().map(|interface| interface.media.1).max().unwrap_or(0);
+    (first & !1, last)
+}
+
+fn filled<T>(count: usize, empty: impl FnMut() -> T) -> Vec<T> {
+    core::iter::repeat_with(empty).take(count).collect()
+}

@@ -1,0 +1,308 @@
+//! The loop that drives an [`Sbc`].
+
+use core::future::poll_fn;
+use core::task::Poll;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use tokio::runtime::Runtime;
+use warmline_core::config::Config;
+use warmline_core::relay::{Control, Report};
+use warmline_core::time::{Duration, Instant};
+use warmline_core::transport::{Path, Transport};
+use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
+
+use super::ending::{Ending, Step};
+use super::journal::Journal;
+use super::listeners::Listener;
+use super::lookups::Lookups;
+use super::{Ask, Inlets};
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::media;
+use crate::node::Snapshot;
+use crate::room::{self, LARGEST_MESSAGE};
+
+/// How many datagrams of one socket are taken before the next turn.
+const TURN: usize = 64;
+
+pub(super) struct Driver<'c, 's> {
+    sbc: Sbc<'s>,
+    config: &'c Config<'c>,
+    clock: Clock,
+    listeners: Vec<Listener>,
+    workers: Vec<Worker>,
+    lookups: Lookups,
+    journal: Journal,
+    ending: Ending,
+    /// What is to be handed to core once the way out is drained.
+    owed: VecDeque<Owed>,
+    out: Box<[u8]>,
+    /// When core wants to be asked again.
+    deadline: Option<Instant>,
+    unsent: u64,
+}
+
+struct Worker {
+    handle: media::Handle,
+    /// Whether it was handed something since it was last woken.
+    handed: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Owed {
+    Answer(Question),
+    Report(Report),
+}
+
+impl<'c> Driver<'c, '_> {
+    /// Drives until the node is over.
+    pub(super) fn run(
+        runtime: &Runtime,
+        loaded: &Arc<Loaded>,
+        seed: &[u8; 32],
+        clock: Clock,
+        inlets: Inlets,
+        listeners: Vec<Listener>,
+        workers: Vec<media::Handle>,
+    ) {
+        let config = loaded.lend();
+        let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
+        let mut room = room::Signalling::new(calls, &config);
+        let driver = Driver {
+            sbc: Sbc::new(room.lend(), &config, seed),
+            config: &config,
+            clock,
+            listeners,
+            workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
+            lookups: Lookups::new(config.targets.len(), inlets.asks.clone()),
+            journal: Journal::new(calls),
+            ending: Ending::Serving,
+            owed: VecDeque::with_capacity(16),
+            out: vec![0; LARGEST_MESSAGE].into_boxed_slice(),
+            deadline: None,
+            unsent: 0,
+        };
+        runtime.block_on(driver.drive(inlets));
+    }
+
+    async fn drive(mut self, inlets: Inlets) {
+        let mut datagram = vec![0; LARGEST_MESSAGE].into_boxed_slice();
+        loop {
+            let mut more = self.hear(&mut datagram);
+            more |= self.take_reports(&inlets.reports);
+            self.answer_asks(&inlets.asked);
+            if self.deadline.is_some_and(|at| at <= self.clock.now()) {
+                self.drain();
+                self.settle();
+            }
+            if self.end() == Step::Over {
+                break;
+            }
+            self.wake_workers();
+            if more {
+                // The runtime looks at its sockets only when it is let.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let deadline = [self.deadline, self.ending.deadline()].into_iter().flatten().min();
+            let at = self.clock.system(deadline.unwrap_or_default()).into();
+            tokio::select! {
+                () = heard(&self.listeners) => {}
+                () = inlets.bell.notified() => {}
+                () = tokio::time::sleep_until(at), if deadline.is_some() => {}
+            }
+        }
+        self.wake_workers();
+        let snapshot = self.snapshot();
+        if let Ending::Over(Some(done)) = self.ending {
+            // Who asked may have gone.
+            let _ = done.send(snapshot);
+        }
+    }
+
+    /// Takes what has come to the listeners; whether there may be more.
+    fn hear(&mut self, datagram: &mut [u8]) -> bool {
+        let mut more = false;
+        for listener in 0..self.listeners.len() {
+            more |= self.hear_one(listener, datagram);
+        }
+        more
+    }
+
+    fn hear_one(&mut self, listener: usize, datagram: &mut [u8]) -> bool {
+        let Ok(number) = u8::try_from(listener) else { return false };
+        for _ in 0..TURN {
+            let Some(socket) = self.listeners.get(listener) else { return false };
+            let (len, remote) = match socket.incoming.try_recv_from(datagram) {
+                Ok(received) => received,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+                // An earlier message found nobody there; the next may be better.
+                Err(_) => continue,
+            };
+            let path = Path { transport: Transport::Udp, listener: number, flow: 0, remote };
+            let cx = self.cx();
+            match self.sbc.admit(&cx, path) {
+                Ok(admitted) => {
+                    self.handle(Input::Message(admitted, datagram.get(..len).unwrap_or_default()))
+                }
+                Err(reason) => self.journal.stranger(path.remote, reason, cx.now),
+            }
+        }
+        true
+    }
+
+    /// Hands core what workers report; whether there may be more.
+    fn take_reports(&mut self, reports: &Receiver<Report>) -> bool {
+        for _ in 0..TURN {
+            let Ok(report) = reports.try_recv() else { return false };
+            self.handle(Input::Media(report));
+        }
+        true
+    }
+
+    fn answer_asks(&mut self, asked: &Receiver<Ask>) {
+        while let Ok(ask) = asked.try_recv() {
+            match ask {
+                // Who asked may have gone.
+                Ask::Tell(answer) => drop(answer.try_send(self.snapshot())),
+                Ask::Stop { grace, done } => self.stop(grace, done),
+                Ask::Halt => {
+                    self.handle(Input::Command(Command::HangUpAll));
+                    self.ending = Ending::Over(None);
+                }
+                Ask::Found { target, addresses } => {
+                    let questions = self.lookups.found(target, addresses, self.clock.now());
+                    self.owed.extend(questions.into_iter().map(Owed::Answer));
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, grace: core::time::Duration, done: tokio::sync::oneshot::Sender<Snapshot>) {
+        let calls = self.sbc.usage().calls;
+        if calls > 0 {
+            tracing::info!("stopping: no new calls; {calls} may go on for {} s", grace.as_secs_f32());
+        }
+        self.handle(Input::Command(Command::Drain));
+        let grace = Duration::from_micros(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
+        self.ending = Ending::Draining(self.clock.now().after(grace), done);
+    }
+
+    /// Goes on towards the end, where there is one.
+    fn end(&mut self) -> Step {
+        let calls = self.sbc.usage().calls;
+        let step = self.ending.step(self.clock.now(), calls);
+        if step == Step::HangUp {
+            tracing::info!("hanging up {calls} calls");
+            self.handle(Input::Command(Command::HangUpAll));
+        }
+        step
+    }
+
+    /// Hands one thing in, and then what comes of it.
+    fn handle(&mut self, input: Input<'_>) {
+        let cx = self.cx();
+        self.sbc.handle(&cx, input);
+        self.drain();
+        self.settle();
+    }
+
+    /// Hands in what is owed to core.
+    fn settle(&mut self) {
+        while let Some(owed) = self.owed.pop_front() {
+            let cx = self.cx();
+            match owed {
+                Owed::Report(report) => self.sbc.handle(&cx, Input::Media(report)),
+                Owed::Answer(question) => {
+                    let addresses = self.lookups.addresses(question.target);
+                    self.sbc.handle(&cx, Input::Resolved(question, addresses));
+                }
+            }
+            self.drain();
+        }
+    }
+
+    /// Does what core wants done, until it waits.
+    fn drain(&mut self) {
+        let cx = self.cx();
+        loop {
+            match self.sbc.poll(&cx, &mut self.out) {
+                Output::Transmit { to, len } => self.send(to, len),
+                Output::Media { worker, control } => self.control(worker, control),
+                Output::Resolve(question) => {
+                    if self.lookups.ask(self.config, question, cx.now) {
+                        self.owed.push_back(Owed::Answer(question));
+                    }
+                }
+                Output::Event(event) => self.journal.event(&cx, &self.sbc, event),
+                Output::Wait(deadline) => {
+                    self.deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, to: Path, len: usize) {
+        let listener = self.listeners.get(usize::from(to.listener));
+        let sent = match listener.zip(self.out.get(..len)) {
+            Some((listener, bytes)) => listener.outgoing.send_to(bytes, to.remote),
+            None => Err(std::io::ErrorKind::NotConnected.into()),
+        };
+        // What is lost here is sent again by its transaction, as if the network had lost it.
+        if let Err(error) = sent {
+            self.unsent += 1;
+            self.journal.unsent(to.remote, &error, self.clock.now());
+        }
+    }
+
+    fn control(&mut self, worker: u8, control: Control) {
+        let worker = self.workers.get_mut(usize::from(worker));
+        let handed = worker.is_some_and(|worker| {
+            worker.handed = true;
+            worker.handle.control(control)
+        });
+        if !handed && let Control::Open { stream, .. } = control {
+            self.owed.push_back(Owed::Report(Report::Failed { stream }));
+        }
+    }
+
+    fn wake_workers(&mut self) {
+        for worker in &mut self.workers {
+            if core::mem::take(&mut worker.handed) {
+                worker.handle.wake();
+            }
+        }
+    }
+
+    fn cx(&self) -> Cx<'c> {
+        Cx { now: self.clock.now(), utc: Clock::utc(), config: self.config }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            usage: self.sbc.usage(),
+            counters: self.sbc.counters().clone(),
+            parsed: self.sbc.parsed(),
+            calls: self.journal.calls(),
+            unsent: self.unsent,
+            traffic: Vec::new(),
+        }
+    }
+}
+
+/// Resolves when something came to a listener.
+async fn heard(listeners: &[Listener]) {
+    poll_fn(|cx| {
+        let ready = |listener: &Listener| listener.incoming.poll_recv_ready(cx).is_ready();
+        // Each has to be asked, so that each wakes us.
+        match listeners.iter().map(ready).fold(false, |any, ready| any | ready) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}

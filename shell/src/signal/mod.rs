@@ -1,0 +1,103 @@
+//! Signalling: one thread that drives core's [`Sbc`](warmline_core::Sbc).
+//!
+//! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
+//! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
+
+mod driver;
+mod ending;
+mod journal;
+mod listeners;
+mod lookups;
+mod strangers;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Notify, oneshot};
+use warmline_core::config::TargetIndex;
+use warmline_core::relay::Report;
+
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::media;
+use crate::node::{Alarm, Snapshot, StartError, seed};
+use driver::Driver;
+
+pub(crate) use listeners::Listeners;
+
+/// What signalling is asked from outside, or by its own lookups.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// What it is doing.
+    Tell(SyncSender<Snapshot>),
+    /// To come to an end, and say then what it did.
+    Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
+    /// To end now.
+    Halt,
+    /// To go on with the addresses of a target; none when the lookup failed.
+    Found { target: TargetIndex, addresses: Vec<SocketAddr> },
+}
+
+/// Where signalling is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asks {
+    pub(crate) queue: Sender<Ask>,
+    pub(crate) bell: Arc<Notify>,
+}
+
+impl Asks {
+    /// Asks; false when signalling has ended.
+    pub(crate) fn send(&self, ask: Ask) -> bool {
+        let sent = self.queue.send(ask).is_ok();
+        self.bell.notify_one();
+        sent
+    }
+}
+
+/// All that comes in.
+pub(crate) struct Inlets {
+    pub(crate) reports: Receiver<Report>,
+    pub(crate) asked: Receiver<Ask>,
+    /// Its own, for lookups.
+    pub(crate) asks: Asks,
+    /// Rings when there is a report, or something is asked.
+    pub(crate) bell: Arc<Notify>,
+}
+
+/// How many lookups are under way at once. The others wait.
+const LOOKUPS: usize = 8;
+
+/// Starts signalling.
+pub(crate) fn start(
+    loaded: Arc<Loaded>,
+    clock: Clock,
+    inlets: Inlets,
+    listeners: Listeners,
+    workers: Vec<media::Handle>,
+    alarm: Alarm,
+) -> Result<JoinHandle<()>, StartError> {
+    let thread = |source| StartError::Thread { name: "signalling", source };
+    let seed = seed()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(LOOKUPS)
+        .build()
+        .map_err(thread)?;
+    let listeners = {
+        // Sockets belong to the runtime they are made in.
+        let _inside = runtime.enter();
+        listeners.listen().map_err(thread)?
+    };
+    std::thread::Builder::new()
+        .name("signalling".to_owned())
+        .spawn(move || {
+            let _alarm = alarm;
+            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, workers);
+            // A lookup that hangs must not hold the end up.
+            runtime.shutdown_background();
+        })
+        .map_err(thread)
+}

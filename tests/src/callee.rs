@@ -1,0 +1,288 @@
+//! A target: a user agent server that takes our INVITE by its call's plan, and judges what it gets.
+
+use core::net::SocketAddr;
+
+use crate::peer::{Late, Peer, Sent};
+use crate::plan::{Answer, Ending, Plan, Refresh};
+use crate::sdp::{Description, describe};
+use crate::text::Text;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Ring,
+    EarlyMedia,
+    Accept,
+    Refuse(u16),
+    Bye,
+    Hold,
+    Resume,
+}
+
+/// One target that is rung for one call.
+#[derive(Debug)]
+pub struct Callee {
+    pub(crate) peer: Peer,
+    /// Which call.
+    pub number: usize,
+    /// What it does.
+    pub answer: Answer,
+    /// Whether it answered.
+    pub answered: bool,
+    /// Whether its answer was acknowledged.
+    pub acknowledged: bool,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// Whether nothing is left to do.
+    pub over: bool,
+    /// The last description we sent it.
+    pub session: Option<Description>,
+    plan: Plan,
+    invite: Vec<u8>,
+    steps: Vec<(u64, Step)>,
+    refreshed: String,
+    heard_bye: bool,
+    leaving: bool,
+    held: bool,
+}
+
+impl Callee {
+    /// Somebody at `at` who got this INVITE.
+    pub(crate) fn new(
+        number: usize,
+        place: usize,
+        plan: Plan,
+        answer: Answer,
+        at: SocketAddr,
+        media: SocketAddr,
+        sbc: SocketAddr,
+        invite: &Text<'_>,
+        bytes: &[u8],
+    ) -> Result<Self, String> {
+        let name = format!("zxb{number}x{place}");
+        let mut peer = Peer::new(name, at, sbc, media);
+        peer.call_id = invite.one("Call-ID")?.to_owned();
+        peer.local = format!("{};tag={}-tag", invite.one("To")?, peer.name);
+        peer.remote = invite.one("From")?.to_owned();
+        peer.target = invite.address("Contact").ok_or("no Contact")?.to_owned();
+        let session = Description::parse(invite.body)?;
+        if session.audio().is_none_or(|audio| audio.2 != [0, 8, 101]) || session.media.len() != 1 {
+            return Err(format!("an offer of {:?}", session.media));
+        }
+        Ok(Self {
+            peer,
+            number,
+            answer,
+            answered: false,
+            acknowledged: false,
+            cancelled: false,
+            over: false,
+            session: Some(session),
+            plan,
+            invite: bytes.to_vec(),
+            steps: Vec::new(),
+            refreshed: String::new(),
+            heard_bye: false,
+            leaving: false,
+            held: false,
+        })
+    }
+
+    fn sdp(&self, direction: &str) -> String {
+        let formats: &[u8] = if self.answer == Answer::WrongCodec { &[9] } else { &[self.plan.format, 101] };
+        describe(self.peer.media, self.peer.version, formats, direction, false)
+    }
+
+    pub(crate) fn begin(&mut self, now: u64, invite: &Text<'_>, out: &mut Vec<Sent>) {
+        self.peer.serve(invite);
+        if self.answer == Answer::Silence {
+            self.over = true;
+            return;
+        }
+        let mut steps = Vec::new();
+        let after = |milliseconds: u64| now + milliseconds * 1_000;
+        match self.answer {
+            Answer::AtOnce | Answer::WrongCodec => steps.push((now, Step::Accept)),
+            Answer::After(time) => steps.extend([(after(time / 3), Step::Ring), (after(time), Step::Accept)]),
+            Answer::EarlyMedia(time) => {
+                steps.extend([
+                    (after(time / 3), Step::EarlyMedia),
+                    (after(time / 2), Step::EarlyMedia),
+                    (after(time), Step::Accept),
+                ]);
+            }
+            Answer::Refuse(status, time) => steps.push((after(time), Step::Refuse(status))),
+            Answer::Ring | Answer::AnswerWhenCancelled | Answer::ForgetWhenCancelled => {
+                steps.push((after(300), Step::Ring));
+            }
+            Answer::Silence | Answer::Trying => {}
+        }
+        self.steps = steps;
+        if !matches!(self.answer, Answer::AtOnce | Answer::WrongCodec) {
+            self.peer.respond(now, invite, 100, "", "", out);
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<u64> {
+        let steps = self.steps.iter().map(|step| step.0).min();
+        [self.peer.next(), steps].into_iter().flatten().min()
+    }
+
+    pub(crate) fn tick(&mut self, now: u64, out: &mut Vec<Sent>) -> Result<(), String> {
+        for late in self.peer.tick(now, out) {
+            match late {
+                // 13.3.1.4: a 2xx that is never acknowledged is followed by a BYE.
+                Late::Ack if self.answered && !self.over => self.steps.push((now, Step::Bye)),
+                Late::Ack | Late::Request("BYE") => self.over = true,
+                Late::Request(_) => {}
+            }
+        }
+        while let Some(place) = self.steps.iter().position(|step| step.0 <= now) {
+            let (_, step) = self.steps.remove(place);
+            self.step(now, step, out);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, now: u64, step: Step, out: &mut Vec<Sent>) {
+        if self.over || self.leaving {
+            return;
+        }
+        let bytes = core::mem::take(&mut self.invite);
+        let invite = Text::parse(&bytes).expect("it was read before");
+        let contact = self.peer.contact();
+        match step {
+            Step::Ring => self.peer.respond(now, &invite, 180, &contact, "", out),
+            Step::EarlyMedia => {
+                let sdp = self.sdp("sendrecv");
+                self.peer.respond(now, &invite, 183, &contact, &sdp, out);
+            }
+            Step::Accept => {
+                let sdp = self.sdp("sendrecv");
+                self.answered = true;
+                self.peer.respond(now, &invite, 200, &contact, &sdp, out);
+            }
+            Step::Refuse(status) => self.peer.respond(now, &invite, status, &contact, "", out),
+            Step::Bye => {
+                self.leaving = true;
+                self.peer.request(now, "BYE", "", "", out);
+            }
+            Step::Hold | Step::Resume => {
+                self.peer.version += 1;
+                let sdp = self.sdp(if step == Step::Hold { "inactive" } else { "sendrecv" });
+                self.refreshed = self.peer.request(now, "INVITE", &contact, &sdp, out);
+                self.held = step == Step::Hold;
+            }
+        }
+        self.invite = bytes;
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        now: u64,
+        request: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
+        if request.method() == "ACK" {
+            return self.ack(now, request, out);
+        }
+        if self.answer == Answer::Silence || self.peer.again(request, out) {
+            return Ok(());
+        }
+        match request.method() {
+            "CANCEL" => {
+                self.peer.serve(request);
+                self.peer.respond(now, request, 200, "", "", out);
+                self.cancelled = true;
+                let step = match self.answer {
+                    _ if self.answered => return Ok(()),
+                    Answer::AnswerWhenCancelled => Step::Accept,
+                    Answer::ForgetWhenCancelled => {
+                        self.over = true;
+                        return Ok(());
+                    }
+                    _ => Step::Refuse(487),
+                };
+                self.steps.clear();
+                self.steps.push((now, step));
+                self.tick(now, out)
+            }
+            "BYE" => {
+                if !self.answered {
+                    return Err("a BYE before an answer".into());
+                }
+                if request.get("To") != Some(&self.peer.local)
+                    || request.get("From") != Some(&self.peer.remote)
+                {
+                    return Err(format!("a BYE from {:?} to {:?}", request.get("From"), request.get("To")));
+                }
+                if request.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
+                    return Err(format!("a BYE for {}", request.uri()));
+                }
+                self.heard_bye = true;
+                self.over = true;
+                self.peer.serve(request);
+                self.peer.respond(now, request, 200, "", "", out);
+                Ok(())
+            }
+            method => Err(format!("{method} at a target")),
+        }
+    }
+
+    fn ack(&mut self, now: u64, ack: &Text<'_>, _out: &mut Vec<Sent>) -> Result<(), String> {
+        if !self.peer.acked(ack) {
+            return Ok(());
+        }
+        if ack.tag("To") != Some(&*format!("{}-tag", self.peer.name)) {
+            return Err(format!("an ACK to {:?}", ack.get("To")));
+        }
+        if !self.answered {
+            self.over = true;
+            return Ok(());
+        }
+        if ack.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
+            return Err(format!("an ACK for {}", ack.uri()));
+        }
+        self.acknowledged = true;
+        if let Ending::Target(after) | Ending::Both(after) = self.plan.ending {
+            self.steps.push((now + after * 1_000, Step::Bye));
+        }
+        if self.plan.refresh == Refresh::TargetHolds {
+            self.steps.push((now + 500_000, Step::Hold));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn response(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
+        let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
+        match (heard.method, heard.status) {
+            (_, 100..=199) => {}
+            ("INVITE", 200) => {
+                self.peer.acknowledge(&self.refreshed.clone(), self.peer.cseq, "", out);
+                // 14.1: not before this one is done.
+                if core::mem::take(&mut self.held) {
+                    self.steps.push((now + 600_000, Step::Resume));
+                }
+                let new = Description::parse(response.body)?;
+                let Some(old) = self.session.replace(new.clone()) else { return Ok(()) };
+                let same = old.rest == new.rest;
+                let expected = if same { old.origin } else { (old.origin.0, old.origin.1 + 1) };
+                if new.origin != expected {
+                    return Err(format!("RFC 3264 8: origin {:?} then {:?}", old.origin, new.origin));
+                }
+            }
+            ("BYE", 200) => self.over = true,
+            ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
+            // The call is being ended.
+            ("INVITE", 481) => {}
+            // It was overtaken by the BYE.
+            ("INVITE", 500) if self.leaving => {}
+            (method, status) => return Err(format!("{method} of a target got {status}")),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! A caller: a user agent client that calls us by its plan, and judges what it gets.
+
+use core::net::SocketAddr;
+
+use crate::peer::{Late, Peer, Sent};
+use crate::plan::{Ending, Plan, Refresh};
+use crate::sdp::{Description, describe};
+use crate::text::Text;
+
+/// How a call went for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing final yet.
+    Open,
+    /// It was answered.
+    Answered,
+    /// It was refused.
+    Failed(u16),
+    /// Nobody answered the INVITE.
+    Silent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Cancel,
+    Bye,
+    WrongBye,
+    Hold,
+    Resume,
+    Ask,
+    Video,
+}
+
+/// One caller and one call.
+#[derive(Debug)]
+pub struct Caller {
+    pub(crate) peer: Peer,
+    /// What is to happen.
+    pub plan: Plan,
+    /// How it went.
+    pub outcome: Outcome,
+    /// When the INVITE went out and when its final response came.
+    pub times: (u64, Option<u64>),
+    /// Whether nothing is left to do.
+    pub over: bool,
+    /// The statuses of the provisional responses.
+    pub heard: Vec<u16>,
+    /// The last description we sent it.
+    pub session: Option<Description>,
+    /// Further facts of its final response: Retry-After, Warning and Reason.
+    pub notes: Vec<String>,
+    /// How often another branch of the INVITE was refused.
+    pub merged: u32,
+    steps: Vec<(u64, Step)>,
+    invite: String,
+    other: String,
+    again: String,
+    cancelled: bool,
+    expects_wrong: bool,
+    bye_heard: u32,
+    leaving: bool,
+    held: bool,
+}
+
+impl Caller {
+    pub(crate) fn new(number: usize, plan: Plan, at: SocketAddr, sbc: SocketAddr, media: SocketAddr) -> Self {
+        let name = format!("zxa{number}");
+        let mut peer = Peer::new(name, at, sbc, media);
+        let user = if plan.anonymous { "anonymous".to_owned() } else { user_of(number) };
+        peer.local = format!("\"A caller\" <sip:{user}@{}>;tag={}-tag", at.ip(), peer.name);
+        peer.target = format!("sip:{}@sbc.example.com", plan.dial);
+        peer.remote = format!("<{}>", peer.target);
+        if plan.proxied {
+            peer.proxy = Some(format!(
+                "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK{}-p\r\nRecord-Route: <sip:198.51.100.11;lr>\r\n",
+                peer.name
+            ));
+        }
+        Self {
+            peer,
+            plan,
+            outcome: Outcome::Open,
+            times: (0, None),
+            over: false,
+            heard: Vec::new(),
+            session: None,
+            notes: Vec::new(),
+            merged: 0,
+            steps: Vec::new(),
+            invite: String::new(),
+            other: String::new(),
+            again: String::new(),
+            cancelled: false,
+            expects_wrong: false,
+            bye_heard: 0,
+            leaving: false,
+            held: false,
+        }
+    }
+
+    fn sdp(&self, direction: &str, video: bool) -> String {
+        describe(self.peer.media, self.peer.version, &self.plan.formats, direction, video)
+    }
+
+    pub(crate) fn begin(&mut self, now: u64, out: &mut Vec<Sent>) {
+        self.times.0 = now;
+        let mut lines = self.peer.contact();
+        if let Some(ticket) = self.plan.ticket {
+            lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
+        }
+        lines.push_str(&self.plan.lines);
+        let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };
+        self.invite = self.peer.request(now, "INVITE", &lines, &body, out);
+        if self.plan.merged {
+            self.other = self.peer.branch();
+            let bytes = self.peer.compose("INVITE", &self.other, self.peer.cseq, &lines, &body);
+            self.peer.start(now, "INVITE", self.other.clone(), bytes, out);
+        }
+        if let Ending::Cancel(after) = self.plan.ending {
+            self.steps.push((now + after * 1_000, Step::Cancel));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<u64> {
+        let steps = self.steps.iter().map(|step| step.0).min();
+        [self.peer.next(), steps].into_iter().flatten().min()
+    }
+
+    pub(crate) fn tick(&mut self, now: u64, out: &mut Vec<Sent>) -> Result<(), String> {
+        for late in self.peer.tick(now, out) {
+            match late {
+                Late::Request("INVITE") if self.outcome == Outcome::Open => {
+                    self.outcome = Outcome::Silent;
+                    self.over = true;
+                }
+                Late::Request("BYE") => self.over = true,
+                _ => {}
+            }
+        }
+        while let Some(place) = self.steps.iter().position(|step| step.0 <= now) {
+            let (_, step) = self.steps.remove(place);
+            self.step(now, step, out);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, now: u64, step: Step, out: &mut Vec<Sent>) {
+        if self.over || self.leaving {
+            return;
+        }
+        match step {
+            // 9.1: not before something came back.
+            Step::Cancel if self.outcome == Outcome::Open && self.heard.is_empty() => {
+                self.steps.push((now + 100_000, Step::Cancel));
+            }
+            Step::Cancel if self.outcome == Outcome::Open => {
+                self.cancelled = true;
+                let bytes = self.peer.compose("CANCEL", &self.invite.clone(), self.peer.cseq, "", "");
+                self.peer.start(now, "CANCEL", self.invite.clone(), bytes, out);
+            }
+            Step::Cancel | Step::Bye => {
+                self.leaving = true;
+                self.peer.request(now, "BYE", "", "", out);
+            }
+            Step::WrongBye => {
+                self.expects_wrong = true;
+                let next = self.peer.cseq;
+                self.peer.cseq = 0;
+                self.peer.request(now, "BYE", "", "", out);
+                self.peer.cseq = next;
+            }
+            Step::Hold | Step::Resume | Step::Video => {
+                self.peer.version += 1;
+                let direction = if step == Step::Hold { "sendonly" } else { "sendrecv" };
+                let body = self.sdp(direction, step == Step::Video);
+                let lines = self.peer.contact();
+                self.again = self.peer.request(now, "INVITE", &lines, &body, out);
+                self.held = step == Step::Hold;
+            }
+            Step::Ask => {
+                let lines = self.peer.contact();
+                self.again = self.peer.request(now, "INVITE", &lines, "", out);
+            }
+        }
+    }
+
+    pub(crate) fn response(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
+        let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
+        let branch = response.branch();
+        match (heard.method, heard.status) {
+            ("INVITE", status) if branch == self.other => match status {
+                100..=199 => {}
+                482 => self.merged += 1,
+                _ => return Err(format!("a merged INVITE got {status}")),
+            },
+            ("INVITE", status) if branch == self.invite => {
+                if status < 200 {
+                    self.heard.push(status);
+                    if response.body.is_empty() {
+                        return Ok(());
+                    }
+                    return self.describes(response);
+                }
+                if self.outcome != Outcome::Open {
+                    return Err(format!("{status} after {:?}", self.outcome));
+                }
+                self.times.1 = Some(now);
+                if status >= 300 {
+                    self.outcome = Outcome::Failed(status);
+                    self.over = true;
+                    for name in ["Retry-After", "Warning", "Reason"] {
+                        self.notes.extend(response.all(name).map(|value| format!("{name}: {value}")));
+                    }
+                    return Ok(());
+                }
+                self.outcome = Outcome::Answered;
+                self.answered(now, response, out)?;
+            }
+            ("INVITE", 200) => {
+                let was = self.session.clone();
+                self.describes(response)?;
+                let asked = !response.body.is_empty() && self.plan.refresh == Refresh::CallerAsks;
+                let body = if asked { self.sdp("sendrecv", false) } else { String::new() };
+                self.peer.acknowledge(&self.again.clone(), self.peer.cseq, &body, out);
+                // 14.1: not before this one is done.
+                if core::mem::take(&mut self.held) {
+                    self.steps.push((now + 700_000, Step::Resume));
+                }
+                let (Some(was), Some(is)) = (was, &self.session) else { return Ok(()) };
+                if self.peer.version == 2
+                    && self.plan.refresh == Refresh::CallerHolds
+                    && is.direction != "recvonly"
+                {
+                    return Err(format!("held with sendonly, and we say {}", is.direction));
+                }
+                if is.origin.0 != was.origin.0 {
+                    return Err("another session id".into());
+                }
+            }
+            // The call is being ended, or the target's answer has not been acknowledged yet.
+            ("INVITE", 481 | 491) if branch == self.again => {}
+            // It was overtaken by the BYE.
+            ("INVITE", 500) if branch == self.again && self.leaving => {}
+            ("BYE", 500) if self.expects_wrong => {
+                self.expects_wrong = false;
+                self.steps.push((now, Step::Bye));
+            }
+            // Both hung up at once: whoever comes second finds nobody (or is answered still).
+            ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => {
+                self.over = true
+            }
+            ("BYE", 200) if !self.expects_wrong => self.over = true,
+            ("CANCEL", 200) => {}
+            (method, status) => return Err(format!("{method} got {status}")),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, now: u64, response: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        response.one("Contact")?.clone_into(&mut self.peer.target);
+        self.peer.target = response.address("Contact").ok_or("no Contact")?.to_owned();
+        self.peer.remote = response.one("To")?.to_owned();
+        self.peer.proxy = None;
+        self.describes(response)?;
+        if self.plan.ending == Ending::NoAck {
+            return Ok(());
+        }
+        let body = if self.plan.offers { String::new() } else { self.sdp("sendrecv", false) };
+        self.peer.acknowledge(&self.invite.clone(), 1, &body, out);
+        match self.plan.ending {
+            Ending::Caller(after) | Ending::Both(after) => {
+                self.steps.push((now + after * 1_000, Step::Bye));
+            }
+            Ending::WrongCSeq(after) => self.steps.push((now + after * 1_000, Step::WrongBye)),
+            Ending::Cancel(_) if self.cancelled => self.steps.push((now, Step::Bye)),
+            _ => {}
+        }
+        let first = match self.plan.refresh {
+            Refresh::CallerHolds => Step::Hold,
+            Refresh::CallerAsks => Step::Ask,
+            Refresh::CallerAddsVideo => Step::Video,
+            Refresh::None | Refresh::TargetHolds => return Ok(()),
+        };
+        self.steps.push((now + 600_000, first));
+        Ok(())
+    }
+
+    /// Checks a description of ours against the one before, and as an answer.
+    fn describes(&mut self, response: &Text<'_>) -> Result<(), String> {
+        if response.body.is_empty() {
+            return Err(format!("{} without a description", response.start));
+        }
+        let new = Description::parse(response.body)?;
+        if let Some(old) = &self.session {
+            let same = old.rest == new.rest;
+            let expected = if same { old.origin } else { (old.origin.0, old.origin.1 + 1) };
+            if new.origin != expected {
+                return Err(format!(
+                    "RFC 3264 8: origin {:?} then {:?}, and the description is {}",
+                    old.origin,
+                    new.origin,
+                    if same { "the same" } else { "another" }
+                ));
+            }
+        }
+        let (_, _, formats) = new.audio().ok_or("no audio")?;
+        let sections =
+            if self.plan.refresh == Refresh::CallerAddsVideo && self.peer.version > 1 { 2 } else { 1 };
+        if new.media.len() != sections {
+            return Err(format!("{} sections answered with {}", sections, new.media.len()));
+        }
+        let asked = !self.plan.offers || self.plan.refresh == Refresh::CallerAsks;
+        if !asked && !formats.iter().all(|format| self.plan.formats.contains(format)) {
+            return Err(format!("answered {:?} with {formats:?}", self.plan.formats));
+        }
+        self.session = Some(new);
+        Ok(())
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        now: u64,
+        request: &Text<'_>,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
+        if self.peer.again(request, out) {
+            return Ok(());
+        }
+        if request.method() == "ACK" {
+            return Err("an ACK for nothing".into());
+        }
+        if request.method() != "BYE" {
+            return Err(format!("{} at a caller", request.method()));
+        }
+        if self.outcome != Outcome::Answered {
+            return Err("a BYE before an answer".into());
+        }
+        // Both dialogs' ends, seen from there.
+        if request.get("To") != Some(&self.peer.local_without_name())
+            || request.get("From") != Some(&self.peer.remote)
+        {
+            return Err(format!("a BYE from {:?} to {:?}", request.get("From"), request.get("To")));
+        }
+        if self.plan.proxied && request.get("Route") != Some("<sip:198.51.100.11;lr>") {
+            return Err("a BYE without its Route".into());
+        }
+        if request.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
+            return Err(format!("a BYE for {}", request.uri()));
+        }
+        self.bye_heard += 1;
+        self.peer.serve(request);
+        self.peer.respond(now, request, 200, "", "", out);
+        self.over = true;
+        Ok(())
+    }
+}
+
+impl Peer {
+    fn local_without_name(&self) -> String {
+        self.local
+            .split_once(' ')
+            .map_or(&*self.local, |(_, rest)| rest.split_once(' ').map_or(rest, |(_, rest)| rest))
+            .to_owned()
+    }
+}
+
+/// The user part of a caller's address.
+pub(crate) fn user_of(number: usize) -> String {
+    format!("+1415{number:07}")
+}
+
+/// The number of the call that a user part belongs to.
+pub(crate) fn number_of(user: &str) -> Option<usize> {
+    user.strip_prefix("+1415")?.parse().ok()
+}

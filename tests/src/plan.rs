@@ -1,0 +1,119 @@
+//! What is to happen in one call.
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The AI agent's platform.
+    Ai,
+    /// A carrier.
+    Carrier,
+}
+
+/// What a target does with its INVITE. Times are in milliseconds from the INVITE's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Rings, and answers after so long.
+    After(u64),
+    /// Answers at once without any provisional response.
+    AtOnce,
+    /// Sends early media, and answers after so long.
+    EarlyMedia(u64),
+    /// Refuses with this status after so long.
+    Refuse(u16, u64),
+    /// Says nothing at all.
+    Silence,
+    /// Rings for ever, and lets itself be cancelled.
+    Ring,
+    /// Rings for ever, and answers when it is cancelled: its 200 crosses the CANCEL.
+    AnswerWhenCancelled,
+    /// Rings for ever, takes a CANCEL, and never sends the 487.
+    ForgetWhenCancelled,
+    /// Says 100 and no more.
+    Trying,
+    /// Answers with a description that shares no codec.
+    WrongCodec,
+}
+
+/// How a call ends. Times are in milliseconds: from the answer, or for a cancel from the INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The caller hangs up.
+    Caller(u64),
+    /// The target hangs up.
+    Target(u64),
+    /// Both hang up at once.
+    Both(u64),
+    /// The caller cancels, or hangs up when the answer was faster.
+    Cancel(u64),
+    /// The caller never acknowledges, and never hangs up.
+    NoAck,
+    /// The caller says BYE with a CSeq of the past first.
+    WrongCSeq(u64),
+}
+
+/// What happens in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Nothing.
+    None,
+    /// The caller holds the call, and takes it back.
+    CallerHolds,
+    /// The target holds the call, and takes it back.
+    TargetHolds,
+    /// The caller sends a re-INVITE without an offer.
+    CallerAsks,
+    /// The caller adds a video section.
+    CallerAddsVideo,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Who calls.
+    pub from: From,
+    /// What is dialled: the user part of the Request-URI.
+    pub dial: &'static str,
+    /// The value of `X-Zendesk-Ticket-Id` that the caller brings.
+    pub ticket: Option<u64>,
+    /// Further lines of the caller's INVITE.
+    pub lines: String,
+    /// Whether the caller offers in its INVITE, or in the end answers in its ACK.
+    pub offers: bool,
+    /// The caller's formats.
+    pub formats: Vec<u8>,
+    /// The target's one format, beside telephone-events.
+    pub format: u8,
+    /// What each target does, in the order they are rung.
+    pub answers: Vec<Answer>,
+    /// How it ends.
+    pub ending: Ending,
+    /// What happens in between.
+    pub refresh: Refresh,
+    /// Whether the caller's INVITE arrives a second time with another branch.
+    pub merged: bool,
+    /// Whether the caller is behind a proxy that records itself.
+    pub proxied: bool,
+    /// Whether the caller has a number.
+    pub anonymous: bool,
+}
+
+impl Plan {
+    /// A plain call from the AI agent's platform.
+    pub fn plain() -> Self {
+        Self {
+            from: From::Ai,
+            dial: "support",
+            ticket: Some(35436),
+            lines: String::new(),
+            offers: true,
+            formats: vec![0, 8, 101],
+            format: 8,
+            answers: vec![Answer::After(1_500)],
+            ending: Ending::Caller(3_000),
+            refresh: Refresh::None,
+            merged: false,
+            proxied: false,
+            anonymous: false,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Where the rig's calls take place: networks, trunks and lines, and core's memory.
+
+use core::marker::PhantomData;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use warmline_core::call::{Call, Leg};
+use warmline_core::config::{
+    Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
+    Trunk, TrunkIndex, TrunkKind,
+};
+use warmline_core::filter::{self, Prefix, Range, Rate};
+use warmline_core::memory::{
+    Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
+};
+use warmline_core::time::Duration;
+use warmline_core::transaction::{self, Live};
+use warmline_core::transport::Transport;
+use warmline_core::{Sizes, Storage, TrunkState};
+
+/// The addresses of everybody.
+pub mod address {
+    use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+    const fn at(ip: [u8; 4], port: u16) -> SocketAddr {
+        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3]), port))
+    }
+
+    /// Where we hear callers.
+    pub const OUTSIDE: SocketAddr = at([192, 0, 2, 1], 5060);
+    /// Where we hear Zendesk.
+    pub const INSIDE: SocketAddr = at([192, 0, 2, 65], 5062);
+    /// The AI agent's platform.
+    pub const AI: SocketAddr = at([198, 51, 100, 10], 5060);
+    /// The carrier.
+    pub const CARRIER: SocketAddr = at([198, 51, 100, 140], 5070);
+    /// Zendesk, and what its name leads to.
+    pub const ZENDESK: SocketAddr = at([203, 0, 113, 5], 5060);
+    /// Zendesk's second address, which is named literally.
+    pub const BACKUP: SocketAddr = at([203, 0, 113, 6], 5060);
+    /// Somebody.
+    pub const STRANGER: SocketAddr = at([192, 88, 99, 1], 5060);
+}
+
+/// The configuration's tables. Public, so that a test can change one thing.
+#[derive(Debug)]
+pub struct Setting {
+    text: Vec<u8>,
+    /// What holds for the node.
+    pub node: Node,
+    domains: Vec<Span>,
+    interfaces: Vec<Interface>,
+    listeners: Vec<Listener>,
+    /// 0 is the AI platform's, 1 the carrier's, 2 Zendesk's.
+    pub trunks: Vec<Trunk>,
+    sources: Vec<Range>,
+    media: Vec<MediaRange>,
+    targets: Vec<Target>,
+    lines: Vec<Line>,
+    dials: Vec<Span>,
+    callers: Vec<TrunkIndex>,
+    /// How long each target rings: the first of `support`, both of `both`.
+    pub rings: Vec<Ring>,
+    /// How many slots of each kind.
+    pub sizes: Sizes,
+}
+
+impl Setting {
+    /// A setting for `calls` calls at once and `rate` new ones each second, with as many ports.
+    ///
+    /// Three lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
+    /// `private` may only be dialled by the AI platform.
+    pub fn new(calls: u16, rate: usize) -> Self {
+        let mut this = Self {
+            text: Vec::new(),
+            node: Node {
+                name: Span::default(),
+                country: Span::default(),
+                new_calls: Rate::UNLIMITED,
+                workers: 2,
+            },
+            domains: Vec::new(),
+            interfaces: Vec::new(),
+            listeners: vec![
+                Listener { interface: 0, transport: Transport::Udp, port: address::OUTSIDE.port() },
+                Listener { interface: 1, transport: Transport::Udp, port: address::INSIDE.port() },
+            ],
+            trunks: Vec::new(),
+            sources: Vec::new(),
+            media: Vec::new(),
+            targets: Vec::new(),
+            lines: Vec::new(),
+            dials: Vec::new(),
+            callers: vec![TrunkIndex(0), TrunkIndex(1)],
+            rings: Vec::new(),
+            sizes: Sizes::of(usize::from(calls), rate),
+        };
+        this.node.name = this.say("rig");
+        this.node.country = this.say("1");
+        let domain = this.say("sbc.example.com");
+        this.domains.push(domain);
+        let ports = |first: u16| (first, first + 2 * calls + 1);
+        for (name, address, first) in
+            [("outside", address::OUTSIDE, 10_000), ("inside", address::INSIDE, ports(10_000).1 + 1)]
+        {
+            let name = this.say(name);
+            let (address, advertise) = (address.ip(), address.ip());
+            this.interfaces.push(Interface { name, address, advertise, media: ports(first) });
+        }
+        for (name, kind, listener) in
+            [("ai", TrunkKind::Ai, 0), ("carrier", TrunkKind::Carrier, 0), ("zendesk", TrunkKind::Zendesk, 1)]
+        {
+            let name = this.say(name);
+            let media = match kind {
+                TrunkKind::Zendesk => MediaPolicy::Ranges(List::new(0, 1)),
+                _ => MediaPolicy::Signalled,
+            };
+            this.trunks.push(Trunk { name, kind, listener, media, max_calls: u32::MAX, max_rate: None });
+        }
+        let prefix = |ip: [u8; 4], length| {
+            Prefix::new(IpAddr::V4(Ipv4Addr::from(ip)), length).expect("no host bits are set")
+        };
+        this.sources = vec![
+            Range::new(0, prefix([198, 51, 100, 0], 25), 0),
+            Range::new(0, prefix([198, 51, 100, 128], 25), 1),
+            Range::new(1, prefix([203, 0, 113, 0], 24), 2),
+        ];
+        let kept = filter::build(&mut this.sources).expect("no ranges overlap");
+        this.sources.truncate(kept);
+        this.media = vec![MediaRange { prefix: prefix([203, 0, 113, 0], 24), ports: (10_000, 60_000) }];
+        for (name, uri, host) in [
+            ("zendesk", "sip:support@acme.sip.example.net", "acme.sip.example.net"),
+            ("backup", "sip:backup@203.0.113.6", "203.0.113.6"),
+        ] {
+            let (name, uri, host) = (this.say(name), this.say(uri), this.say(host));
+            this.targets.push(Target { name, trunk: TrunkIndex(2), uri, host, port: None });
+        }
+        let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
+        this.rings = vec![ring(0, 60), ring(0, 8), ring(1, 30)];
+        for (name, from, rings, number) in [
+            ("support", List::new(0, 2), List::new(0, 1), "+18005550100"),
+            ("both", List::new(0, 2), List::new(1, 2), "+18005550101"),
+            ("private", List::new(0, 1), List::new(0, 1), "+18005550102"),
+        ] {
+            let (name, number) = (this.say(name), this.say(number));
+            let dial = List { start: this.dials.len() as u16, len: 2, of: PhantomData };
+            this.dials.extend([name, number]);
+            this.lines.push(Line { name, dial, from, ring: rings });
+        }
+        this
+    }
+
+    /// Leaves only so many pairs of media ports on each interface.
+    pub fn limit_ports(&mut self, pairs: u16) {
+        for interface in &mut self.interfaces {
+            interface.media.1 = interface.media.0 + 2 * pairs - 1;
+        }
+    }
+
+    fn say(&mut self, text: &str) -> Span {
+        let span = Span { start: self.text.len() as u32, len: text.len() as u32 };
+        self.text.extend_from_slice(text.as_bytes());
+        span
+    }
+
+    /// The configuration as core is lent it.
+    pub fn config(&self) -> Config<'_> {
+        Config {
+            text: &self.text,
+            node: self.node,
+            domains: &self.domains,
+            interfaces: &self.interfaces,
+            listeners: &self.listeners,
+            trunks: &self.trunks,
+            sources: &self.sources,
+            media: &self.media,
+            targets: &self.targets,
+            lines: &self.lines,
+            dials: &self.dials,
+            callers: &self.callers,
+            rings: &self.rings,
+        }
+    }
+
+    /// The address where an interface's listener is heard.
+    pub fn heard_at(&self, listener: u8) -> SocketAddr {
+        let listener = self.listeners[usize::from(listener)];
+        SocketAddr::new(self.interfaces[usize::from(listener.interface)].advertise, listener.port)
+    }
+
+    /// The first and last media port of the interface at this address.
+    pub fn media_of(&self, address: &str) -> Option<(u16, u16)> {
+        let found = self.interfaces.iter().find(|interface| interface.advertise.to_string() == address);
+        found.map(|interface| interface.media)
+    }
+}
+
+/// The slots an SBC works in.
+pub struct Memory {
+    calls: Vec<Slot<Call>>,
+    legs: Vec<Slot<Leg>>,
+    dialogs: Vec<Entry>,
+    clock: Vec<TimerSlot>,
+    live: Vec<Slot<Live>>,
+    index: Vec<Entry>,
+    timers: Vec<TimerSlot>,
+    finished: Vec<LingeringSlot>,
+    blocks: Vec<Block>,
+    ports: Vec<PortSlot>,
+    port_queues: Vec<PortQueue>,
+    trunks: Vec<TrunkState>,
+    reply: Vec<u8>,
+}
+
+fn empty<T>(count: usize, slot: impl Fn() -> T) -> Vec<T> {
+    core::iter::repeat_with(slot).take(count).collect()
+}
+
+impl Memory {
+    /// As much as `setting` asks for.
+    pub fn of(setting: &Setting) -> Self {
+        let sizes = &setting.sizes;
+        let pairs =
+            setting.interfaces.iter().map(|interface| Ports::pairs(interface.media.0, interface.media.1));
+        Self {
+            calls: empty(sizes.calls, || Slot::EMPTY),
+            legs: empty(sizes.legs, || Slot::EMPTY),
+            dialogs: empty(sizes.dialogs, || Entry::EMPTY),
+            clock: empty(sizes.clock, || TimerSlot::EMPTY),
+            live: empty(sizes.transactions, || Slot::EMPTY),
+            index: empty(sizes.transaction_index, || Entry::EMPTY),
+            timers: empty(sizes.transactions, || TimerSlot::EMPTY),
+            finished: empty(sizes.finished, || LingeringSlot::EMPTY),
+            blocks: empty(sizes.blocks, || Block::EMPTY),
+            ports: empty(pairs.sum(), || PortSlot::EMPTY),
+            port_queues: empty(setting.interfaces.len() * usize::from(setting.node.workers), || {
+                PortQueue::EMPTY
+            }),
+            trunks: empty(setting.trunks.len(), TrunkState::default),
+            reply: vec![0; 4096],
+        }
+    }
+
+    /// Lends it.
+    pub fn storage(&mut self) -> Storage<'_> {
+        Storage {
+            calls: &mut self.calls,
+            legs: &mut self.legs,
+            dialogs: &mut self.dialogs,
+            clock: &mut self.clock,
+            transactions: transaction::Storage {
+                live: &mut self.live,
+                index: &mut self.index,
+                timers: &mut self.timers,
+                finished: Lingering::new(&mut self.finished),
+            },
+            blocks: &mut self.blocks,
+            ports: &mut self.ports,
+            port_queues: &mut self.port_queues,
+            trunks: &mut self.trunks,
+            reply: &mut self.reply,
+        }
+    }
+}

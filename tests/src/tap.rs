@@ -1,0 +1,355 @@
+//! Listens to what leaves and reaches an SBC, between it and the network, and holds it against the RFCs.
+//!
+//! It sees every message in the order in which it was sent, before anything is lost, so that what it finds wrong
+//! was done wrong.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+
+use crate::peer::{GIVE_UP, T1, T2};
+use crate::text::Text;
+
+/// A request that an SBC sent, and what became of it.
+#[derive(Debug)]
+struct Asked {
+    bytes: Vec<u8>,
+    method: String,
+    cseq: u32,
+    sent: Vec<u64>,
+    /// What has come back.
+    provisional: bool,
+    finals: Vec<u16>,
+    first_final: Option<u64>,
+}
+
+/// A request that an SBC got, and how it was answered.
+#[derive(Debug)]
+struct Got {
+    vias: Vec<String>,
+    rest: [String; 4],
+    routes: Vec<String>,
+    /// How often it came.
+    times: u32,
+    tag: Option<String>,
+    answered: Option<(u16, Vec<u8>)>,
+    finals: Vec<u64>,
+    acked: bool,
+}
+
+/// One of our dialogs' sides, by Call-ID.
+#[derive(Debug, Default)]
+struct Line {
+    tag: String,
+    cseq: u32,
+    bye: bool,
+    /// The numbers of INVITEs whose ACK went out.
+    acked: Vec<u32>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Tap {
+    asked: HashMap<String, Asked>,
+    got: HashMap<String, Got>,
+    lines: HashMap<String, Line>,
+    /// The messages as they passed, when that was asked for.
+    pub ladder: Option<Vec<String>>,
+    /// How many messages left.
+    pub sent: u64,
+}
+
+impl Tap {
+    /// One that keeps a ladder of what it hears.
+    pub fn with_ladder() -> Self {
+        Self { ladder: Some(Vec::new()), ..Self::default() }
+    }
+
+    fn note(&mut self, now: u64, arrow: &str, who: SocketAddr, text: &Text<'_>) {
+        if let Some(ladder) = &mut self.ladder {
+            let cseq = text.get("CSeq").unwrap_or_default();
+            ladder.push(format!("{:>12} {arrow} {who} {} [{cseq}]", now, text.start));
+        }
+    }
+
+    /// A message reaches the SBC.
+    pub(crate) fn arrives(&mut self, now: u64, from: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+        let text = Text::parse(bytes).map_err(|wrong| format!("the rig's own message: {wrong}"))?;
+        self.note(now, "->", from, &text);
+        if let Some(status) = text.status() {
+            let (_, method) = text.cseq().ok_or("no CSeq")?;
+            if let Some(asked) = self.asked.get_mut(&format!("{method} {}", text.branch())) {
+                if status < 200 {
+                    asked.provisional = true;
+                } else {
+                    asked.first_final.get_or_insert(now);
+                    asked.finals.push(status);
+                }
+            }
+            return Ok(());
+        }
+        let key = format!("{} {}", text.method(), text.branch());
+        if text.method() == "ACK" {
+            let key = format!("INVITE {}", text.branch());
+            if let Some(got) = self.got.get_mut(&key) {
+                got.acked = true;
+            }
+            return Ok(());
+        }
+        let own = |name| text.one(name).map(str::to_owned);
+        let got = self.got.entry(key).or_insert_with(|| Got {
+            vias: text.all("Via").map(str::to_owned).collect(),
+            rest: [
+                own("From").unwrap_or_default(),
+                own("To").unwrap_or_default(),
+                own("Call-ID").unwrap_or_default(),
+                own("CSeq").unwrap_or_default(),
+            ],
+            routes: text.all("Record-Route").map(str::to_owned).collect(),
+            times: 0,
+            tag: None,
+            answered: None,
+            finals: Vec::new(),
+            acked: false,
+        });
+        got.times += 1;
+        Ok(())
+    }
+
+    /// A message leaves the SBC.
+    pub(crate) fn leaves(&mut self, now: u64, to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+        self.sent += 1;
+        let text = Text::parse(bytes)?;
+        self.note(now, "<-", to, &text);
+        hidden(to, bytes)?;
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            text.get(name).ok_or_else(|| format!("no {name}"))?;
+        }
+        for name in ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact", "Content-Type"] {
+            if text.all(name).count() > 1 {
+                return Err(format!("more than one {name}"));
+            }
+        }
+        match text.status() {
+            Some(status) => self.responds(now, to, &text, bytes, status),
+            None => self.asks(now, &text, bytes),
+        }
+    }
+
+    fn asks(&mut self, now: u64, text: &Text<'_>, bytes: &[u8]) -> Result<(), String> {
+        let (cseq, method) = text.cseq().ok_or("bad CSeq")?;
+        if method != text.method() || !text.start.ends_with(" SIP/2.0") {
+            return Err(format!("CSeq {method} in {}", text.start));
+        }
+        if text.one("Max-Forwards")?.parse::<u8>().is_err() {
+            return Err("bad Max-Forwards".into());
+        }
+        let branch = text.branch();
+        if text.all("Via").count() != 1 || !branch.starts_with("z9hG4bK") || branch.len() < 7 + 16 {
+            return Err(format!("bad Via {:?}", text.get("Via")));
+        }
+        let tag = text.tag("From").ok_or("no From tag")?;
+        let line = self.lines.entry(text.one("Call-ID")?.to_owned()).or_default();
+        if line.tag.is_empty() {
+            tag.clone_into(&mut line.tag);
+        } else if line.tag != tag {
+            return Err(format!("From tag {} became {tag}", line.tag));
+        }
+        let key = format!("{method} {branch}");
+        if let Some(asked) = self.asked.get_mut(&key) {
+            if asked.bytes != bytes {
+                return Err(format!("a retransmission of {method} says something else"));
+            }
+            asked.sent.push(now);
+            if method == "ACK" {
+                return Ok(());
+            }
+            if asked.first_final.is_some() {
+                return Err(format!("{method} again after its final response"));
+            }
+            if method == "INVITE" && asked.provisional {
+                return Err("INVITE again after a provisional response".into());
+            }
+            let first = asked.sent[0];
+            let number = asked.sent.len() as u32 - 1;
+            // A: 0.5, 1.5, 3.5 s, ...; E: up to T2, which it is at once after a provisional response.
+            let due = first + T1 * ((1 << number.min(20)) - 1);
+            let plausible = match method {
+                "INVITE" => now == due,
+                _ => now <= due && now - asked.sent[asked.sent.len() - 2] <= T2,
+            };
+            if !plausible || now > first + GIVE_UP {
+                return Err(format!("{method} again after {:?}", asked.sent));
+            }
+            return Ok(());
+        }
+        match method {
+            "INVITE" | "BYE" => {
+                if line.bye {
+                    return Err(format!("{method} after a BYE"));
+                }
+                if cseq <= line.cseq {
+                    return Err(format!("CSeq {cseq} after {}", line.cseq));
+                }
+                line.cseq = cseq;
+                line.bye = method == "BYE";
+                if method == "INVITE" {
+                    text.one("Contact")?;
+                    text.one("Allow")?;
+                }
+            }
+            "CANCEL" => {
+                let key = format!("INVITE {branch}");
+                let invite = self.asked.get(&key).ok_or("a CANCEL for nothing")?;
+                let of = Text::parse(&invite.bytes)?;
+                for name in ["From", "To", "Call-ID", "Via"] {
+                    if of.get(name) != text.get(name) {
+                        return Err(format!("9.1: {name} of a CANCEL is not its INVITE's"));
+                    }
+                }
+                if invite.cseq != cseq || of.uri() != text.uri() {
+                    return Err("9.1: the CSeq or Request-URI of a CANCEL is not its INVITE's".into());
+                }
+                if !invite.provisional || invite.first_final.is_some() {
+                    return Err(format!("9.1: a CANCEL before a provisional or after {:?}", invite.finals));
+                }
+            }
+            "ACK" => {
+                if text.tag("To").is_none() {
+                    return Err("an ACK without a To tag".into());
+                }
+                line.acked.push(cseq);
+                if let Some(invite) = self.asked.get(&format!("INVITE {branch}")) {
+                    let of = Text::parse(&invite.bytes)?;
+                    if invite.finals.first().is_none_or(|&status| status < 300) || of.uri() != text.uri() {
+                        return Err(format!("17.1.1.3: an ACK to {:?}", invite.finals));
+                    }
+                }
+            }
+            _ => return Err(format!("a {method} of ours")),
+        }
+        self.asked.insert(
+            key,
+            Asked {
+                bytes: bytes.to_vec(),
+                method: method.to_owned(),
+                cseq,
+                sent: vec![now],
+                provisional: false,
+                finals: Vec::new(),
+                first_final: None,
+            },
+        );
+        Ok(())
+    }
+
+    fn responds(
+        &mut self,
+        now: u64,
+        to: SocketAddr,
+        text: &Text<'_>,
+        bytes: &[u8],
+        status: u16,
+    ) -> Result<(), String> {
+        let (_, method) = text.cseq().ok_or("bad CSeq")?;
+        let key = format!("{method} {}", text.branch());
+        let got = self.got.get_mut(&key).ok_or_else(|| format!("a response to nothing: {key}"))?;
+        let vias: Vec<&str> = text.all("Via").collect();
+        let of_top = |via: &str| via.split(";received").next().unwrap_or_default().replace(";rport", "");
+        let top = |via: &str| via.split(";rport").next().unwrap_or_default().to_owned();
+        let matching = vias.len() == got.vias.len()
+            && vias.iter().skip(1).eq(got.vias.iter().skip(1))
+            && top(vias[0]) == of_top(&got.vias[0]);
+        if !matching || !vias[0].contains(&format!(";rport={}", to.port())) {
+            return Err(format!("Vias {:?} became {vias:?}", got.vias));
+        }
+        for (name, was) in [("From", &got.rest[0]), ("Call-ID", &got.rest[2]), ("CSeq", &got.rest[3])] {
+            if text.one(name)? != was {
+                return Err(format!("{name} {was:?} became {:?}", text.get(name)));
+            }
+        }
+        let answer = text.one("To")?;
+        match text.tag("To") {
+            _ if answer.split(";tag=").next() != got.rest[1].split(";tag=").next() => {
+                return Err(format!("To {:?} became {answer:?}", got.rest[1]));
+            }
+            None if status != 100 => return Err(format!("{status} without a To tag")),
+            None => {}
+            Some(tag) => {
+                let stable = got.tag.get_or_insert_with(|| tag.to_owned());
+                if stable != tag {
+                    return Err(format!("To tag {stable} became {tag} in {}", text.start));
+                }
+            }
+        }
+        let routes: Vec<&str> = text.all("Record-Route").collect();
+        if (101..300).contains(&status) && method == "INVITE" && routes != got.routes {
+            return Err(format!("Record-Routes {:?} became {routes:?}", got.routes));
+        }
+        if (101..300).contains(&status) && method == "INVITE" {
+            text.one("Contact")?;
+        }
+        if let Some((before, was)) = &got.answered {
+            if *before >= 200 && was != bytes {
+                return Err(format!("{status} after {before}"));
+            }
+        }
+        if status >= 200 {
+            if method == "INVITE" && status < 300 {
+                let number = got.finals.len() as u32;
+                let due = got.finals.first().map_or(now, |first| {
+                    // 13.3.1.4: from T1, doubled up to T2.
+                    let times = (1..=number).map(|n| (T1 << (n - 1).min(10)).min(T2));
+                    first + times.sum::<u64>()
+                });
+                if now != due {
+                    return Err(format!("a 2xx again after {:?}, now {now}", got.finals));
+                }
+            }
+            got.finals.push(now);
+        }
+        got.answered = Some((status, bytes.to_vec()));
+        Ok(())
+    }
+
+    /// What is still wrong when everything should be over.
+    pub(crate) fn remains(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (key, asked) in &self.asked {
+            if asked.method == "INVITE" && asked.first_final.is_some() {
+                let of = Text::parse(&asked.bytes).expect("it was read before");
+                let line = self.lines.get(of.get("Call-ID").unwrap_or_default());
+                if line.is_none_or(|line| !line.acked.contains(&asked.cseq)) {
+                    wrong.push(format!("{key} was never acknowledged: {:?}", asked.finals));
+                }
+            }
+        }
+        for (key, got) in &self.got {
+            if got.answered.as_ref().is_none_or(|answered| answered.0 < 200) {
+                wrong.push(format!("{key} was never answered"));
+            }
+        }
+        wrong
+    }
+}
+
+fn is_zendesk(at: SocketAddr) -> bool {
+    matches!(at.ip(), IpAddr::V4(ip) if ip.octets()[..3] == [203, 0, 113])
+}
+
+/// Whether nothing of the other leg's shows: not its names, not its addresses.
+fn hidden(to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+    let others: [&[u8]; 3] = match is_zendesk(to) {
+        true => [b"zxa", b"198.51.100.", b"sbc.example.com"],
+        false => [b"zxb", b"203.0.113.", b"acme.sip"],
+    };
+    for other in others {
+        if memchr::memmem::find(bytes, other).is_some() {
+            let text = String::from_utf8_lossy(bytes);
+            return Err(format!("{} shows: {text}", String::from_utf8_lossy(other)));
+        }
+    }
+    if memchr::memmem::find(bytes, b"X-Zendesk").is_some() && !(bytes.starts_with(b"INVITE ") && is_zendesk(to)) {
+        return Err("the ticket shows".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,602 @@
+//! The rig itself: an SBC, its peers, the network between them, and time.
+
+use core::cell::Cell;
+use core::cmp::Reverse;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::{BinaryHeap, HashMap};
+
+use warmline_core::call::{CallId, Progress};
+use warmline_core::config::Config;
+use warmline_core::reason::Reason;
+use warmline_core::relay::Report;
+use warmline_core::time::{Instant, Utc};
+use warmline_core::transport::{Path, Transport};
+use warmline_core::{Command, Cx, Event, Input, Output, Question, Sbc, Usage};
+
+use crate::callee::Callee;
+use crate::caller::{Caller, Outcome, number_of};
+use crate::dice::Dice;
+use crate::media::Media;
+use crate::peer::Sent;
+use crate::plan::{Answer, From, Plan};
+use crate::setting::{Memory, Setting, address};
+use crate::tap::Tap;
+use crate::text::Text;
+
+thread_local! {
+    static IN_CORE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside core, for those who count what it does there.
+pub fn core_is_running() -> bool {
+    IN_CORE.get()
+}
+
+fn in_core<R>(run: impl FnOnce() -> R) -> R {
+    IN_CORE.set(true);
+    let result = run();
+    IN_CORE.set(false);
+    result
+}
+
+/// What the network does to a datagram. Chances are in 10,000, times in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// It is lost.
+    pub loss: u64,
+    /// It comes twice.
+    pub doubled: u64,
+    /// The shortest and the longest it takes; a wide range reorders.
+    pub delay: (u64, u64),
+}
+
+impl Weather {
+    /// Nothing is lost, everything takes 10 ms.
+    pub const FINE: Self = Self { loss: 0, doubled: 0, delay: (10_000, 10_000) };
+
+    /// `percent` of everything is lost and 5 % doubled, and datagrams overtake one another.
+    pub const fn stormy(percent: u64) -> Self {
+        Self { loss: percent * 100, doubled: 500, delay: (1_000, 120_000) }
+    }
+}
+
+/// What was told of one call.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The caller's Call-ID.
+    pub call_id: String,
+    /// How often it began.
+    pub started: u32,
+    /// How often it was answered.
+    pub answered: u32,
+    /// How often it ended.
+    pub ended: u32,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// What was left out.
+    pub note: Option<Reason>,
+    /// The ticket.
+    pub ticket: Option<u64>,
+    /// When it ended.
+    pub ended_at: u64,
+}
+
+#[derive(Debug)]
+enum What {
+    ToSbc { listener: u8, from: SocketAddr, bytes: Vec<u8> },
+    ToPeer { to: SocketAddr, bytes: Vec<u8> },
+    Caller(usize),
+    Callee(usize),
+    Begin(usize),
+    Media(Report),
+    Resolved(Question),
+}
+
+/// Something that is to happen; earlier ones first, then in the order they were arranged.
+#[derive(Debug)]
+struct Next {
+    at: u64,
+    number: u64,
+    what: What,
+}
+
+impl PartialEq for Next {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl Eq for Next {}
+
+impl PartialOrd for Next {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Next {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+/// The rig.
+pub struct World<'w> {
+    /// Microseconds since it began.
+    pub now: u64,
+    /// The network.
+    pub weather: Weather,
+    /// What is listened to; without it nothing is checked.
+    pub tap: Option<Tap>,
+    /// The callers, by their number.
+    pub callers: Vec<Caller>,
+    /// The targets that were rung.
+    pub callees: Vec<Callee>,
+    /// What was told of each call.
+    pub told: HashMap<CallId, Told>,
+    /// What was refused outside calls, and what it asked for.
+    pub refused: Vec<(Reason, String)>,
+    /// What is wrong.
+    pub faults: Vec<String>,
+    /// Keeps a copy of every message that reaches the SBC, when that was asked for.
+    pub recording: Option<Vec<(u8, SocketAddr, Vec<u8>)>>,
+    /// Keeps a copy of every message that leaves the SBC, when that was asked for.
+    pub sent: Option<Vec<(SocketAddr, Vec<u8>)>>,
+    /// Whether names have addresses.
+    pub resolves: bool,
+    /// The configuration, as it is lent whenever the SBC is entered.
+    pub config: Config<'w>,
+    sbc: Sbc<'w>,
+    setting: &'w Setting,
+    queue: BinaryHeap<Reverse<Next>>,
+    arranged: u64,
+    wake: Option<u64>,
+    dice: Dice,
+    media: Media,
+    /// The targets by their Call-ID.
+    rung: HashMap<String, usize>,
+    /// How many targets each call has rung.
+    attempts: HashMap<usize, usize>,
+    out: Vec<u8>,
+    sending: Vec<Sent>,
+}
+
+impl<'w> World<'w> {
+    /// A world in which nothing has happened yet. Everything follows from `seed`.
+    pub fn new(setting: &'w Setting, memory: &'w mut Memory, seed: u64, weather: Weather) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut bytes = [0; 32];
+        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&dice.next().to_le_bytes()));
+        let config = setting.config();
+        Self {
+            now: 1_000_000,
+            weather,
+            tap: Some(Tap::default()),
+            callers: Vec::new(),
+            callees: Vec::new(),
+            told: HashMap::new(),
+            refused: Vec::new(),
+            faults: Vec::new(),
+            recording: None,
+            sent: None,
+            resolves: true,
+            sbc: Sbc::new(memory.storage(), &config, &bytes),
+            setting,
+            config,
+            queue: BinaryHeap::new(),
+            arranged: 0,
+            wake: None,
+            dice,
+            media: Media::default(),
+            rung: HashMap::new(),
+            attempts: HashMap::new(),
+            out: vec![0; 4096],
+            sending: Vec::new(),
+        }
+    }
+
+    /// Arranges a call that begins `after` microseconds from now; gives its number.
+    pub fn call(&mut self, plan: Plan, after: u64) -> usize {
+        let number = self.callers.len();
+        let at = match plan.from {
+            From::Ai => address::AI,
+            From::Carrier => address::CARRIER,
+        };
+        let port = 10_000 + (number as u16 % 20_000) * 2;
+        let media = SocketAddr::new(IpAddr::from([198, 51, 100, 20]), port);
+        self.callers.push(Caller::new(number, plan, at, self.setting.heard_at(0), media));
+        self.arrange(self.now + after, What::Begin(number));
+        number
+    }
+
+    /// Makes every stream fail, or the relay fall silent.
+    pub fn break_media(&mut self, fails: bool, mute: bool) {
+        (self.media.broken, self.media.mute) = (fails, mute);
+    }
+
+    /// How many streams are open, and how many of all of them had both peers.
+    pub fn streams(&self) -> (usize, u64) {
+        (self.media.streams(), self.media.bridged)
+    }
+
+    /// What the SBC says it holds.
+    pub fn usage(&self) -> Usage {
+        self.sbc.usage()
+    }
+
+    /// The SBC.
+    pub fn sbc(&self) -> &Sbc<'w> {
+        &self.sbc
+    }
+
+    /// The dice.
+    pub fn dice(&mut self) -> &mut Dice {
+        &mut self.dice
+    }
+
+    /// Everything that happens until `micros` from now.
+    pub fn run(&mut self, micros: u64) {
+        let end = self.now + micros;
+        loop {
+            let arranged = self.queue.peek().map(|next| next.0.at);
+            let woken = self.wake;
+            match [arranged, woken].into_iter().flatten().min() {
+                Some(at) if at <= end => self.now = self.now.max(at),
+                _ => break,
+            }
+            if woken.is_some_and(|at| at <= self.now) {
+                self.drain();
+            } else if let Some(Reverse(next)) = self.queue.pop() {
+                self.happen(next.what);
+            }
+        }
+        self.now = end;
+    }
+
+    /// Runs for so many seconds.
+    pub fn seconds(&mut self, seconds: u64) {
+        self.run(seconds * 1_000_000);
+    }
+
+    /// Runs until nothing is left to happen, at most so many seconds.
+    pub fn settle(&mut self, seconds: u64) {
+        self.seconds(seconds);
+        self.seconds(40);
+    }
+
+    fn arrange(&mut self, at: u64, what: What) {
+        self.arranged += 1;
+        self.queue.push(Reverse(Next { at, number: self.arranged, what }));
+    }
+
+    fn happen(&mut self, what: What) {
+        match what {
+            What::ToSbc { listener, from, bytes } => {
+                self.deliver(listener, from, &bytes);
+            }
+            What::ToPeer { to, bytes } => self.to_peer(to, &bytes),
+            What::Begin(number) => {
+                let mut out = core::mem::take(&mut self.sending);
+                self.callers[number].begin(self.now, &mut out);
+                self.send(out);
+                self.mind_caller(number);
+            }
+            What::Caller(number) => {
+                if self.callers[number].next().is_some_and(|at| at <= self.now) {
+                    let mut out = core::mem::take(&mut self.sending);
+                    let result = self.callers[number].tick(self.now, &mut out);
+                    self.judge(&format!("caller {number}"), result);
+                    self.send(out);
+                    self.mind_caller(number);
+                }
+            }
+            What::Callee(place) => {
+                if self.callees[place].next().is_some_and(|at| at <= self.now) {
+                    let mut out = core::mem::take(&mut self.sending);
+                    let result = self.callees[place].tick(self.now, &mut out);
+                    self.judge(&format!("target {place}"), result);
+                    self.send(out);
+                    self.mind_callee(place);
+                }
+            }
+            What::Media(report) => self.input(Input::Media(report)),
+            What::Resolved(question) => {
+                let found: &[SocketAddr] = if self.resolves { &[address::ZENDESK] } else { &[] };
+                self.input(Input::Resolved(question, found));
+            }
+        }
+    }
+
+    fn mind_caller(&mut self, number: usize) {
+        if let Some(at) = self.callers[number].next() {
+            self.arrange(at, What::Caller(number));
+        }
+    }
+
+    fn mind_callee(&mut self, place: usize) {
+        if let Some(at) = self.callees[place].next() {
+            self.arrange(at, What::Callee(place));
+        }
+    }
+
+    fn judge(&mut self, who: &str, result: Result<(), String>) {
+        if let Err(wrong) = result {
+            self.faults.push(format!("{} us, {who}: {wrong}", self.now));
+        }
+    }
+
+    /// Puts what peers send on its way.
+    fn send(&mut self, mut out: Vec<Sent>) {
+        for Sent { from, to, bytes } in out.drain(..) {
+            let listener = u8::from(to != self.setting.heard_at(0));
+            for at in self.passages().into_iter().flatten() {
+                self.arrange(at, What::ToSbc { listener, from, bytes: bytes.clone() });
+            }
+        }
+        self.sending = out;
+    }
+
+    /// When the copies of a datagram arrive.
+    fn passages(&mut self) -> [Option<u64>; 2] {
+        let Weather { loss, doubled, delay } = self.weather;
+        let passage = |dice: &mut Dice, there: bool| there.then(|| self.now + dice.between(delay.0, delay.1));
+        let there = !self.dice.chance(loss);
+        let first = passage(&mut self.dice, there);
+        let twice = there && self.dice.chance(doubled);
+        [first, passage(&mut self.dice, twice)]
+    }
+
+    /// A datagram reaches a listener; whether its source may speak.
+    pub fn deliver(&mut self, listener: u8, from: SocketAddr, bytes: &[u8]) -> bool {
+        let cx =
+            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
+        let path = Path { transport: Transport::Udp, listener, flow: 0, remote: from };
+        let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return false };
+        if let Some(recording) = &mut self.recording {
+            recording.push((listener, from, bytes.to_vec()));
+        }
+        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.arrives(self.now, from, bytes));
+        self.judge("tap", result);
+        self.input(Input::Message(admitted, bytes));
+        true
+    }
+
+    /// An operator's command.
+    pub fn command(&mut self, command: Command) {
+        self.input(Input::Command(command));
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        let cx =
+            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
+        in_core(|| self.sbc.handle(&cx, input));
+        self.drain();
+    }
+
+    /// Takes everything out that wants out.
+    fn drain(&mut self) {
+        for turn in 0..100_000 {
+            let cx = Cx {
+                now: Instant::from_micros(self.now),
+                utc: Some(Utc(self.now as i64)),
+                config: &self.config,
+            };
+            let output = in_core(|| self.sbc.poll(&cx, &mut self.out));
+            match output {
+                Output::Transmit { to, len } => self.transmit(to, len),
+                Output::Media { control, .. } => match self.media.control(control) {
+                    Ok(None) => {}
+                    Ok(Some(report)) => self.arrange(self.now + 500, What::Media(report)),
+                    Err(wrong) => self.judge("relay", Err(wrong)),
+                },
+                Output::Resolve(question) => self.arrange(self.now + 20_000, What::Resolved(question)),
+                Output::Event(event) => self.hear(event),
+                Output::Wait(at) => {
+                    self.wake = at.map(Instant::as_micros);
+                    if self.wake.is_none_or(|at| at > self.now) {
+                        return;
+                    }
+                    // What is swept is swept in steps.
+                    assert!(turn < 50_000, "the SBC never waits");
+                }
+            }
+        }
+        self.judge("poll", Err("the SBC never waits".into()));
+    }
+
+    fn transmit(&mut self, to: Path, len: usize) {
+        let bytes = self.out[..len].to_vec();
+        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.leaves(self.now, to.remote, &bytes));
+        if let Err(wrong) = result {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            self.judge("tap", Err(format!("{wrong}\n{text}")));
+        }
+        if let Some(sent) = &mut self.sent {
+            sent.push((to.remote, bytes.clone()));
+        }
+        for at in self.passages().into_iter().flatten() {
+            self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        let id = match event {
+            Event::Refused { reason, asked, .. } => {
+                return self.refused.push((reason, asked.as_str().to_owned()));
+            }
+            Event::Started(id) | Event::Answered(id) | Event::Ended(id) => id,
+        };
+        let Some(view) = self.sbc.call(id) else {
+            return self.judge("events", Err(format!("{event:?} of a call that is not there")));
+        };
+        let told = self.told.entry(id).or_default();
+        match event {
+            Event::Started(_) => {
+                told.started += 1;
+                told.call_id = String::from_utf8_lossy(view.call_id).into_owned();
+            }
+            Event::Answered(_) => told.answered += 1,
+            _ => {
+                told.ended += 1;
+                told.ended_at = self.now;
+                told.ticket = view.ticket.map(|ticket| ticket.get());
+                told.note = view.note;
+                if let Progress::Ended(reason) = view.progress {
+                    told.reason = Some(reason);
+                }
+            }
+        }
+    }
+
+    fn to_peer(&mut self, to: SocketAddr, bytes: &[u8]) {
+        // What the tap heard, it has judged already.
+        let Ok(text) = Text::parse(bytes) else { return };
+        let call_id = text.get("Call-ID").unwrap_or_default();
+        let mut out = core::mem::take(&mut self.sending);
+        let now = self.now;
+        let network = match to.ip() {
+            IpAddr::V4(ip) => ip.octets()[0],
+            IpAddr::V6(_) => 0,
+        };
+        if network == 198 {
+            let number = call_id.strip_prefix("zxa").and_then(|rest| rest.split('-').next()?.parse().ok());
+            let number = number.filter(|&number: &usize| number < self.callers.len());
+            if let Some(number) = number {
+                let caller = &mut self.callers[number];
+                let result = match text.status() {
+                    Some(_) => caller.response(now, &text, &mut out),
+                    None => caller.request(now, &text, &mut out),
+                };
+                self.judge(&format!("caller {number}"), result);
+                self.send(out);
+                return self.mind_caller(number);
+            }
+        } else if network == 203 {
+            let place = match self.rung.get(call_id) {
+                Some(&place) => Some(place),
+                None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
+                None => None,
+            };
+            if let Some(place) = place {
+                let callee = &mut self.callees[place];
+                let result = match text.status() {
+                    Some(_) => callee.response(now, &text, &mut out),
+                    None => callee.request(now, &text, &mut out),
+                };
+                self.judge(&format!("target {place}"), result);
+                self.send(out);
+                return self.mind_callee(place);
+            }
+        }
+        self.sending = out;
+        if self.tap.is_some() {
+            let result = Err(format!("nobody is at {to} for {}", text.start));
+            self.judge("network", result);
+        }
+    }
+
+    /// A target's telephone rings for the first time.
+    fn ring(
+        &mut self,
+        at: SocketAddr,
+        invite: &Text<'_>,
+        bytes: &[u8],
+        out: &mut Vec<Sent>,
+    ) -> Option<usize> {
+        let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
+        let number = user.and_then(number_of).unwrap_or(0);
+        let place = self.callees.len();
+        let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
+        let attempts = self.attempts.entry(number).or_insert(0);
+        let before = core::mem::replace(attempts, *attempts + 1);
+        let answer = plan.answers.get(before).copied().unwrap_or(Answer::Refuse(480, 10));
+        let result = check_invite(&plan, at, invite);
+        if self.tap.is_some() {
+            self.judge(&format!("target {place}"), result);
+        }
+        let media = SocketAddr::new(IpAddr::from([203, 0, 113, 20]), 10_000 + (place as u16 % 20_000) * 2);
+        let sbc = self.setting.heard_at(1);
+        match Callee::new(number, place, plan, answer, at, media, sbc, invite, bytes) {
+            Ok(mut callee) => {
+                self.rung.insert(callee.peer.call_id.clone(), place);
+                callee.begin(self.now, invite, out);
+                self.callees.push(callee);
+                Some(place)
+            }
+            Err(wrong) => {
+                self.judge("target", Err(wrong));
+                None
+            }
+        }
+    }
+
+    /// Everything that is still wrong when all should be over: what was found on the way, what is not free, who is
+    /// not done, and what was not told exactly once.
+    pub fn verdict(&self) -> Vec<String> {
+        let mut wrong = self.faults.clone();
+        if self.usage() != Usage::default() {
+            wrong.push(format!("not free: {:?}", self.usage()));
+        }
+        if self.media.streams() != 0 {
+            wrong.push(format!("{} streams are open", self.media.streams()));
+        }
+        for (id, told) in &self.told {
+            let answered = u32::from(told.answered > 0);
+            if (told.started, told.answered, told.ended) != (1, answered, 1) || told.reason.is_none() {
+                wrong.push(format!("{id:?} was told as {told:?}"));
+            }
+        }
+        for (number, caller) in self.callers.iter().enumerate() {
+            if caller.outcome == Outcome::Open || !caller.over {
+                wrong.push(format!("caller {number} is not done: {:?} by {:?}", caller.outcome, caller.plan));
+            }
+        }
+        for (place, callee) in self.callees.iter().enumerate() {
+            if !callee.over {
+                wrong.push(format!("target {place} of {} is not done: {:?}", callee.number, callee.answer));
+            }
+        }
+        wrong
+    }
+
+    /// Panics unless all is over and nothing was wrong.
+    #[track_caller]
+    pub fn expect_clean(&self) {
+        let mut wrong = self.verdict();
+        if let Some(tap) = &self.tap {
+            wrong.extend(tap.remains());
+        }
+        if !wrong.is_empty() {
+            let ladder = self.tap.as_ref().and_then(|tap| tap.ladder.as_ref());
+            let ladder = ladder.map(|ladder| ladder.join("\n")).unwrap_or_default();
+            let count = wrong.len();
+            wrong.truncate(12);
+            panic!("{count} wrong:\n{}\n{ladder}", wrong.join("\n"));
+        }
+    }
+}
+
+/// What every INVITE to a target must say, by the design's rules.
+fn check_invite(plan: &Plan, at: SocketAddr, invite: &Text<'_>) -> Result<(), String> {
+    let ticket: Vec<&str> = invite.all("X-Zendesk-Ticket-Id").collect();
+    let expected = plan.ticket.filter(|_| plan.from == From::Ai).map(|ticket| ticket.to_string());
+    if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
+        return Err(format!("ticket {ticket:?} and not {expected:?}"));
+    }
+    let uri =
+        if at == address::BACKUP { "sip:backup@203.0.113.6" } else { "sip:support@acme.sip.example.net" };
+    if invite.uri() != uri || invite.get("To") != Some(&*format!("<{uri}>")) {
+        return Err(format!("{} to {:?}", invite.start, invite.get("To")));
+    }
+    if invite.one("Max-Forwards")? != "70" {
+        return Err("Max-Forwards is not 70".into());
+    }
+    let user = if plan.anonymous { "sip:anonymous@192.0.2.65" } else { "sip:+1415" };
+    if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with("@192.0.2.65")) {
+        return Err(format!("From {:?}", invite.get("From")));
+    }
+    if invite.address("Contact") != Some("sip:192.0.2.65:5062") {
+        return Err(format!("Contact {:?}", invite.get("Contact")));
+    }
+    Ok(())
+}
