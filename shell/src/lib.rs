@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 
 mod clock;
+mod loopback;
 mod media;
 mod node;
 mod room;

@@ -389,7 +389,7 @@ fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
 
 /// The address of a target whose URI names one.
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
-    let ip: IpAddr = core::str::from_utf8(config.text(target.host)).ok()?.parse().ok()?;
+    let ip = crate::ip::parse(config.text(target.host))?;
     let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
     let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
     Some(SocketAddr::new(ip, target.port.unwrap_or(port)))

@@ -21,7 +21,7 @@ use crate::node::StartError;
 use generator::{Generator, Run};
 use relays::Relays;
 use report::Row;
-use system::Cpu;
+use system::{Cores, Cpu};
 
 const STREAMS: RangeInclusive<i64> = 2..=10_000;
 
@@ -89,12 +89,13 @@ impl Bench {
 
 impl Relay {
     fn run(&self) -> Result<(), Error> {
-        let pinned = system::pin_generator();
-        report::conditions(self, pinned);
+        let cores = Cores::allowed();
+        report::conditions(self, &cores);
+        cores.pin_generator();
         report::paced_head();
-        let mut capacities = vec![self.measure(None)?];
+        let mut capacities = vec![self.measure(None, &cores)?];
         for &streams in &self.streams {
-            capacities.push(self.measure(Some(streams))?);
+            capacities.push(self.measure(Some(streams), &cores)?);
         }
         report::capacity_head(IN_FLIGHT);
         capacities.iter().for_each(Row::print_capacity);
@@ -103,7 +104,7 @@ impl Relay {
     }
 
     /// Measures at a pace, prints that, and gives the capacity. Without streams the generator hears itself.
-    fn measure(&self, streams: Option<u16>) -> Result<Row, Error> {
+    fn measure(&self, streams: Option<u16>, cores: &Cores) -> Result<Row, Error> {
         let mut generator = Generator::new(self.transcode && streams.is_some())?;
         let relays = match streams {
             None => {
@@ -112,7 +113,7 @@ impl Relay {
             }
             Some(streams) => {
                 let sessions = usize::from(streams / 2);
-                let relays = Relays::start(sessions, self.workers, &generator.peers())?;
+                let relays = Relays::start(sessions, self.workers, &generator.peers(), cores)?;
                 generator.aim(relays.ports());
                 Some(relays)
             }

@@ -1,5 +1,6 @@
 //! What is measured: relay workers as a node has them, told what to do without any signalling.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use warmline_core::relay::{Control, Peer, Report, Side, StreamId};
 
-use super::{Error, system};
+use super::Error;
+use super::system::Cores;
 use crate::clock::Clock;
-use crate::config;
+use crate::loopback;
 use crate::media;
 use crate::node::{Alarm, allow_files};
 
 /// Media ports, of which as many are taken as are needed and free.
-const PORTS: (u16, u16) = (20_000, 60_999);
+const PORTS: RangeInclusive<u16> = 20_000..=60_999;
 
 /// How long a worker may take to open a stream.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,13 +32,13 @@ pub(super) struct Relays {
 
 impl Relays {
     /// Starts workers and opens sessions, each between the same two peers.
-    pub(super) fn start(sessions: usize, workers: u8, peers: &[Peer; 2]) -> Result<Self, Error> {
-        let (first, last) = PORTS;
-        let text = format!(
-            "[node]\ncapacity = {sessions}\n[media]\nworkers = {workers}\n[[interface]]\nname = \"loopback\"\n\
-             address = \"127.0.0.1\"\nlisten = [\"udp:5060\"]\nmedia = \"{first}-{last}\"\n"
-        );
-        let loaded = Arc::new(config::parse("benchmark", &text)?);
+    pub(super) fn start(
+        sessions: usize,
+        workers: u8,
+        peers: &[Peer; 2],
+        cores: &Cores,
+    ) -> Result<Self, Error> {
+        let loaded = Arc::new(loopback::config(sessions, PORTS, workers, None)?);
         allow_files(loaded.capacity())?;
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());
         let mut relays = Self { workers: vec![], ports: vec![] };
@@ -45,8 +47,9 @@ impl Relays {
             let worker = media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), alarm)?;
             relays.workers.push(worker);
         }
-        system::pin_relays(workers);
         relays.open(sessions, &reports)?;
+        // They run, so they have their names by now.
+        cores.pin_relays(workers);
         for (number, _) in relays.ports.iter().enumerate() {
             let worker = relays.worker(number);
             for (side, &peer) in [Side::A, Side::B].into_iter().zip(peers) {
@@ -65,9 +68,8 @@ impl Relays {
     fn open(&mut self, sessions: usize, reports: &Receiver<Report>) -> Result<(), Error> {
         let count = self.workers.len().max(1);
         // A session's ports belong to one worker.
-        let (first, last) = PORTS;
         let mut free: Vec<VecDeque<u16>> = vec![VecDeque::new(); count];
-        for port in (first..last).step_by(2) {
+        for port in PORTS.step_by(2) {
             free[usize::from(port / 2) % count].push_back(port);
         }
         for number in 0..sessions {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::generator::Run;
-use super::system::{self, Cpu};
+use super::system::{Cores, Cpu, kernel};
 use super::{IN_FLIGHT, Relay};
 
 /// How much of the time a relay may wait for its core before its figures say little.
@@ -19,13 +19,13 @@ pub(super) struct Row {
 }
 
 /// What holds for all rows.
-pub(super) fn conditions(relay: &Relay, pinned: bool) {
+pub(super) fn conditions(relay: &Relay, cores: &Cores) {
     let build =
         if cfg!(debug_assertions) { "debug build: its figures mean nothing" } else { "release build" };
-    let pinned = if pinned { ", each thread on a core of its own choice" } else { "" };
-    println!("warmline {} bench relay: {build}; {}", env!("CARGO_PKG_VERSION"), system::kernel());
+    let apart = if cores.are_enough() { "; generator and relay on cores of their own" } else { "" };
+    println!("warmline {} bench relay: {build}; {}", env!("CARGO_PKG_VERSION"), kernel(cores));
     println!(
-        "  packets of 172 bytes over loopback, {}, {} relay worker(s), one socket per leg{pinned}",
+        "  packets of 172 bytes over loopback, {}, {} relay worker(s), one socket per leg{apart}",
         if relay.transcode { "mu-law to A-law and back" } else { "mu-law on both legs" },
         relay.workers,
     );

@@ -47,46 +47,70 @@ fn relay_thread(number: u8) -> Option<Thread> {
     })
 }
 
-/// How many cores there are for us.
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get())
-}
+/// The cores that are for us.
+pub(super) struct Cores(Vec<usize>);
 
-/// Keeps this thread on the first core, where there is another for relays; whether it does.
-pub(super) fn pin_generator() -> bool {
-    cores() > 1 && pin(None, 0)
-}
+impl Cores {
+    /// Those that this thread may run on.
+    pub(super) fn allowed() -> Self {
+        Self(allowed())
+    }
 
-/// Keeps relay workers off the generator's core, in turn on the others.
-pub(super) fn pin_relays(workers: u8) {
-    if cores() > 1 {
-        for number in 0..workers {
-            let thread = relay_thread(number);
-            if thread.is_some() {
-                pin(thread, 1 + usize::from(number) % (cores() - 1));
+    /// Whether the generator has one of its own, so that threads are kept on theirs.
+    pub(super) fn are_enough(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// Keeps this thread on the first.
+    pub(super) fn pin_generator(&self) {
+        if let [first, _, ..] = *self.0 {
+            pin(None, first);
+        }
+    }
+
+    /// Keeps relay workers on the others, in turn.
+    pub(super) fn pin_relays(&self, workers: u8) {
+        let Some((_, others)) = self.0.split_first().filter(|(_, others)| !others.is_empty()) else { return };
+        for (number, &core) in (0..workers).zip(others.iter().cycle()) {
+            if let Some(thread) = relay_thread(number) {
+                pin(Some(thread), core);
             }
         }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn pin(thread: Option<Thread>, core: usize) -> bool {
-    let mut cores = rustix::thread::CpuSet::new();
-    cores.set(core);
-    rustix::thread::sched_setaffinity(thread.and_then(rustix::process::Pid::from_raw), &cores).is_ok()
+fn allowed() -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn pin(_: Option<Thread>, _: usize) -> bool {
-    false
+fn allowed() -> Vec<usize> {
+    vec![]
 }
 
-/// The kernel's version, the load of the last minute.
-pub(super) fn kernel() -> String {
+#[cfg(target_os = "linux")]
+fn pin(thread: Option<Thread>, core: usize) {
+    let mut cores = rustix::thread::CpuSet::new();
+    cores.set(core);
+    // Where it is forbidden, threads run where they like; the figures show it.
+    let _ = rustix::thread::sched_setaffinity(thread.and_then(rustix::process::Pid::from_raw), &cores);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_: Option<Thread>, _: usize) {}
+
+/// The system, its cores, and how busy they were in the last minute.
+pub(super) fn kernel(cores: &Cores) -> String {
     let read = |path| fs::read_to_string(path).ok();
-    let kernel =
-        read("/proc/sys/kernel/osrelease").map_or_else(String::new, |release| format!(" {}", release.trim()));
-    let load = read("/proc/loadavg").and_then(|text| text.split(' ').next().map(str::to_owned));
-    let load = load.map_or_else(String::new, |load| format!(", load average {load}"));
-    format!("{}{kernel}, {} cores{load}", std::env::consts::OS, cores())
+    let release = read("/proc/sys/kernel/osrelease").map(|release| format!(" {}", release.trim()));
+    let load =
+        read("/proc/loadavg").and_then(|text| Some(format!(", load average {}", text.split(' ').next()?)));
+    let count = match cores.0.len() {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+        count => count,
+    };
+    let (release, load) = (release.unwrap_or_default(), load.unwrap_or_default());
+    format!("{}{release}, {count} core(s){load}", std::env::consts::OS)
 }

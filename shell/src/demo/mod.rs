@@ -23,7 +23,8 @@ use tokio::time::sleep;
 use warmline_core::g711::Law;
 use warmline_core::sip::Full;
 
-use crate::config::{self, EMBEDDED, Loaded};
+use crate::config;
+use crate::loopback;
 use crate::node::{Node, Options, StartError};
 
 use agent::Agent;
@@ -46,9 +47,6 @@ const FROM_ZENDESK: f64 = 660.0;
 
 /// The ticket that is handed over.
 const TICKET: u64 = 35_436;
-
-/// Zendesk's address in the embedded configuration, and the media ports there.
-const CONFIGURED: (&str, &str) = ("127.0.0.2:5080", "20000-20999");
 
 /// How long the other end is waited for when one is done.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -152,7 +150,9 @@ async fn call() -> Result<Outcome, Error> {
     let caller = Phone::new(End::Agent, UdpSocket::bind((AGENT, 0))?, ladder.clone())?;
     let mut agent = Audio::bind(AGENT, Law::Mu, FROM_AGENT)?;
     let mut zendesk = Audio::bind(ZENDESK, Law::A, FROM_ZENDESK)?;
-    let node = Node::start(configuration(answerer.local())?, Options { next_free_port: true })?;
+    // Two pairs of ports that belong to one worker, or there is no call.
+    let loaded = loopback::config(1, loopback::free_ports(4)?, 1, Some(answerer.local()))?;
+    let node = Node::start(loaded, Options { next_free_port: true })?;
     let warmline =
         node.addresses().first().copied().ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
 
@@ -191,32 +191,6 @@ async fn call() -> Result<Outcome, Error> {
     outcome.took = ladder.elapsed();
     outcome.faults = faults(&outcome, ends);
     Ok(outcome)
-}
-
-/// The embedded configuration, with Zendesk where ours stands and media ports that are free, for one call.
-fn configuration(zendesk: SocketAddr) -> Result<Loaded, Error> {
-    let (first, last) = free_ports()?;
-    let text = EMBEDDED
-        .replace(CONFIGURED.0, &zendesk.to_string())
-        .replace(CONFIGURED.1, &format!("{first}-{last}"))
-        .replace("capacity = 100", "capacity = 1");
-    // Two pairs of ports belong to one worker, or there is no call.
-    let text = text + "\n[media]\nworkers = 1\n";
-    Ok(config::parse("embedded configuration", &text)?)
-}
-
-/// Four ports in a row that nobody has.
-fn free_ports() -> io::Result<(u16, u16)> {
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for first in (20_000..30_000).step_by(4) {
-        let bound: io::Result<Vec<_>> =
-            (first..first + 4).map(|port| UdpSocket::bind((AGENT, port))).collect();
-        match bound {
-            Ok(_) => return Ok((first, first + 3)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// Waits for the node to let go of the call; how many calls it has then.

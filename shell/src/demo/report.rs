@@ -8,7 +8,7 @@ use super::{Outcome, ladder};
 
 /// What it is.
 pub(super) const INTRODUCTION: &str =
-    "Warmline demo: an AI agent calls Zendesk with a ticket, through a real node and this machine's network";
+    "Warmline demo: an AI agent calls Zendesk with a ticket, through a real node on this machine";
 
 /// All that there is to say afterwards.
 pub(super) struct Report<'o>(pub(super) &'o Outcome);
@@ -29,7 +29,7 @@ impl fmt::Display for Report<'_> {
         if outcome.faults.is_empty() {
             write!(
                 f,
-                "All is well: both were heard, the ticket arrived once, both sides hung up. It took {:.1} s.",
+                "All is well: both were heard, the ticket arrived once, the call ended on both sides. It took {:.1} s.",
                 outcome.took.as_secs_f64()
             )
         } else {

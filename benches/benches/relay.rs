@@ -1,0 +1,151 @@
+//! The media way without its sockets: RTP packets of 172 bytes in, rewritten in place, and out, both ways through
+//! every stream in turn; RTCP and reports as they fall due.
+
+use core::hint::black_box;
+use core::net::SocketAddr;
+
+use criterion::{BatchSize, BenchmarkId, Throughput, criterion_group, criterion_main};
+use warmline_benches::{Cpu, criterion};
+use warmline_core::g711::Law;
+use warmline_core::memory::{Slot, TimerSlot};
+use warmline_core::relay::{
+    Control, Door, Name, Output, Peer, Relay, Side, Storage, Stream, StreamId, TAILROOM, Verdict,
+};
+use warmline_core::rtp::{Direction, Format, Profile};
+use warmline_core::time::Instant;
+
+type Criterion = criterion::Criterion<Cpu>;
+
+const FIRST_PORT: u16 = 10_000;
+const PACKET: usize = 172;
+const MILLIS_20: u64 = 20_000;
+
+/// Peers that talk through every stream at 50 packets a second each.
+struct Talk {
+    relay: Relay<'static>,
+    streams: u16,
+    /// Which packet comes next: the stream, the side, and when.
+    stream: u16,
+    side: Side,
+    frame: u32,
+    packet: [u8; PACKET + TAILROOM],
+}
+
+fn leak<T>(count: usize, slot: impl Fn() -> T) -> &'static mut [T] {
+    core::iter::repeat_with(slot).take(count).collect::<Vec<_>>().leak()
+}
+
+const fn ports(stream: u16) -> [u16; 2] {
+    let first = FIRST_PORT + 4 * stream;
+    [first, first + 2]
+}
+
+fn peer(stream: u16, side: Side, law: Law) -> Peer {
+    let [high, low] = stream.to_be_bytes();
+    let network = if matches!(side, Side::A) { 100 } else { 101 };
+    let at = |port| SocketAddr::from(([10, network, high, low], port));
+    let format = Format::fixed(law);
+    let profile = Profile {
+        send: format,
+        receive: [Some(format), None],
+        event_send: Some(101),
+        event_receive: Some(101),
+        ptime: 20,
+    };
+    Peer { rtp: at(40_000), rtcp: at(40_001), profile, direction: Direction::SendRecv }
+}
+
+impl Talk {
+    fn new(streams: u16, other: Law) -> Self {
+        let count = usize::from(streams);
+        let storage = Storage {
+            first_port: FIRST_PORT,
+            doors: leak(2 * count, || Door::EMPTY),
+            names: leak(count, || Name::EMPTY),
+            streams: leak(count, || Slot::<Stream>::EMPTY),
+            timers: leak(count, || TimerSlot::EMPTY),
+        };
+        let mut relay = Relay::new(storage, &[7; 32]);
+        for index in 0..streams {
+            let stream = StreamId { index: index.into(), generation: 1 };
+            let now = Instant::ZERO;
+            relay.control(now, Control::Open { stream, ports: ports(index) });
+            for (side, law) in [(Side::A, Law::Mu), (Side::B, other)] {
+                relay.control(now, Control::Point { stream, side, peer: peer(index, side, law) });
+            }
+        }
+        let mut packet = [0; PACKET + TAILROOM];
+        for (at, byte) in packet.iter_mut().enumerate() {
+            *byte = (at * 89) as u8;
+        }
+        Self { relay, streams, stream: 0, side: Side::A, frame: 0, packet }
+    }
+
+    /// When the next packet comes: those of one frame evenly over its 20 ms.
+    fn now(&self) -> Instant {
+        let within = MILLIS_20 * u64::from(self.stream) / u64::from(self.streams);
+        Instant::from_micros(u64::from(self.frame) * MILLIS_20 + within)
+    }
+
+    /// One packet goes through.
+    fn packet(&mut self, other: Law) {
+        let now = self.now();
+        let law = if matches!(self.side, Side::A) { Law::Mu } else { other };
+        let [seq_high, seq_low] = (self.frame as u16).to_be_bytes();
+        let timestamp = self.frame.wrapping_mul(160).to_be_bytes();
+        // The payload is what the last packet left there: any bytes are audio.
+        self.packet[..2].copy_from_slice(&[0x80, law.payload_type()]);
+        self.packet[2..4].copy_from_slice(&[seq_high, seq_low]);
+        self.packet[4..8].copy_from_slice(&timestamp);
+        self.packet[8..12].copy_from_slice(&[1, 2, 3, self.side.index() as u8]);
+        let port = ports(self.stream)[self.side.index()];
+        let from = peer(self.stream, self.side, law).rtp;
+        let verdict = self.relay.forward(now, port, from, &mut self.packet, PACKET);
+        let Verdict::Send(hop) = verdict else { panic!("{verdict:?}") };
+        black_box(hop);
+        if matches!(self.side, Side::A) {
+            self.side = Side::B;
+            return;
+        }
+        self.side = Side::A;
+        self.stream += 1;
+        if self.stream == self.streams {
+            self.stream = 0;
+            self.frame = self.frame.wrapping_add(1);
+            self.speak(now);
+        }
+    }
+
+    /// What the relay has to say itself, as often as packets come.
+    fn speak(&mut self, now: Instant) {
+        let mut out = [0; 128];
+        while !matches!(self.relay.poll(now, None, &mut out), Output::Wait(at) if at.is_none_or(|at| at > now)) {
+        }
+    }
+}
+
+fn relay(c: &mut Criterion) {
+    let mut group = c.benchmark_group("relay, a packet of 172 bytes");
+    group.throughput(Throughput::Elements(1));
+    for streams in [200, 1000] {
+        for (name, other) in [("plain", Law::Mu), ("transcoding", Law::A)] {
+            let mut talk = Talk::new(streams, other);
+            // Every source is probed and every report has been spoken once.
+            for _ in 0..300 * 2 * u32::from(streams) {
+                talk.packet(other);
+            }
+            group.bench_function(BenchmarkId::new(name, format!("{streams} streams")), |b| {
+                b.iter(|| talk.packet(other));
+            });
+        }
+    }
+    // What of it is only the bench's own.
+    let mut bytes = [0; PACKET];
+    group.bench_function("memcpy, the limit", |b| {
+        b.iter_batched_ref(|| [7; PACKET], |from| bytes.copy_from_slice(black_box(from)), BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
+criterion_group!(name = benches; config = criterion(); targets = relay);
+criterion_main!(benches);
