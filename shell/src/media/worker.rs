@@ -24,8 +24,8 @@ const TURN: usize = 32;
 /// How many sockets are told of by one look at the poller.
 const EVENTS: usize = 1024;
 
-/// How many controls are taken before packets' turn: opening a stream's sockets takes some 50 us.
-const CONTROLS: usize = 16;
+/// How many streams are opened before packets' turn: its sockets take some 50 us each.
+const OPENS: usize = 16;
 
 /// How long reports wait that there was no room for.
 const AGAIN: warmline_core::time::Duration = warmline_core::time::Duration::from_millis(1);
@@ -95,6 +95,12 @@ impl Worker<'_> {
                 }
                 _ => {}
             }
+            // Before packets: they may come from a peer that was told where to send them only after this.
+            self.ordered |= events.iter().any(|event| event.token() == WAKER);
+            let ordered = self.ordered;
+            if ordered && !self.obey(orders) {
+                return;
+            }
             let mut waiting = self.listed.len();
             while let Some(left) = waiting.checked_sub(1) {
                 waiting = left;
@@ -104,15 +110,8 @@ impl Worker<'_> {
                 }
                 self.read(port);
             }
-            for token in events.iter().map(Event::token) {
-                match token {
-                    WAKER => self.ordered = true,
-                    Token(port) => self.read(u16::try_from(port).unwrap_or(0)),
-                }
-            }
-            let ordered = self.ordered;
-            if ordered && !self.obey(orders) {
-                return;
+            for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
+                self.read(u16::try_from(port).unwrap_or(0));
             }
             if ordered || deadline.is_some_and(|at| at <= self.clock.now()) {
                 deadline = self.speak();
@@ -158,9 +157,13 @@ impl Worker<'_> {
 
     /// Does what it was told; false when that was to stop.
     fn obey(&mut self, orders: &Receiver<Order>) -> bool {
-        for _ in 0..CONTROLS {
+        let mut opened = 0;
+        while opened < OPENS {
             match orders.try_recv() {
-                Ok(Order::Control(control)) => self.control(control),
+                Ok(Order::Control(control)) => {
+                    opened += usize::from(matches!(control, Control::Open { .. }));
+                    self.control(control);
+                }
                 Ok(Order::Tell(answer)) => {
                     self.traffic.streams = self.relay.streams();
                     self.traffic.dropped.clone_from(self.relay.counters());
