@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use criterion::{criterion_group, criterion_main};
 use ip_network_table::IpNetworkTable;
-use ip_network_table::ip_network::IpNetwork;
+use ip_network::IpNetwork;
 use warmline_benches::{Cpu, criterion};
 use warmline_core::filter::{Limiter, Prefix, Range, Rate, build, lookup};
 use warmline_core::time::Instant;
