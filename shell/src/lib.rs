@@ -3,10 +3,13 @@
 //! It decides nothing that a SIP message or a call means. A [`Node`] moves bytes, keeps time and does what core asks:
 //! one thread drives signalling, and relay workers of their own drive media; [`command`] is what a person types.
 
+pub mod bench;
 pub mod command;
 pub mod config;
+pub mod demo;
 
 mod clock;
+mod loopback;
 mod media;
 mod node;
 mod room;

@@ -205,7 +205,7 @@ impl Drop for Node {
 }
 
 /// Held by each thread: says when it failed.
-pub(crate) struct Alarm(Arc<Notify>);
+pub(crate) struct Alarm(pub(crate) Arc<Notify>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -223,7 +223,7 @@ pub(crate) fn seed() -> Result<[u8; 32], StartError> {
 }
 
 /// Sees to it that each of `calls` calls can have its four sockets.
-fn allow_files(calls: u32) -> Result<(), StartError> {
+pub(crate) fn allow_files(calls: u32) -> Result<(), StartError> {
     let needed = u64::from(calls) * 4 + OPEN_FILES;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {

@@ -1,7 +1,8 @@
 //! A node over real sockets: who is answered, and who is not.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::net::UdpSocket;
 
 use warmline::{Node, Options, StartError, config};
 use warmline_core::reason::Reason;

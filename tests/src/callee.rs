@@ -46,6 +46,7 @@ pub struct Callee {
 }
 
 impl Callee {
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about who is rung")]
     /// Somebody at `at` who got this INVITE.
     pub(crate) fn new(
         number: usize,

@@ -256,6 +256,8 @@ impl Caller {
             }
             ("BYE", 200) if !self.expects_wrong => self.over = true,
             ("CANCEL", 200) => {}
+            // It came so late that the refused INVITE was forgotten (timer I).
+            ("CANCEL", 481) if matches!(self.outcome, Outcome::Failed(_)) => {}
             (method, status) => return Err(format!("{method} got {status}")),
         }
         Ok(())

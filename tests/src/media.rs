@@ -1,33 +1,56 @@
-//! A relay that moves no media, but keeps account of what it is told.
+//! The host of a relay: passes on what signalling says and what the relay says, and keeps account of both.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
-use warmline_core::relay::{Control, Report, Side, StreamId};
+use warmline_core::relay::{Control, Hop, Output, Relay, Report, Side, StreamId, TAILROOM, Verdict};
+use warmline_core::time::{Instant, Utc};
 
-/// What a relay would hold.
-#[derive(Debug, Default)]
-pub(crate) struct Media {
+use crate::world::in_core;
+
+/// A relay and what its host knows of it. One serves all workers' ports.
+pub(crate) struct Media<'w> {
+    relay: Relay<'w>,
     open: HashMap<StreamId, ([u16; 2], [bool; 2])>,
     ports: HashMap<u16, StreamId>,
-    /// How many streams were opened.
-    pub(crate) opened: u64,
-    /// How many of them had both sides pointed when they were closed.
+    buffer: Vec<u8>,
+    /// How many streams had both sides pointed when they were closed.
     pub(crate) bridged: u64,
-    /// Whether every stream fails to open.
+    /// Whether no port can be bound.
     pub(crate) broken: bool,
     /// Whether nothing is ever answered.
     pub(crate) mute: bool,
+    /// How many RTCP packets the relay sent of its own accord.
+    pub(crate) rtcp: u64,
+    /// When the relay wants to be polled.
+    pub(crate) wake: Option<u64>,
 }
 
-impl Media {
-    /// How many streams are open.
-    pub(crate) fn streams(&self) -> usize {
-        self.open.len()
+impl<'w> Media<'w> {
+    pub(crate) fn new(relay: Relay<'w>) -> Self {
+        Self {
+            relay,
+            open: HashMap::new(),
+            ports: HashMap::new(),
+            buffer: vec![0; 2048],
+            bridged: 0,
+            broken: false,
+            mute: false,
+            rtcp: 0,
+            wake: None,
+        }
     }
 
-    pub(crate) fn control(&mut self, control: Control) -> Result<Option<Report>, String> {
-        let report = match control {
-            Control::Open { stream, .. } if self.broken => Some(Report::Failed { stream }),
+    /// How many streams are open: by what it was told, and by the relay.
+    pub(crate) fn streams(&self) -> usize {
+        self.open.len().max(self.relay.streams())
+    }
+
+    pub(crate) fn control(&mut self, now: u64, control: Control) -> Result<Vec<Report>, String> {
+        match control {
+            // A host whose ports cannot be bound says so itself.
+            Control::Open { stream, .. } if self.broken => return Ok(vec![Report::Failed { stream }]),
+            _ if self.broken => return Ok(Vec::new()),
             Control::Open { stream, ports } => {
                 for port in ports {
                     if !port.is_multiple_of(2) {
@@ -40,35 +63,77 @@ impl Media {
                 if self.open.insert(stream, (ports, [false; 2])).is_some() {
                     return Err(format!("{stream:?} is opened twice"));
                 }
-                self.opened += 1;
-                Some(Report::Opened { stream })
             }
             Control::Point { stream, side, peer } => {
                 let Some((_, pointed)) = self.open.get_mut(&stream) else {
                     return Err(format!("{stream:?} is pointed but not open"));
                 };
-                let network = match side {
-                    Side::A => "198.51.100.",
-                    Side::B => "203.0.113.",
-                };
-                if !peer.rtp.ip().to_string().starts_with(network) {
+                if network(peer.rtp) != Some(side) || network(peer.rtcp) != Some(side) {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
                 pointed[side.index()] = true;
-                None
             }
-            Control::Close { stream } => match self.open.remove(&stream) {
-                None if self.broken => None,
-                None => return Err(format!("{stream:?} is closed but not open")),
-                Some((ports, pointed)) => {
-                    for port in ports {
-                        self.ports.remove(&port);
-                    }
-                    self.bridged += u64::from(pointed == [true; 2]);
-                    Some(Report::Closed { stream, sides: Default::default() })
+            Control::Close { stream } => {
+                let (ports, pointed) =
+                    self.open.remove(&stream).ok_or_else(|| format!("{stream:?} is closed but not open"))?;
+                for port in ports {
+                    self.ports.remove(&port);
                 }
-            },
-        };
-        Ok(report.filter(|_| !self.mute))
+                self.bridged += u64::from(pointed == [true; 2]);
+            }
+        }
+        in_core(|| self.relay.control(Instant::from_micros(now), control));
+        self.poll(now)
+    }
+
+    /// Takes everything out that the relay has to say.
+    pub(crate) fn poll(&mut self, now: u64) -> Result<Vec<Report>, String> {
+        let mut reports = Vec::new();
+        for _ in 0..10_000 {
+            let utc = Some(Utc(now as i64));
+            match in_core(|| self.relay.poll(Instant::from_micros(now), utc, &mut self.buffer)) {
+                Output::Send(Hop { port, to, len }) => {
+                    self.rtcp += 1;
+                    if port.is_multiple_of(2) || network(to).is_none() || len < 8 {
+                        return Err(format!("RTCP of {len} bytes from {port} to {to}"));
+                    }
+                }
+                Output::Report(report) => reports.push(report),
+                Output::Wait(at) => {
+                    self.wake = at.map(Instant::as_micros);
+                    if self.wake.is_none_or(|at| at > now) {
+                        reports.retain(|_| !self.mute);
+                        return Ok(reports);
+                    }
+                }
+            }
+        }
+        Err("the relay never waits".into())
+    }
+
+    /// An RTP packet comes to a port of ours; what leaves for it, and from which port to whom.
+    pub(crate) fn forward(
+        &mut self,
+        now: u64,
+        port: u16,
+        from: SocketAddr,
+        packet: &[u8],
+    ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
+        let mut room = packet.to_vec();
+        room.resize(packet.len() + TAILROOM, 0);
+        let now = Instant::from_micros(now);
+        match in_core(|| self.relay.forward(now, port, from, &mut room, packet.len())) {
+            Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
+            other => Err(other),
+        }
+    }
+}
+
+/// Whose network an address is in.
+fn network(at: SocketAddr) -> Option<Side> {
+    match at.ip() {
+        IpAddr::V4(ip) if ip.octets()[..3] == [198, 51, 100] => Some(Side::A),
+        IpAddr::V4(ip) if ip.octets()[..3] == [203, 0, 113] => Some(Side::B),
+        _ => None,
     }
 }

@@ -12,6 +12,7 @@ use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
+use warmline_core::relay::{self, Door, Name, Stream};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
@@ -209,6 +210,11 @@ pub struct Memory {
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
     reply: Vec<u8>,
+    first_port: u16,
+    doors: Vec<Door>,
+    names: Vec<Name>,
+    streams: Vec<Slot<Stream>>,
+    stream_timers: Vec<TimerSlot>,
 }
 
 fn empty<T>(count: usize, slot: impl Fn() -> T) -> Vec<T> {
@@ -237,12 +243,27 @@ impl Memory {
             }),
             trunks: empty(setting.trunks.len(), TrunkState::default),
             reply: vec![0; 4096],
+            first_port: setting.interfaces[0].media.0,
+            doors: empty(
+                usize::from(setting.interfaces[1].media.1 - setting.interfaces[0].media.0) / 2 + 1,
+                || Door::EMPTY,
+            ),
+            names: empty(sizes.calls, || Name::EMPTY),
+            streams: empty(sizes.calls, || Slot::EMPTY),
+            stream_timers: empty(sizes.calls, || TimerSlot::EMPTY),
         }
     }
 
-    /// Lends it.
-    pub fn storage(&mut self) -> Storage<'_> {
-        Storage {
+    /// Lends it, to signalling and to a relay.
+    pub fn lend(&mut self) -> (Storage<'_>, relay::Storage<'_>) {
+        let relay = relay::Storage {
+            first_port: self.first_port,
+            doors: &mut self.doors,
+            names: &mut self.names,
+            streams: &mut self.streams,
+            timers: &mut self.stream_timers,
+        };
+        let storage = Storage {
             calls: &mut self.calls,
             legs: &mut self.legs,
             dialogs: &mut self.dialogs,
@@ -258,6 +279,7 @@ impl Memory {
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
             reply: &mut self.reply,
-        }
+        };
+        (storage, relay)
     }
 }

@@ -288,10 +288,11 @@ impl Tap {
         if (101..300).contains(&status) && method == "INVITE" {
             text.one("Contact")?;
         }
-        if let Some((before, was)) = &got.answered {
-            if *before >= 200 && was != bytes {
-                return Err(format!("{status} after {before}"));
-            }
+        if let Some((before, was)) = &got.answered
+            && *before >= 200
+            && was != bytes
+        {
+            return Err(format!("{status} after {before}"));
         }
         if status >= 200 {
             if method == "INVITE" && status < 300 {
@@ -309,6 +310,17 @@ impl Tap {
         }
         got.answered = Some((status, bytes.to_vec()));
         Ok(())
+    }
+
+    /// Whether nothing ever came back for the INVITE of this dialog, so that it could not even be cancelled (9.1).
+    pub(crate) fn never_heard(&self, call_id: &str) -> bool {
+        let line = format!("\r\nCall-ID: {call_id}\r\n");
+        self.asked.values().any(|asked| {
+            asked.method == "INVITE"
+                && !asked.provisional
+                && asked.finals.is_empty()
+                && memchr::memmem::find(&asked.bytes, line.as_bytes()).is_some()
+        })
     }
 
     /// What is still wrong when everything should be over.
@@ -348,7 +360,9 @@ fn hidden(to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
             return Err(format!("{} shows: {text}", String::from_utf8_lossy(other)));
         }
     }
-    if memchr::memmem::find(bytes, b"X-Zendesk").is_some() && !(bytes.starts_with(b"INVITE ") && is_zendesk(to)) {
+    if memchr::memmem::find(bytes, b"X-Zendesk").is_some()
+        && !(bytes.starts_with(b"INVITE ") && is_zendesk(to))
+    {
         return Err("the ticket shows".into());
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 use warmline_core::call::{CallId, Progress};
 use warmline_core::config::Config;
 use warmline_core::reason::Reason;
-use warmline_core::relay::Report;
+use warmline_core::relay::{Relay, Report, Side, Statistics, Verdict};
 use warmline_core::time::{Instant, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Event, Input, Output, Question, Sbc, Usage};
@@ -32,7 +32,7 @@ pub fn core_is_running() -> bool {
     IN_CORE.get()
 }
 
-fn in_core<R>(run: impl FnOnce() -> R) -> R {
+pub(crate) fn in_core<R>(run: impl FnOnce() -> R) -> R {
     IN_CORE.set(true);
     let result = run();
     IN_CORE.set(false);
@@ -79,6 +79,8 @@ pub struct Told {
     pub ticket: Option<u64>,
     /// When it ended.
     pub ended_at: u64,
+    /// What the relay counted.
+    pub statistics: [Statistics; 2],
 }
 
 #[derive(Debug)]
@@ -152,7 +154,7 @@ pub struct World<'w> {
     arranged: u64,
     wake: Option<u64>,
     dice: Dice,
-    media: Media,
+    media: Media<'w>,
     /// The targets by their Call-ID.
     rung: HashMap<String, usize>,
     /// How many targets each call has rung.
@@ -168,6 +170,10 @@ impl<'w> World<'w> {
         let mut bytes = [0; 32];
         bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&dice.next().to_le_bytes()));
         let config = setting.config();
+        let (storage, relay) = memory.lend();
+        let sbc = Sbc::new(storage, &config, &bytes);
+        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&dice.next().to_le_bytes()));
+        let media = Media::new(Relay::new(relay, &bytes));
         Self {
             now: 1_000_000,
             weather,
@@ -180,14 +186,14 @@ impl<'w> World<'w> {
             recording: None,
             sent: None,
             resolves: true,
-            sbc: Sbc::new(memory.storage(), &config, &bytes),
+            sbc,
             setting,
             config,
             queue: BinaryHeap::new(),
             arranged: 0,
             wake: None,
             dice,
-            media: Media::default(),
+            media,
             rung: HashMap::new(),
             attempts: HashMap::new(),
             out: vec![0; 4096],
@@ -240,12 +246,16 @@ impl<'w> World<'w> {
         loop {
             let arranged = self.queue.peek().map(|next| next.0.at);
             let woken = self.wake;
-            match [arranged, woken].into_iter().flatten().min() {
+            let relay = self.media.wake;
+            match [arranged, woken, relay].into_iter().flatten().min() {
                 Some(at) if at <= end => self.now = self.now.max(at),
                 _ => break,
             }
             if woken.is_some_and(|at| at <= self.now) {
                 self.drain();
+            } else if relay.is_some_and(|at| at <= self.now) {
+                let reports = self.media.poll(self.now);
+                self.report(reports);
             } else if let Some(Reverse(next)) = self.queue.pop() {
                 self.happen(next.what);
             }
@@ -274,7 +284,7 @@ impl<'w> World<'w> {
             What::ToSbc { listener, from, bytes } => {
                 self.deliver(listener, from, &bytes);
             }
-            What::ToPeer { to, bytes } => self.to_peer(to, &bytes),
+            What::ToPeer { to, bytes } => self.reaches(to, &bytes),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
@@ -384,11 +394,10 @@ impl<'w> World<'w> {
             let output = in_core(|| self.sbc.poll(&cx, &mut self.out));
             match output {
                 Output::Transmit { to, len } => self.transmit(to, len),
-                Output::Media { control, .. } => match self.media.control(control) {
-                    Ok(None) => {}
-                    Ok(Some(report)) => self.arrange(self.now + 500, What::Media(report)),
-                    Err(wrong) => self.judge("relay", Err(wrong)),
-                },
+                Output::Media { control, .. } => {
+                    let reports = self.media.control(self.now, control);
+                    self.report(reports);
+                }
                 Output::Resolve(question) => self.arrange(self.now + 20_000, What::Resolved(question)),
                 Output::Event(event) => self.hear(event),
                 Output::Wait(at) => {
@@ -402,6 +411,50 @@ impl<'w> World<'w> {
             }
         }
         self.judge("poll", Err("the SBC never waits".into()));
+    }
+
+    fn report(&mut self, reports: Result<Vec<Report>, String>) {
+        match reports {
+            Ok(reports) => {
+                for report in reports {
+                    self.arrange(self.now + 500, What::Media(report));
+                }
+            }
+            Err(wrong) => self.judge("relay", Err(wrong)),
+        }
+    }
+
+    /// One side of a call sends an RTP packet to where it was told, from where it said; what leaves for it, and
+    /// from which port of ours to whom. Or why nothing does.
+    pub fn speak(
+        &mut self,
+        number: usize,
+        side: Side,
+        packet: &[u8],
+    ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
+        let callee = self.callees.iter().rfind(|callee| callee.number == number);
+        let (session, from) = match side {
+            Side::A => (&self.callers[number].session, Some(self.callers[number].peer.media)),
+            Side::B => (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media)),
+        };
+        let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
+        let (port, from) = port.zip(from).expect("nobody was told where to speak to");
+        self.media.forward(self.now, port, from, packet)
+    }
+
+    /// Where each side of a call listens, and the port that each was told to speak to.
+    pub fn media_of(&self, number: usize) -> [(SocketAddr, u16); 2] {
+        let callee = self.callees.iter().rfind(|callee| callee.number == number).expect("nobody was rung");
+        let caller = &self.callers[number];
+        [(caller.peer.media, &caller.session), (callee.peer.media, &callee.session)].map(|(at, session)| {
+            let audio = session.as_ref().and_then(|session| session.audio());
+            (at, audio.map_or(0, |audio| audio.1))
+        })
+    }
+
+    /// How many RTCP packets the relay sent of its own accord.
+    pub fn rtcp(&self) -> u64 {
+        self.media.rtcp
     }
 
     fn transmit(&mut self, to: Path, len: usize) {
@@ -441,6 +494,7 @@ impl<'w> World<'w> {
                 told.ended_at = self.now;
                 told.ticket = view.ticket.map(|ticket| ticket.get());
                 told.note = view.note;
+                told.statistics = *view.statistics;
                 if let Progress::Ended(reason) = view.progress {
                     told.reason = Some(reason);
                 }
@@ -448,7 +502,7 @@ impl<'w> World<'w> {
         }
     }
 
-    fn to_peer(&mut self, to: SocketAddr, bytes: &[u8]) {
+    fn reaches(&mut self, to: SocketAddr, bytes: &[u8]) {
         // What the tap heard, it has judged already.
         let Ok(text) = Text::parse(bytes) else { return };
         let call_id = text.get("Call-ID").unwrap_or_default();
@@ -552,7 +606,8 @@ impl<'w> World<'w> {
             }
         }
         for (place, callee) in self.callees.iter().enumerate() {
-            if !callee.over {
+            let heard = || self.tap.as_ref().is_none_or(|tap| !tap.never_heard(&callee.peer.call_id));
+            if !callee.over && heard() {
                 wrong.push(format!("target {place} of {} is not done: {:?}", callee.number, callee.answer));
             }
         }

@@ -1,7 +1,12 @@
 //! Whole calls in the rig, one flow at a time, over a network that does nothing to them.
 
+use warmline_core::Usage;
+use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
-use warmline_tests::{Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World};
+use warmline_core::relay::Side;
+use warmline_tests::{
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World,
+};
 
 /// Plays one call to its end, and judges what nobody may do wrong.
 fn play(plan: Plan, judge: impl FnOnce(&World<'_>, &Told)) {
@@ -80,7 +85,10 @@ fn early_media_is_passed_on_with_a_description_of_ours() {
 #[test]
 fn a_caller_who_offers_nothing_gets_an_offer_and_answers_in_its_ack() {
     answered(Plan { offers: false, ..Plan::plain() }, Reason::CallerHungUp);
-    answered(Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() }, Reason::CallerHungUp);
+    answered(
+        Plan { offers: false, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() },
+        Reason::CallerHungUp,
+    );
 }
 
 #[test]
@@ -147,7 +155,13 @@ fn an_answer_without_a_common_codec_is_a_failure() {
 
 #[test]
 fn the_second_target_is_rung_when_the_first_fails() {
-    for first in [Answer::Refuse(486, 100), Answer::Ring, Answer::Silence, Answer::WrongCodec, Answer::AnswerWhenCancelled] {
+    for first in [
+        Answer::Refuse(486, 100),
+        Answer::Ring,
+        Answer::Silence,
+        Answer::WrongCodec,
+        Answer::AnswerWhenCancelled,
+    ] {
         let plan = Plan { dial: "both", answers: vec![first, Answer::After(900)], ..Plan::plain() };
         play(plan, |world, told| {
             assert_eq!(world.callers[0].outcome, Outcome::Answered, "{first:?}");
@@ -179,7 +193,8 @@ fn a_caller_who_cancels_gets_a_487() {
 
 #[test]
 fn a_cancelled_target_may_answer_all_the_same_or_forget() {
-    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying] {
+    for answer in [Answer::AnswerWhenCancelled, Answer::ForgetWhenCancelled, Answer::Silence, Answer::Trying]
+    {
         let plan = Plan { ending: Ending::Cancel(2_000), ..rung(answer) };
         failed(plan, 487, Reason::Cancelled);
     }
@@ -238,6 +253,25 @@ fn an_invite_that_arrives_by_two_ways_makes_one_call() {
 }
 
 #[test]
+fn an_invite_that_arrives_by_a_slower_way_when_it_is_answered_makes_no_second_call() {
+    let setting = Setting::new(8, 4);
+    let mut memory = Memory::of(&setting);
+    let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+    world.recording = Some(Vec::new());
+    world.call(Plan { ending: Ending::Caller(5_000), ..Plan::plain() }, 0);
+    world.seconds(4);
+    assert_eq!(world.callers[0].outcome, Outcome::Answered);
+    let (listener, from, invite) = world.recording.take().unwrap().swap_remove(0);
+    let copy = String::from_utf8(invite).unwrap().replace("-b1;", "-slow;");
+    world.tap = None;
+    world.deliver(listener, from, copy.as_bytes());
+    assert_eq!(world.refused, [(Reason::Loop, "sip:support@sbc.example.com".to_owned())]);
+    world.seconds(80);
+    assert_eq!((world.told.len(), world.callees.len()), (1, 1));
+    assert_eq!(world.usage(), Usage::default());
+}
+
+#[test]
 fn a_caller_behind_a_proxy_is_reached_by_its_route() {
     answered(Plan { proxied: true, ending: Ending::Target(500), ..Plan::plain() }, Reason::TargetHungUp);
     answered(Plan { proxied: true, ..Plan::plain() }, Reason::CallerHungUp);
@@ -281,4 +315,56 @@ fn a_relay_that_fails_or_falls_silent_fails_the_call() {
         assert_eq!(world.verdict(), Vec::<String>::new());
         assert_eq!(world.callers[number].outcome, Outcome::Failed(503));
     }
+}
+
+#[test]
+fn both_sides_hear_each_other_in_their_own_law() {
+    let setting = Setting::new(8, 4);
+    let mut memory = Memory::of(&setting);
+    let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+    // The caller speaks mu-law as payload type 0, the target A-law as 8.
+    let plan = Plan { formats: vec![0, 101], format: 8, ending: Ending::Caller(15_000), ..Plan::plain() };
+    let number = world.call(plan, 0);
+    world.seconds(4);
+    let [caller, target] = world.media_of(number);
+    let mut heard = [Vec::new(), Vec::new()];
+    for packet in 0u16..500 {
+        world.run(20_000);
+        for (side, format, to, from) in [(Side::A, 0u8, target.0, target.1), (Side::B, 8, caller.0, caller.1)]
+        {
+            let mut bytes = vec![0x80, format | if packet == 0 { 0x80 } else { 0 }];
+            bytes.extend((1_000 + packet).to_be_bytes());
+            bytes.extend((77_000 + u32::from(packet) * 160).to_be_bytes());
+            bytes.extend((7 + u32::from(format)).to_be_bytes());
+            bytes.extend((0..160u16).map(|sample| (sample + packet) as u8));
+            let (port, went, sent) = world.speak(number, side, &bytes).expect("it goes on");
+            assert_eq!((went, port, sent.len()), (to, from, bytes.len()));
+            let (into, turned): (u8, fn(u8) -> u8) = match side {
+                Side::A => (8, |byte| Law::A.encode(Law::Mu.decode(byte))),
+                Side::B => (0, |byte| Law::Mu.encode(Law::A.decode(byte))),
+            };
+            assert_eq!((sent[1] & 0x7f, sent[1] >> 7), (into, u8::from(packet == 0)));
+            assert!(
+                sent[12..].iter().eq(bytes[12..].iter().map(|&byte| turned(byte)).collect::<Vec<_>>().iter())
+            );
+            heard[side.index()].push(sent);
+        }
+    }
+    // Our own source, number for number.
+    for packets in &heard {
+        let field = |packet: &[u8], at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
+        for pair in packets.windows(2) {
+            assert_eq!(field(&pair[0], 8), field(&pair[1], 8));
+            assert_eq!(field(&pair[0], 4).wrapping_add(160), field(&pair[1], 4));
+            assert_eq!((field(&pair[0], 0) as u16).wrapping_add(1), field(&pair[1], 0) as u16);
+        }
+        assert!(![7, 15].contains(&field(&packets[0], 8)));
+    }
+    world.settle(20);
+    world.expect_clean();
+    let told = world.told.values().next().unwrap();
+    for side in told.statistics {
+        assert_eq!((side.packets_received, side.packets_sent, side.lost), (500, 500, 0));
+    }
+    assert!(world.rtcp() >= 4, "{}", world.rtcp());
 }

@@ -1,7 +1,7 @@
 //! Who may speak, what may be dialled, and what happens when there is no room.
 
-use warmline_core::reason::Reason;
 use warmline_core::filter::Rate;
+use warmline_core::reason::Reason;
 use warmline_core::{Command, Usage};
 use warmline_tests::{Ending, From, Memory, Outcome, Plan, Setting, Text, Weather, World, address};
 
@@ -40,9 +40,13 @@ fn a_stranger_is_not_read_and_not_answered_but_counted() {
     with(&Setting::new(4, 4), |world| {
         world.sent = Some(Vec::new());
         // Nobody's, and a trunk's own address at a listener where that trunk is not known.
-        for (listener, from) in
-            [(0, address::STRANGER), (1, address::STRANGER), (1, address::AI), (0, address::ZENDESK), (9, address::AI)]
-        {
+        for (listener, from) in [
+            (0, address::STRANGER),
+            (1, address::STRANGER),
+            (1, address::AI),
+            (0, address::ZENDESK),
+            (9, address::AI),
+        ] {
             assert!(!world.deliver(listener, from, &invite(from, "support")), "{listener} {from}");
         }
         world.seconds(60);
@@ -195,7 +199,8 @@ fn whatever_is_short_calls_end_cleanly() {
             // What a pool's end does to retransmissions is not the tap's business.
             world.tap = None;
             for after in 0..8 {
-                let ending = [Ending::Caller(900), Ending::Target(900), Ending::Cancel(900), Ending::Both(700)];
+                let ending =
+                    [Ending::Caller(900), Ending::Target(900), Ending::Cancel(900), Ending::Both(700)];
                 let plan = Plan { ending: ending[after % 4], ..Plan::plain() };
                 world.call(plan, after as u64 * 50_000);
             }
@@ -277,4 +282,68 @@ fn a_node_that_stops_ends_every_call() {
             }
         });
     }
+}
+
+/// `INVITE` as another request, or with other lines.
+fn like(from: core::net::SocketAddr, changes: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = String::from_utf8(invite(from, "support")).unwrap();
+    for (was, is) in changes {
+        assert!(text.contains(was), "{was}");
+        text = text.replace(was, is);
+    }
+    text.into_bytes()
+}
+
+#[test]
+fn what_is_not_done_here_is_refused_by_its_own_status() {
+    let from = address::AI;
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[("INVITE", "OPTIONS")], "200 OK"),
+        (&[("INVITE", "REGISTER")], "405 Method Not Allowed"),
+        (&[("INVITE", "JUGGLE")], "501 Not Implemented"),
+        (&[("INVITE", "CANCEL")], "481 Call/Transaction Does Not Exist"),
+        (&[("INVITE", "BYE")], "481 Call/Transaction Does Not Exist"),
+        (
+            &[
+                ("INVITE", "BYE"),
+                ("To: <sip:support@sbc.example.com>", "To: <sip:x@sbc.example.com>;tag=0123456789abcdef"),
+            ],
+            "481 Call/Transaction Does Not Exist",
+        ),
+        (&[("Max-Forwards: 70", "Max-Forwards: 0")], "483 Too Many Hops"),
+        (&[("CSeq", "Require: 100rel\r\nCSeq")], "420 Bad Extension"),
+        (&[("INVITE sip:support@sbc.example.com", "INVITE mailto:a@b")], "416 Unsupported URI Scheme"),
+        (&[("SIP/2.0\r\n", "SIP/3.0\r\n")], "505 "),
+        (
+            &[("Via: SIP", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKours\r\nVia: SIP")],
+            "482 Loop Detected",
+        ),
+        (&[("CSeq: 1 INVITE", "CSeq: 1 BYE")], "400 "),
+        (&[("Contact", "X-Contact")], "400 "),
+        (
+            &[("Content-Length: 0\r\n\r\n", "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi")],
+            "415 Unsupported Media Type",
+        ),
+    ];
+    for (number, (changes, status)) in cases.iter().enumerate() {
+        with(&Setting::new(4, 4), |world| {
+            let bytes = like(from, changes);
+            let got = raw(world, 0, from, &bytes);
+            assert_eq!(got.len(), 1, "{number}: {got:?}");
+            assert!(got[0].starts_with(&format!("SIP/2.0 {status}")), "{number}: {got:?} for {changes:?}");
+            // The same again is answered alike, and makes no call either.
+            assert_eq!(raw(world, 0, from, &bytes), got, "{number}");
+            world.seconds(60);
+            assert!(world.told.is_empty());
+            assert_eq!(world.usage(), Usage::default());
+        });
+    }
+    with(&Setting::new(4, 4), |world| {
+        assert!(raw(world, 0, from, &like(from, &[("INVITE", "ACK")])).is_empty());
+        assert!(raw(world, 0, from, b"\r\n\r\n").is_empty());
+        assert!(raw(world, 0, from, b"GET / HTTP/1.1\r\n\r\n").is_empty());
+        assert!(raw(world, 0, from, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1\r\n\r\n").is_empty());
+        assert_eq!(world.sbc().parsed(), 3);
+        assert_eq!(world.sbc().counters().get(Reason::StrayAck), 1);
+    });
 }

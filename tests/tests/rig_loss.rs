@@ -1,13 +1,17 @@
 //! Thousands of calls of every kind over a network that loses, doubles and reorders.
 
+use std::collections::HashMap;
+
 use warmline_core::Usage;
 use warmline_tests::{
-    Answer, Dice, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Weather, World, seed,
+    Answer, Caller, Dice, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Told, Weather, World,
+    address, seed,
 };
 
 /// What should come of a plan; None where chance decides between several good ends.
 fn expected(plan: &Plan) -> Option<Outcome> {
-    let answers = |answer: &Answer| matches!(answer, Answer::After(_) | Answer::AtOnce | Answer::EarlyMedia(_));
+    let answers =
+        |answer: &Answer| matches!(answer, Answer::After(_) | Answer::AtOnce | Answer::EarlyMedia(_));
     let last = plan.answers.last()?;
     match plan.ending {
         Ending::Cancel(_) => None,
@@ -46,7 +50,12 @@ fn any(dice: &mut Dice) -> Plan {
     plan.answers = vec![answer];
     if dice.chance(1_000) {
         plan.dial = "both";
-        let first = *dice.pick(&[Answer::Refuse(503, 100), Answer::Ring, Answer::Silence, Answer::AnswerWhenCancelled]);
+        let first = *dice.pick(&[
+            Answer::Refuse(503, 100),
+            Answer::Ring,
+            Answer::Silence,
+            Answer::AnswerWhenCancelled,
+        ]);
         plan.answers.insert(0, first);
     }
     let talk = dice.between(0, 8_000);
@@ -66,6 +75,11 @@ fn any(dice: &mut Dice) -> Plan {
         _ => Refresh::None,
     };
     plan
+}
+
+fn call_id(number: usize, caller: &Caller) -> String {
+    let address = if caller.plan.from == From::Ai { address::AI } else { address::CARRIER };
+    format!("zxa{number}-id@{}", address.ip())
 }
 
 /// Lets `calls` calls begin within so many seconds and end; gives how many should have succeeded, and how many did.
@@ -106,6 +120,20 @@ fn storm(calls: u64, seconds: u64, weather: Weather, seed: u64) -> (u64, u64) {
     println!("{:?}", world.sbc().counters().iter().collect::<Vec<_>>());
     assert_eq!(world.usage(), Usage::default());
     world.expect_clean();
+
+    // Final by the time its targets were given and timers B and H; over when the talk and a lost BYE are as well.
+    let waited = |caller: &Caller| caller.times.1.map_or(0, |end| end - caller.times.0);
+    let longest = world.callers.iter().map(waited).max().unwrap_or(0);
+    let begun: HashMap<String, u64> = world
+        .callers
+        .iter()
+        .enumerate()
+        .map(|(number, caller)| (call_id(number, caller), caller.times.0))
+        .collect();
+    let lasted = |told: &Told| told.ended_at - begun[&told.call_id];
+    let over = world.told.values().map(lasted).max().unwrap_or(0);
+    println!("the longest wait for a final response was {longest} us, the longest call {over} us");
+    assert!(longest <= 100_000_000 && over <= 140_000_000, "{longest} {over}");
     (due, done)
 }
 

@@ -51,7 +51,8 @@ mod tests {
     use super::*;
 
     fn e164(user: &str, country: &str) -> Option<std::string::String> {
-        number(user.as_bytes(), country.as_bytes()).map(|number| std::str::from_utf8(&number).unwrap().into())
+        number(user.as_bytes(), country.as_bytes())
+            .map(|number| core::str::from_utf8(&number).unwrap().into())
     }
 
     #[test]

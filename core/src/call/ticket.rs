@@ -17,10 +17,10 @@ pub const HEADER: &[u8] = b"X-Zendesk-Ticket-Id";
 pub fn ticket(message: &Message<'_>) -> Result<Option<NonZeroU64>, Reason> {
     let mut found = Found::default();
     message.extension(HEADER).for_each(|value| found.see(value));
-    if found.nothing() {
-        if let Ok(uri) = message.request_uri() {
-            in_uri(&uri, &mut found);
-        }
+    if found.nothing()
+        && let Ok(uri) = message.request_uri()
+    {
+        in_uri(&uri, &mut found);
     }
     if found.nothing() {
         for value in message.headers(Name::UserToUser) {
@@ -56,11 +56,15 @@ fn strip_name(value: &[u8]) -> Option<&[u8]> {
     let name = value.get(..HEADER.len())?;
     let rest = value.get(HEADER.len()..)?.trim_ascii_start();
     let (&separator, rest) = rest.split_first()?;
-    (name.eq_ignore_ascii_case(HEADER) && matches!(separator, b'=' | b':')).then(|| rest.trim_ascii())
+    (name.eq_ignore_ascii_case(HEADER) && matches!(separator, b'=' | b':')).then_some(rest)
 }
 
 fn number(value: &[u8]) -> Option<NonZeroU64> {
-    let value = strip_name(value).unwrap_or(value).trim_ascii();
+    let value = strip_name(value).unwrap_or(value);
+    // Blanks around it do no harm; an escaped CR or LF is somebody trying something.
+    let start = value.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    let end = value.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'))?;
+    let value = value.get(start..=end)?;
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }

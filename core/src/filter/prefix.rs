@@ -50,7 +50,10 @@ impl Prefix {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| PrefixError::Address)?;
+        // What looks octal is more likely a slip than an address.
+        let octal =
+            address.split('.').any(|part| part.len() > 1 && part.starts_with('0') && !address.contains(':'));
+        let address = crate::ip::parse(address.as_bytes()).filter(|_| !octal).ok_or(PrefixError::Address)?;
         let length = match length {
             Some(length) if length.bytes().all(|byte| byte.is_ascii_digit()) => {
                 length.parse().map_err(|_| PrefixError::Length)?

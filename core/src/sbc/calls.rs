@@ -128,7 +128,10 @@ impl Sbc<'_> {
                         self.ring(cx, id, ring.target, target, address)
                     }
                     Some(_) => Err(Reason::TargetUnresolved),
-                    None => Ok(self.ask(cx, id)),
+                    None => {
+                        self.ask(cx, id);
+                        Ok(())
+                    }
                 },
             };
             match rung {
@@ -245,10 +248,8 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.agreed = Some(agreed);
         let side = leg.side;
-        if let Some(call) = self.calls.get_mut(call) {
-            if call.stream == Stream::Open {
-                call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
-            }
+        if let Some(call) = self.calls.get_mut(call).filter(|call| call.stream == Stream::Open) {
+            call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
         }
         self.wake(call);
     }
@@ -388,7 +389,7 @@ fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
 
 /// The address of a target whose URI names one.
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
-    let ip: IpAddr = core::str::from_utf8(config.text(target.host)).ok()?.parse().ok()?;
+    let ip = crate::ip::parse(config.text(target.host))?;
     let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
     let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
     Some(SocketAddr::new(ip, target.port.unwrap_or(port)))

@@ -310,7 +310,7 @@ impl Sbc<'_> {
         }
     }
 
-    fn send_answer_again(&mut self, id: LegId, out: &mut [u8]) -> Option<Output> {
+    fn send_answer_again(&self, id: LegId, out: &mut [u8]) -> Option<Output> {
         let leg = self.legs.get(id)?;
         let len = self.blocks.load(leg.answer.as_ref()?, out)?;
         Some(Output::Transmit { to: leg.reply_path, len })
@@ -328,7 +328,13 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
-    pub(super) fn describe(&self, call: &Call, address: IpAddr, version: u32, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn describe(
+        &self,
+        call: &Call,
+        address: IpAddr,
+        version: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let port = match self.side {
             Side::A => call.ports[0],
             Side::B => call.ports[1],

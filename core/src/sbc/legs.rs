@@ -40,10 +40,8 @@ impl Sbc<'_> {
                 }
             }
         }
-        if side == Side::B {
-            if let Some(call) = self.calls.get_mut(call) {
-                call.called = Some(id);
-            }
+        if let Some(call) = self.calls.get_mut(call).filter(|_| side == Side::B) {
+            call.called = Some(id);
         }
         if !found {
             self.part(call, id);

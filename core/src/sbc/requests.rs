@@ -391,12 +391,7 @@ impl Sbc<'_> {
         let key = self.merged_key(e);
         let same = |slot| {
             let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
-            leg.is_some_and(|leg| {
-                leg.side == Side::A
-                    && leg.state == LegState::Proceeding
-                    && leg.invited == e.cseq.number
-                    && leg.dialog.is(e)
-            })
+            leg.is_some_and(|leg| leg.merged == Some(key) && leg.dialog.is(e))
         };
         self.dialogs.find(key, same).is_some()
     }

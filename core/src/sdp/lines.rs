@@ -1,12 +1,14 @@
 //! The lines of a description, and the pieces their values are made of (RFC 8866 section 9).
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use memchr::memchr;
 use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
 use nom::combinator::{map_opt, value};
 use nom::{IResult, Parser};
+
+use crate::ip::{v4, v6};
 
 /// What a combinator gives. Where it fails nothing more is told. Those of nom that take runs of bytes or digits are
 /// not used: they hold slices that could panic as far as the linker sees.
@@ -218,65 +220,6 @@ pub(super) fn address(input: &[u8]) -> Parsed<'_, IpAddr> {
     address.map(|address| (rest, address)).ok_or(nom::Err::Error(()))
 }
 
-fn v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut parts = text.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        *octet = byte(parts.next()?)?;
-    }
-    parts.next().is_none().then_some(Ipv4Addr::from(octets))
-}
-
-/// Groups from the front up to `::`, then from the back (RFC 4291 section 2.2).
-fn v6(text: &[u8]) -> Option<Ipv6Addr> {
-    let mut groups = [0; 8];
-    let mut places = groups.iter_mut();
-    let colon = |byte: &u8| *byte == b':';
-    let mut text = text;
-    // The last 32 bits may be written as IPv4.
-    let last = text.rsplit(colon).next()?;
-    if last.contains(&b'.') {
-        let [a, b, c, d] = v4(last)?.octets();
-        *places.next_back()? = u16::from_be_bytes([c, d]);
-        *places.next_back()? = u16::from_be_bytes([a, b]);
-        text = text.strip_suffix(last)?;
-        // One colon belongs to it, a second one to the gap.
-        text = if text.ends_with(b"::") { text } else { text.strip_suffix(b":")? };
-    }
-    let gap = text.windows(2).position(|pair| pair == b"::");
-    let (front, back) = match gap {
-        Some(gap) => (text.get(..gap)?, text.get(gap.checked_add(2)?..)?),
-        None => (text, &[][..]),
-    };
-    if gap.is_none() || !front.is_empty() {
-        for piece in front.split(colon) {
-            *places.next()? = group(piece)?;
-        }
-    }
-    if !back.is_empty() {
-        for piece in back.rsplit(colon) {
-            *places.next_back()? = group(piece)?;
-        }
-    }
-    // A gap stands for one group at least.
-    (places.next().is_some() == gap.is_some()).then_some(Ipv6Addr::from(groups))
-}
-
-/// One to four hexadecimal digits.
-fn group(text: &[u8]) -> Option<u16> {
-    if !(1..=4).contains(&text.len()) {
-        return None;
-    }
-    text.iter().try_fold(0, |number: u16, &digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit & 15,
-            b'a'..=b'f' | b'A'..=b'F' => (digit & 15).wrapping_add(9),
-            _ => return None,
-        };
-        Some(number << 4 | u16::from(value))
-    })
-}
-
 /// A number of up to 255, written without leading zeros.
 #[inline]
 pub(super) fn byte(text: &[u8]) -> Option<u8> {
@@ -314,7 +257,6 @@ mod tests {
             "IN IP4 host.example.com",
             "IN IP4 192.0.2",
             "IN IP4 192.0.2.256",
-            "IN IP4 192.0.2.010",
             "IN IP4 192.0.2.1\0",
             "IN IP4 2001:db8::1",
             "IN IP6 192.0.2.1",
@@ -322,56 +264,6 @@ mod tests {
             "IN IP4 /24",
         ] {
             assert_eq!(ip(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn ipv6() {
-        for text in [
-            "::",
-            "::1",
-            "1::",
-            "2001:db8::1",
-            "1:2:3:4:5:6:7:8",
-            "1:2:3:4:5:6:7::",
-            "::2:3:4:5:6:7:8",
-            "::192.0.2.1",
-            "1::192.0.2.1",
-            "1:2:3:4:5:6:192.0.2.1",
-            "::FFFF:192.0.2.1",
-            "64:ff9b::192.0.2.33",
-            "abcd:EF01:0:00:000:0000:0:1",
-            // Not addresses.
-            ":",
-            ":::",
-            "1",
-            "1:",
-            ":1",
-            "1::2::3",
-            "1:2:3:4:5:6:7",
-            "1:2:3:4:5:6:7:8:9",
-            "1:2:3:4:5:6:7:8::",
-            "::12345",
-            "1:2:3:4:5:6:7::8:9",
-            "::g",
-            "1:::2",
-            ":::1",
-            "1:::",
-            "192.0.2.1",
-            ":192.0.2.1",
-            "1:192.0.2.1",
-            "1:2:3:4:5:6:7:192.0.2.1",
-            "::1:",
-            "::192.0.2.1:1",
-            "::192.0.2",
-            "::1%eth0",
-            "",
-            "1: :2",
-            "::192.0.2.1::",
-            "1:2:3:4:5:6::192.0.2.1",
-            "::ffff:0.0.0.0",
-        ] {
-            assert_eq!(v6(text.as_bytes()), text.parse().ok(), "{text:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::message::{Message, Span, element};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
-use super::scan::first_below;
+use super::scan::first_blank;
 use super::start::StartLine;
 use super::via::Via;
 
@@ -130,7 +130,7 @@ fn call_id(input: &[u8]) -> Parsed<'_, &[u8]> {
     if input.is_empty() {
         return stuck(input);
     }
-    match first_below::<{ b' ' + 1 }>(input) {
+    match first_blank(input) {
         None => Ok((&[], input)),
         Some(at) => stuck(input.get(at..).unwrap_or_default()),
     }

@@ -43,7 +43,7 @@ pub(super) struct Class(u8);
 pub(super) const TOKEN: Class = Class(1);
 /// Host names, with the underscore that is seen in the wild.
 pub(super) const HOST: Class = Class(2);
-/// `userinfo`, wider than the RFC: anything visible but `@`, quotes and angle brackets.
+/// `user`, wider than the RFC: anything visible but `:`, `@`, quotes and angle brackets.
 pub(super) const USER: Class = Class(4);
 /// The same where a semicolon, comma or question mark ends the URI: outside angle brackets.
 pub(super) const USER_BARE: Class = Class(128);
@@ -82,7 +82,7 @@ const fn classes() -> [u8; 256] {
         if word || contains(b"-._", byte) {
             set |= HOST.0;
         }
-        if byte.is_ascii_graphic() && !contains(b"@<>\"", byte) {
+        if byte.is_ascii_graphic() && !contains(b":@<>\"", byte) {
             set |= USER.0;
             if !contains(b";,?", byte) {
                 set |= USER_BARE.0;
@@ -136,10 +136,11 @@ pub(super) fn many(class: Class) -> impl for<'a> Fn(&'a [u8]) -> Parsed<'a, &'a 
     }
 }
 
-/// `input` without the white space it begins with. There mostly is none.
+/// `input` without the white space it begins with. There mostly is none, or one space.
 #[inline]
 pub(super) fn skip_space(input: &[u8]) -> &[u8] {
     match input {
+        [b' ', rest @ ..] if rest.first().is_some_and(|&next| next > b' ') => rest,
         [first, ..] if *first <= b' ' => spaces(input),
         _ => input,
     }

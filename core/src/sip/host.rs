@@ -1,6 +1,8 @@
 //! Hosts and ports, and IP addresses as text: read by the RFCs, written as RFC 5952 says.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
+
+use crate::ip::{v4, v4_prefix, v6};
 
 use super::grammar::{HOST, Parsed, many, number, stuck};
 
@@ -33,7 +35,7 @@ impl<'a> Host<'a> {
             let Some(len) = memchr::memchr(b']', inner.get(..MAX_V6).unwrap_or(inner)) else {
                 return stuck(input);
             };
-            let ip = inner.get(..len).and_then(v6);
+            let ip = inner.get(..len).and_then(tolerant_v6);
             return match (ip, inner.get(len.saturating_add(1)..)) {
                 (Some(ip), Some(rest)) => Ok((rest, Self::Ip(IpAddr::V6(ip)))),
                 _ => stuck(input),
@@ -64,85 +66,22 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
         return Some(IpAddr::V4(ip));
     }
     let bare = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
-    v6(bare.unwrap_or(text)).map(IpAddr::V6)
+    tolerant_v6(bare.unwrap_or(text)).map(IpAddr::V6)
 }
 
-/// `IPv4address`, all of `text`.
-fn v4(text: &[u8]) -> Option<Ipv4Addr> {
-    v4_prefix(text).filter(|(_, rest)| rest.is_empty()).map(|(ip, _)| ip)
-}
-
-/// The `IPv4address` that `text` begins with: four decimal numbers.
-#[inline]
-fn v4_prefix(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
-    let mut rest = text;
-    let mut ip = 0u32;
-    for index in 0..4 {
-        let mut octet = 0u32;
-        let mut digits = 0u32;
-        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-            octet = octet.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
-            digits = digits.wrapping_add(1);
-            rest = tail;
-            if digits == 3 {
-                break;
-            }
-        }
-        if digits == 0 || octet > 255 {
-            return None;
-        }
-        ip = ip << 8 | octet;
-        if index < 3 {
-            rest = rest.strip_prefix(b".")?;
-        }
+/// An IPv6 address in which a third colon, as RFC 5118 section 4.10 has it, is taken for two.
+fn tolerant_v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let strict = v6(text);
+    if strict.is_some() {
+        return strict;
     }
-    Some((Ipv4Addr::from_bits(ip), rest))
-}
-
-/// `IPv6address`, an IPv4 tail included. A third colon as in RFC 5118 section 4.10 is taken for two.
-fn v6(text: &[u8]) -> Option<Ipv6Addr> {
-    let mut groups = [0u16; 8];
-    let mut len = 0usize;
-    // Where the run of zeros stands.
-    let mut gap = None;
-    let mut rest = text;
-    if let Some(after) = rest.strip_prefix(b"::") {
-        gap = Some(0);
-        rest = after.strip_prefix(b":").unwrap_or(after);
-    }
-    while !rest.is_empty() {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let (group, after) = rest.split_at_checked(digits)?;
-        if after.first() == Some(&b'.') {
-            let [a, b, c, d] = v4(rest)?.octets();
-            *groups.get_mut(len)? = u16::from_be_bytes([a, b]);
-            *groups.get_mut(len.saturating_add(1))? = u16::from_be_bytes([c, d]);
-            len = len.saturating_add(2);
-            break;
-        }
-        if !(1..=4).contains(&digits) {
-            return None;
-        }
-        *groups.get_mut(len)? = group.iter().fold(0, |value, &digit| value << 4 | u16::from(hex(digit)));
-        len = len.saturating_add(1);
-        rest = match after {
-            [] => after,
-            [b':', b':', after @ ..] if gap.is_none() => {
-                gap = Some(len);
-                after.strip_prefix(b":").unwrap_or(after)
-            }
-            [b':', after @ ..] if !after.is_empty() => after,
-            _ => return None,
-        };
-    }
-    let Some(gap) = gap else { return (len == 8).then(|| Ipv6Addr::from_segments(groups)) };
-    // What follows the gap moves to the end.
-    let mut spread = [0u16; 8];
-    for (index, &group) in groups.iter().enumerate().take(len) {
-        let to = if index < gap { index } else { index.wrapping_add(8).wrapping_sub(len) };
-        *spread.get_mut(to)? = group;
-    }
-    (len < 8).then(|| Ipv6Addr::from_segments(spread))
+    let at = text.windows(3).position(|three| three == b":::")?;
+    let (before, after) = text.split_at_checked(at)?;
+    let mut mended = [0; MAX_V6];
+    let len = text.len().checked_sub(1)?;
+    let bytes = before.iter().chain(after.get(1..)?);
+    mended.get_mut(..len)?.iter_mut().zip(bytes).for_each(|(room, &byte)| *room = byte);
+    v6(mended.get(..len)?)
 }
 
 /// The value of a hexadecimal digit; 0 for anything else.
@@ -192,7 +131,7 @@ mod tests {
         fn reads_what_std_writes(groups: [u16; 8], zeros in 0u8..) {
             let groups: [u16; 8] = core::array::from_fn(|i| if zeros >> i & 1 == 1 { 0 } else { groups[i] });
             let ip = Ipv6Addr::from(groups);
-            prop_assert_eq!(v6(ip.to_string().as_bytes()), Some(ip));
+            prop_assert_eq!(tolerant_v6(ip.to_string().as_bytes()), Some(ip));
         }
 
         #[test]

@@ -1,13 +1,14 @@
 //! A message as found by one scan: where its header fields are, nothing of what they say.
 
 use heapless::Vec;
+use memchr::memchr;
 
 use super::error::{Error, ErrorKind};
 use super::grammar::{Parsed, TOKEN, left, skip_space, trim, trim_end};
 use super::method::Method;
 use super::name::Name;
 use super::name_addr::NameAddr;
-use super::scan::{Line, colon};
+use super::scan::blocks;
 use super::start::StartLine;
 use super::uri::Uri;
 use super::via::Via;
@@ -64,74 +65,114 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::NotSip`] and [`ErrorKind::TooLong`]: nothing can be answered.
+    // Inlined, so that the message is made where it stays: some 1,200 bytes are better not moved.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let (start, fault, next) = Self::first_line(bytes)?;
+        let mut message = Self {
+            bytes,
+            start,
+            body: bytes.len() as u16,
+            fault,
+            repeated: 0,
+            first: [NONE; Name::COUNT],
+            fields: Vec::new(),
+        };
+        message.scan(next);
+        Ok(message)
+    }
+
+    /// The start line, what is wrong with it, and where the next one begins.
+    fn first_line(bytes: &'a [u8]) -> Result<(StartLine<'a>, Option<Error>, usize), Error> {
         if bytes.len() > Self::MAX_BYTES {
             return Err(Error::new(ErrorKind::TooLong, Self::MAX_BYTES));
         }
         let blank = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
-        let line = Line::at(bytes, blank);
-        let text = bytes.get(blank..line.end).unwrap_or_default();
-        let Some((start, fault)) = StartLine::read(text) else {
-            return Err(Error::new(ErrorKind::NotSip, blank));
-        };
-        // Made where the caller wants it: what is some 1,200 bytes is better not moved.
-        let mut message = Ok(Self {
-            bytes,
-            start,
-            body: 0,
-            fault: fault.map(|kind| Error::new(kind, blank)),
-            repeated: 0,
-            first: [NONE; Name::COUNT],
-            fields: Vec::new(),
-        });
-        if let Ok(message) = &mut message {
-            message.scan(line);
+        let rest = bytes.get(blank..).unwrap_or_default();
+        let len = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest.get(..len).unwrap_or_default();
+        match StartLine::read(line.strip_suffix(b"\r").unwrap_or(line)) {
+            Some((start, fault)) => {
+                let fault = fault.map(|kind| Error::new(kind, blank));
+                Ok((start, fault, blank.saturating_add(len).saturating_add(1)))
+            }
+            None => Err(Error::new(ErrorKind::NotSip, blank)),
         }
-        message
     }
 
-    /// Finds the header fields behind the start line, and the body behind them.
-    #[inline]
-    fn scan(&mut self, mut line: Line) {
+    /// Finds the header fields from `start` on, and the body behind them.
+    fn scan(&mut self, start: usize) {
         let bytes = self.bytes;
-        let mut stray = line.stray;
-        loop {
-            let start = line.next;
-            line = Line::at(bytes, start);
-            if line.end == start {
-                break;
-            }
-            stray = stray.min(line.stray);
-            while let Some(b' ' | b'\t') = bytes.get(line.next) {
-                line = Line::at(bytes, line.next);
-                stray = stray.min(line.stray);
-            }
-            let Some(span) = Span::of(bytes, start, line.end) else {
-                let cut = line.end == line.next;
-                self.note(if cut { ErrorKind::Truncated } else { ErrorKind::HeaderLine }, start);
-                continue;
-            };
-            let number = self.fields.len() as u8;
-            if self.fields.push(span).is_err() {
-                self.note(ErrorKind::TooManyFields, start);
-                line.next = bytes.len();
-                break;
-            }
-            if let Some(first) = self.first.get_mut(span.name.index()) {
-                if *first == NONE {
-                    *first = number;
-                } else if span.name.is_single() {
-                    self.repeated |= 1 << (span.name as u32 & 31);
+        // Where the field begins, where its present line, and where its colon is, or one behind it.
+        let (mut start, mut line, mut colon) = (start, start, None);
+        for marks in blocks(bytes, start) {
+            colon = colon.or_else(|| marks.colon());
+            for at in marks.controls() {
+                if at < line {
+                    // The LF of a CRLF.
+                    continue;
                 }
+                let after = at.wrapping_add(1);
+                let next = match bytes.get(at) {
+                    Some(b'\r') if bytes.get(after) == Some(&b'\n') => after.wrapping_add(1),
+                    Some(b'\n') => after,
+                    Some(b'\r') => {
+                        self.note(ErrorKind::BareReturn, at);
+                        continue;
+                    }
+                    _ => continue,
+                };
+                if at == line {
+                    self.body = next as u16;
+                    return;
+                }
+                line = next;
+                if let Some(b' ' | b'\t') = bytes.get(next) {
+                    continue;
+                }
+                match Span::of(bytes, start, colon, at) {
+                    None => self.note(ErrorKind::HeaderLine, start),
+                    Some(span) => {
+                        if !self.keep(span) {
+                            return;
+                        }
+                    }
+                }
+                start = next;
+                colon = marks.colon_from(start);
             }
         }
-        self.body = line.next as u16;
-        if stray != usize::MAX {
-            self.note(ErrorKind::BareReturn, stray);
-        }
-        if self.rest().is_empty() && bytes.last() != Some(&b'\n') {
+        // The blank line is missing; a line end is not missed.
+        if start < bytes.len() {
             self.note(ErrorKind::Truncated, bytes.len());
+            self.keep_last(start, colon);
         }
+    }
+
+    /// Takes in a field that ends with the message.
+    #[cold]
+    fn keep_last(&mut self, start: usize, colon: Option<usize>) {
+        if let Some(span) = Span::of(self.bytes, start, colon, self.bytes.len()) {
+            self.keep(span);
+        }
+    }
+
+    /// Takes in a field. Whether there was room for it.
+    #[inline]
+    fn keep(&mut self, span: Span) -> bool {
+        let number = self.fields.len() as u8;
+        if self.fields.push(span).is_err() {
+            self.note(ErrorKind::TooManyFields, usize::from(span.start));
+            return false;
+        }
+        if let Some(first) = self.first.get_mut(span.name.index()) {
+            if *first == NONE {
+                *first = number;
+            } else if span.name.is_single() {
+                self.repeated |= 1 << (span.name as u32 & 31);
+            }
+        }
+        true
     }
 
     /// Keeps the first fault.
@@ -316,13 +357,10 @@ pub(super) fn element<'a, T>(
 }
 
 impl Span {
-    /// The field between `start` and `end`, if it is one.
-    #[inline]
-    fn of(bytes: &[u8], start: usize, end: usize) -> Option<Self> {
-        // What follows the field may be looked at too, so that the words need not end with it.
-        let rest = bytes.get(start..)?;
-        let colon = colon(rest)?;
-        let (mut spelling, value) = rest.get(..end.wrapping_sub(start))?.split_at_checked(colon)?;
+    /// The field between `start` and `end` whose first colon is at `colon`, if it is one.
+    #[inline(always)]
+    fn of(bytes: &[u8], start: usize, colon: Option<usize>, end: usize) -> Option<Self> {
+        let (mut spelling, value) = bytes.get(start..end)?.split_at_checked(colon?.wrapping_sub(start))?;
         if let [.., b' ' | b'\t'] = spelling {
             spelling = trim_end(spelling);
         }

@@ -166,11 +166,13 @@ impl Name {
         if KEYS.get(name.index()) != Some(&key) {
             return Self::Other;
         }
-        // Of the few longer names the key leaves out the middle.
-        if spelling.len() > 16 && !spelling.eq_ignore_ascii_case(name.as_bytes()) {
-            return Self::Other;
-        }
-        name
+        if spelling.len() > 16 { name.of_long(spelling) } else { name }
+    }
+
+    /// Of the few longer names the key leaves out the middle.
+    #[inline(never)]
+    fn of_long(self, spelling: &[u8]) -> Self {
+        if spelling.eq_ignore_ascii_case(self.as_bytes()) { self } else { Self::Other }
     }
 
     /// Whether a message may carry it once only, and we rely on its value.

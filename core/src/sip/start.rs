@@ -3,7 +3,7 @@
 use super::error::ErrorKind;
 use super::grammar::{TOKEN, trim};
 use super::method::Method;
-use super::scan::first_below;
+use super::scan::first_blank;
 
 /// What a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,21 @@ impl<'a> StartLine<'a> {
         }
     }
 
-    /// `Method SP Request-URI SP SIP-Version`. Other white space is a fault, yet tells the same parts.
+    /// `Method SP Request-URI SP SIP-Version`.
     fn request(line: &'a [u8]) -> Option<(Self, Option<ErrorKind>)> {
+        if let Some((head, version @ b"SIP/2.0")) = line.split_last_chunk::<7>()
+            && let Some((method @ [_, ..], [b' ', uri @ .., b' '])) = head.split_at_checked(TOKEN.run(head))
+            && !uri.is_empty()
+            && first_blank(uri).is_none()
+        {
+            return Some((Self::Request { method: Method::of(method), uri, version }, None));
+        }
+        Self::odd_request(line)
+    }
+
+    /// Other white space is a fault, yet tells the same parts.
+    #[cold]
+    fn odd_request(line: &'a [u8]) -> Option<(Self, Option<ErrorKind>)> {
         let tidy = trim(line);
         let method = tidy.iter().position(|&byte| byte == b' ')?;
         let version = tidy.iter().rposition(|&byte| byte == b' ')?;
@@ -53,17 +66,15 @@ impl<'a> StartLine<'a> {
         if version != b"SIP/2.0" && !version.get(..4)?.eq_ignore_ascii_case(b"SIP/") {
             return None;
         }
-        let fault = if !TOKEN.all(method)
-            || uri.is_empty()
-            || tidy.len() != line.len()
-            || first_below::<{ b' ' + 1 }>(uri).is_some()
-        {
-            Some(ErrorKind::RequestLine)
-        } else if version.get(4..) != Some(b"2.0") {
-            Some(ErrorKind::Version)
-        } else {
-            None
-        };
+        let fault =
+            if !TOKEN.all(method) || uri.is_empty() || tidy.len() != line.len() || first_blank(uri).is_some()
+            {
+                Some(ErrorKind::RequestLine)
+            } else if version.get(4..) != Some(b"2.0") {
+                Some(ErrorKind::Version)
+            } else {
+                None
+            };
         Some((Self::Request { method: Method::of(method), uri: trim(uri), version }, fault))
     }
 

@@ -4,7 +4,6 @@ use super::error::{Error, ErrorKind};
 use super::grammar::{OPAQUE, Parsed, Stuck, USER, USER_BARE, VALUE, before, left, many, stuck};
 use super::host::{Host, hex, port};
 use super::params::Params;
-use super::scan::colon;
 
 /// A URI's scheme; case does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +74,7 @@ impl<'a> Uri<'a> {
 
     /// A URI at the start of `input`. Where it is not `whole`, but an `addr-spec` without angle brackets, the
     /// parameters that follow are not its own (RFC 3261 section 20.10).
+    #[inline]
     pub(super) fn read(input: &'a [u8], whole: bool) -> Parsed<'a, Self> {
         let (rest, scheme) = scheme(input)?;
         let mut uri = Self {
@@ -108,16 +108,9 @@ impl<'a> Uri<'a> {
 
     /// `[ userinfo "@" ] hostport`.
     fn authority(&mut self, input: &'a [u8], whole: bool) -> Result<&'a [u8], nom::Err<Stuck>> {
-        let mut rest = input;
-        if let Some((user, after)) = userinfo(input, whole) {
-            let colon = colon(user).unwrap_or(user.len());
-            let (name, password) = user.split_at_checked(colon).unwrap_or((user, &[]));
-            if name.is_empty() {
-                return Err(nom::Err::Error(Stuck(input.len())));
-            }
-            self.user = Some(name);
-            self.password = password.get(1..);
-            rest = after;
+        let mut rest = self.userinfo(input, whole).unwrap_or(input);
+        if self.user.is_some_and(<[u8]>::is_empty) {
+            return Err(nom::Err::Error(Stuck(input.len())));
         }
         (rest, self.host) = Host::parse(rest)?;
         if let [b':', after @ ..] = rest {
@@ -128,6 +121,23 @@ impl<'a> Uri<'a> {
         Ok(rest)
     }
 
+    /// `userinfo "@"`, and what follows, if there is an `@` in what a URI may begin with.
+    #[inline]
+    fn userinfo(&mut self, input: &'a [u8], whole: bool) -> Option<&'a [u8]> {
+        let class = if whole { USER } else { USER_BARE };
+        let (user, mut rest) = input.split_at_checked(class.run(input))?;
+        if let [b':', secret @ ..] = rest {
+            // A password, which may have colons, or a port.
+            while let [b':', after @ ..] = rest {
+                rest = after.get(class.run(after)..)?;
+            }
+            self.password = Some(before(secret, rest)).filter(|_| rest.first() == Some(&b'@'));
+        }
+        let rest = rest.strip_prefix(b"@")?;
+        self.user = Some(user);
+        Some(rest)
+    }
+
     /// The number of a tel URI: digits, visual separators, `+`, `*`, `#`, hexadecimal digits.
     fn number(&mut self, input: &'a [u8]) -> Result<&'a [u8], nom::Err<Stuck>> {
         let (rest, number) = nom::bytes::complete::take_while1(|byte: u8| {
@@ -135,16 +145,6 @@ impl<'a> Uri<'a> {
         })(input)?;
         self.user = Some(number);
         Ok(rest)
-    }
-}
-
-/// What stands before an `@`, and what follows it, if there is one in what a URI may begin with.
-#[inline]
-fn userinfo(input: &[u8], whole: bool) -> Option<(&[u8], &[u8])> {
-    let class = if whole { USER } else { USER_BARE };
-    match input.split_at_checked(class.run(input)) {
-        Some((user, [b'@', rest @ ..])) => Some((user, rest)),
-        _ => None,
     }
 }
 

@@ -9,6 +9,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::Bench;
+use crate::demo;
+
 /// Where the configuration is looked for when no file is named.
 const FILE: &str = "warmline.toml";
 
@@ -28,6 +31,11 @@ enum Command {
     Run(Run),
     /// Say what is wrong with a configuration, or what it comes to
     Check(Check),
+    /// Place a whole call on this machine alone, through a real node, and say what came of it
+    Demo,
+    /// Measure how fast it is on this machine
+    #[command(subcommand)]
+    Bench(Bench),
 }
 
 #[derive(Args, Debug)]
@@ -53,6 +61,8 @@ pub fn main() -> ExitCode {
     match line.command.unwrap_or(Command::Run(line.run)) {
         Command::Run(run) => run::run(run.config.as_deref(), run.grace),
         Command::Check(check) => check::check(&check.file),
+        Command::Demo => demo::command(),
+        Command::Bench(bench) => bench.command(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `warmline run`.
 
 use core::time::Duration;
+use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,16 +21,37 @@ pub(super) fn run(named: Option<&Path>, grace: Duration) -> ExitCode {
         Ok(guard) => guard,
         Err(error) => return refuse(&error),
     };
-    let node = match start(named) {
-        Ok(node) => node,
-        Err(error) => return refuse(&error),
-    };
-    runtime.block_on(serve(node, grace))
+    match runtime.block_on(serve(named, grace)) {
+        Ok(code) => code,
+        Err(error) => refuse(&error),
+    }
 }
 
 fn refuse(why: &str) -> ExitCode {
     eprintln!("warmline: {why}");
     ExitCode::FAILURE
+}
+
+async fn serve(named: Option<&Path>, grace: Duration) -> Result<ExitCode, String> {
+    // Before the node, so that no signal ends it without a BYE.
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let node = start(named)?;
+    tokio::select! {
+        () = told(&mut interrupt, &mut terminate) => {}
+        () = node.broken() => {
+            error!("a thread has failed: ending");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    tokio::select! {
+        last = node.stop(grace) => match last {
+            Some(last) => info!("stopped after {} calls", last.calls),
+            None => error!("stopped: a thread had failed"),
+        },
+        () = told(&mut interrupt, &mut terminate) => info!("stopped at once"),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts a node, and says on the first line where it listens.
@@ -41,41 +63,18 @@ fn start(named: Option<&Path>) -> Result<Node, String> {
     };
     let loaded = loaded.map_err(|mistakes| format!("the configuration has mistakes\n{mistakes}"))?;
     let node = Node::start(loaded, options).map_err(|error| error.to_string())?;
-    let version = env!("CARGO_PKG_VERSION");
     let places: Vec<_> = node.addresses().iter().map(|address| format!("{address} (UDP)")).collect();
     let places = places.join(", ");
-    match (&file, node.addresses().first()) {
-        (None, Some(address)) => println!(
-            "warmline {version} listens on {places}, without a configuration: call sip:support@{address} from \
-             127.0.0.1, and sip:support@127.0.0.2:5080 is rung"
+    let how = match (&file, node.addresses().first()) {
+        (None, Some(address)) => format!(
+            "without a configuration: call sip:support@{address} from 127.0.0.1, and sip:support@127.0.0.2:5080 is rung"
         ),
-        (Some(file), _) => println!("warmline {version} listens on {places}, as {} says", file.display()),
-        (None, None) => {}
-    }
-    Ok(node)
-}
-
-async fn serve(node: Node, grace: Duration) -> ExitCode {
-    let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
-    let (mut interrupt, mut terminate) = match signals {
-        Ok(signals) => signals,
-        Err(error) => return refuse(&format!("cannot wait for signals: {error}")),
+        (Some(file), _) => format!("as {} says", file.display()),
+        (None, None) => String::new(),
     };
-    tokio::select! {
-        () = told(&mut interrupt, &mut terminate) => {}
-        () = node.broken() => {
-            error!("a thread has failed: ending");
-            return ExitCode::FAILURE;
-        }
-    }
-    tokio::select! {
-        last = node.stop(grace) => {
-            let calls = last.map_or(0, |last| last.calls);
-            info!("stopped after {calls} calls");
-        }
-        () = told(&mut interrupt, &mut terminate) => info!("stopped at once"),
-    }
-    ExitCode::SUCCESS
+    // Calls go through whether or not anyone reads this.
+    let _ = writeln!(stdout(), "warmline {} listens on {places}, {how}", env!("CARGO_PKG_VERSION"));
+    Ok(node)
 }
 
 /// Resolves at SIGINT or SIGTERM.

@@ -1,6 +1,6 @@
 //! A worker's media sockets, by their port.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
 
 use mio::net::UdpSocket;
@@ -74,7 +74,7 @@ impl Sockets {
 
     fn open_one(&mut self, registry: &Registry, port: u16) -> Result<(), OpenError> {
         let interface = self.interfaces.iter().find(|(_, (first, last))| (*first..=*last).contains(&port));
-        let address = SocketAddr::new(interface.map_or(IpAddr::from([0; 4]), |(address, _)| *address), port);
+        let address = SocketAddr::new(interface.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |i| i.0), port);
         let place = self.place(port).filter(|_| interface.is_some());
         let place = place.and_then(|place| self.places.get_mut(place));
         let room = match place {

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use tokio::runtime::Runtime;
 use warmline_core::config::Config;
-use warmline_core::relay::{Control, Report};
+use warmline_core::relay::{Control, Report, StreamId};
 use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
@@ -52,8 +52,10 @@ struct Worker {
 
 #[derive(Clone, Copy)]
 enum Owed {
+    /// What is known of a target's addresses.
     Answer(Question),
-    Report(Report),
+    /// That a stream's worker is gone.
+    Failure(StreamId),
 }
 
 impl<'c> Driver<'c, '_> {
@@ -215,7 +217,7 @@ impl<'c> Driver<'c, '_> {
         while let Some(owed) = self.owed.pop_front() {
             let cx = self.cx();
             match owed {
-                Owed::Report(report) => self.sbc.handle(&cx, Input::Media(report)),
+                Owed::Failure(stream) => self.sbc.handle(&cx, Input::Media(Report::Failed { stream })),
                 Owed::Answer(question) => {
                     let addresses = self.lookups.addresses(question.target);
                     self.sbc.handle(&cx, Input::Resolved(question, addresses));
@@ -266,7 +268,7 @@ impl<'c> Driver<'c, '_> {
             worker.handle.control(control)
         });
         if !handed && let Control::Open { stream, .. } = control {
-            self.owed.push_back(Owed::Report(Report::Failed { stream }));
+            self.owed.push_back(Owed::Failure(stream));
         }
     }
 

@@ -108,12 +108,7 @@ impl Journal {
             Event::Answered(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 let after = view.answered.unwrap_or(cx.now).since(view.started);
-                info!(
-                    "call {}: answered by {} after {}",
-                    self.number(id),
-                    target_name(cx.config, &view),
-                    Secs(after)
-                );
+                info!("call {}: answered{} after {}", self.number(id), Target(cx.config, &view), Secs(after));
             }
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
@@ -129,18 +124,20 @@ impl Journal {
             _ => None,
         };
         let why = Optional(reason);
-        let target = target_name(cx.config, view);
+        let target = Target(cx.config, view);
         match view.answered {
             Some(answered) => info!(
-                "call {number}: ended after {} with {target}: {why} Caller's audio: {}; target's: {}",
+                "call {number}: ended after {}: {why} Caller's audio: {}; target's: {}",
                 Secs(ended.since(answered)),
                 Audio(view.statistics, Side::A),
                 Audio(view.statistics, Side::B),
             ),
-            None => info!(
-                "call {number}: ended unanswered after {}, last at {target}: {why}",
-                Secs(ended.since(view.started))
-            ),
+            None => {
+                info!(
+                    "call {number}: not answered{target}, ended after {}: {why}",
+                    Secs(ended.since(view.started))
+                );
+            }
         }
     }
 
@@ -163,9 +160,16 @@ fn trunk_name<'c>(config: &'c Config<'c>, trunk: TrunkIndex) -> Text<'c> {
     Text(config, config.trunk(trunk).map(|trunk| trunk.name).unwrap_or_default())
 }
 
-fn target_name<'c>(config: &'c Config<'c>, view: &View<'_>) -> Text<'c> {
-    let target = view.target.and_then(|target| config.target(target));
-    Text(config, target.map(|target| target.name).unwrap_or_default())
+/// By whom a call was answered, or was to be, where that is known.
+struct Target<'v>(&'v Config<'v>, &'v View<'v>);
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1.target.and_then(|target| self.0.target(target)) {
+            Some(target) => write!(f, " by {}", Text(self.0, target.name)),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Caller<'v>(&'v View<'v>);
