@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use criterion::{criterion_group, criterion_main};
 use ip_network_table::IpNetworkTable;
-use ip_network_table::ip_network::IpNetwork;
+use ip_network::IpNetwork;
 use warmline_benches::{Cpu, criterion};
 use warmline_core::filter::{Limiter, Prefix, Range, Rate, build, lookup};
 use warmline_core::time::Instant;
@@ -21,7 +21,7 @@ fn prefix(number: u64) -> Prefix {
     let spread = number.wrapping_mul(0x9e_3779) & 0xff_ffff;
     if number.is_multiple_of(2) {
         let network = 0x0100_0000 | (spread << 8) as u32;
-        Prefix::new(IpAddr::V4(network.into()), 24 + (number % 9) as u8 & 0x1c).unwrap()
+        Prefix::new(IpAddr::V4(network.into()), 24 + (number % 8) as u8).unwrap()
     } else {
         let network = 0x2001_0db8 << 96 | u128::from(spread) << 72;
         Prefix::new(IpAddr::V6(network.into()), 56).unwrap()
