@@ -142,11 +142,6 @@ impl Dialog {
             && self.text(self.remote_tag) == essentials.from.tag().unwrap_or_default()
     }
 
-    /// Whether a response with this To tag comes from the peer that confirmed the dialog.
-    pub fn is_with(&self, tag: Option<&[u8]>) -> bool {
-        self.text(self.remote_tag) == tag.unwrap_or_default()
-    }
-
     /// Whether a request of the peer with this CSeq comes after all that came before it (12.2.2).
     pub fn hear(&mut self, cseq: &CSeq<'_>) -> bool {
         let newer = self.heard.is_none_or(|heard| cseq.number > heard);
