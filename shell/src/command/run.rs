@@ -46,7 +46,7 @@ async fn serve(named: Option<&Path>, grace: Duration) -> Result<ExitCode, String
     }
     tokio::select! {
         last = node.stop(grace) => match last {
-            Some(last) => info!("stopped after {} calls", last.calls),
+            Some(last) => info!("stopped after {last}"),
             None => error!("stopped: a thread had failed"),
         },
         () = told(&mut interrupt, &mut terminate) => info!("stopped at once"),
