@@ -1,7 +1,7 @@
 //! `warmline run`.
 
 use core::time::Duration;
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub(super) fn run(named: Option<&Path>, grace: Duration) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot wait for signals: {error}")),
     };
-    let _log = match super::log::start() {
+    let _log = match super::log::start(stderr(), stderr().is_terminal()) {
         Ok(guard) => guard,
         Err(error) => return refuse(&error),
     };
