@@ -157,12 +157,12 @@ impl Stage {
         player
     }
 
-    /// People who talk: those of AI calls, and those of Zendesk's.
+    /// People who talk: who call, at that address, and Zendesk's.
     ///
     /// # Panics
     /// When there are no sockets for them.
-    pub fn talk(&self, calls: u16, packets: u16) -> Talk {
-        Talk::new(&self.folder, (AI, Law::Mu), (ZENDESK, Law::A), calls, packets)
+    pub fn talk(&self, calls: u16, callers: Ipv4Addr, packets: u16) -> Talk {
+        Talk::new(&self.folder, (callers, Law::Mu), (ZENDESK, Law::A), calls, packets)
     }
 
     /// Waits for the good end of a SIP program.
