@@ -9,7 +9,7 @@ use mio::{Events, Poll, Token};
 use warmline_core::relay::{Control, Hop, Output, Relay, Report, StreamId, TAILROOM, Verdict};
 use warmline_core::time::Instant;
 
-use super::sockets::Sockets;
+use super::sockets::{Sockets, TELLS_AGAIN};
 use super::{Order, Reports, Traffic, WAKER};
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -18,8 +18,9 @@ use crate::room;
 /// The largest datagram that is relayed, in bytes; audio packets are a tenth of it.
 const LARGEST: usize = 2048;
 
-/// How many datagrams of one socket are taken before the next socket's turn.
-const TURN: usize = 32;
+/// How many datagrams of one socket are taken before the next socket's turn. There is mostly one: asking for a second
+/// costs a system call a packet, and is left out where the poller tells of it.
+const TURN: usize = if TELLS_AGAIN { 1 } else { 32 };
 
 /// How many sockets are told of by one look at the poller.
 const EVENTS: usize = 1024;
@@ -148,7 +149,8 @@ impl Worker<'_> {
                 send(&self.sockets, &mut self.traffic, hop, &self.packet[..]);
             }
         }
-        if let Some(listed) = self.sockets.listed(port)
+        if !TELLS_AGAIN
+            && let Some(listed) = self.sockets.listed(port)
             && !core::mem::replace(listed, true)
         {
             self.listed.push(port);
@@ -228,7 +230,7 @@ impl Worker<'_> {
         if let Some(place) = place
             && let Some((_, ports)) = place.take_if(|(opened, _)| *opened == stream)
         {
-            self.sockets.close(self.poll.registry(), ports);
+            self.sockets.close(ports);
         }
     }
 }
