@@ -291,7 +291,7 @@ impl Peers {
     fn end(&mut self, call: &Call) {
         self.talk(call);
         let (ai, zendesk) = ((&mut self.ai, &call.ai), (&mut self.zendesk, &call.zendesk));
-        let (this, that) = if call.ai.media.port() % 4 == 0 { (ai, zendesk) } else { (zendesk, ai) };
+        let (this, that) = if call.ai.media.port().is_multiple_of(4) { (ai, zendesk) } else { (zendesk, ai) };
         self.number += 1;
         this.0.send(&request("BYE", &this.1.contact, this.0.at, &this.1.dialog, self.number, "", ""));
         let bye = that.0.hear(|text| text.method() == "BYE" && text.get("Call-ID") == Some(&that.1.call_id));

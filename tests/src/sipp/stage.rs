@@ -1,11 +1,11 @@
 //! One test's stage: a folder, a configuration, Warmline, and SIPp in whatever part a test gives it.
 
 use core::cell::Cell;
+use core::fmt::Write as _;
 use core::net::{Ipv4Addr, SocketAddr};
-use std::fmt::Write as _;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Law, PATIENCE, Program, Talk, ports};
 
