@@ -123,7 +123,7 @@ impl Relay {
         let measured = |run: &mut dyn FnMut() -> io::Result<Run>| -> io::Result<Row> {
             let before = Cpu::of(&threads);
             let run = run()?;
-            Ok(Row { streams, run, cpu: Cpu::of(&threads).since(before) })
+            Ok(Row { streams, run, cpu: Cpu::of(&threads).since(before), threads: threads.len() })
         };
         let time = Duration::from_secs(self.seconds.into());
         generator.paced(self.rate, WARM_UP)?;
