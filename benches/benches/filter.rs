@@ -5,8 +5,8 @@ use core::hint::black_box;
 use core::net::IpAddr;
 
 use criterion::{criterion_group, criterion_main};
-use ip_network_table::IpNetworkTable;
 use ip_network::IpNetwork;
+use ip_network_table::IpNetworkTable;
 use warmline_benches::{Cpu, criterion};
 use warmline_core::filter::{Limiter, Prefix, Range, Rate, build, lookup};
 use warmline_core::time::Instant;

@@ -119,7 +119,8 @@ impl Talk {
     /// What the relay has to say itself, as often as packets come.
     fn speak(&mut self, now: Instant) {
         let mut out = [0; 128];
-        while !matches!(self.relay.poll(now, None, &mut out), Output::Wait(at) if at.is_none_or(|at| at > now)) {
+        while !matches!(self.relay.poll(now, None, &mut out), Output::Wait(at) if at.is_none_or(|at| at > now))
+        {
         }
     }
 }
@@ -142,7 +143,11 @@ fn relay(c: &mut Criterion) {
     // What of it is only the bench's own.
     let mut bytes = [0; PACKET];
     group.bench_function("memcpy, the limit", |b| {
-        b.iter_batched_ref(|| [7; PACKET], |from| bytes.copy_from_slice(black_box(from)), BatchSize::SmallInput);
+        b.iter_batched_ref(
+            || [7; PACKET],
+            |from| bytes.copy_from_slice(black_box(from)),
+            BatchSize::SmallInput,
+        );
     });
     group.finish();
 }

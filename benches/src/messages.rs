@@ -61,7 +61,8 @@ pub fn invite() -> Ring {
 pub fn ok() -> Ring {
     Ring::of(|dice| {
         let call = Call::new(dice);
-        let Call { agent, peer, peer_media, caller, line, branch, tag, peer_tag, id, cseq, domain, .. } = &call;
+        let Call { agent, peer, peer_media, caller, line, branch, tag, peer_tag, id, cseq, domain, .. } =
+            &call;
         let body = sdp(dice, peer_media, "8 101", 225);
         let head = format!(
             "SIP/2.0 200 OK\r\n\
@@ -201,7 +202,9 @@ mod tests {
         for (ring, size) in [(invite(), 856), (ok(), 723), (bye(), 412)] {
             assert_eq!(ring.all().len(), VARIANTS);
             assert!(ring.all().iter().all(|message| message.len() == size));
-            assert!(ring.all().iter().all(|one| ring.all().iter().filter(|other| *other == one).count() == 1));
+            assert!(
+                ring.all().iter().all(|one| ring.all().iter().filter(|other| *other == one).count() == 1)
+            );
         }
     }
 }

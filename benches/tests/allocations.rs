@@ -41,7 +41,9 @@ fn parsing_allocates_nothing() {
             black_box(message.to_header().unwrap().typed().unwrap());
             black_box(message.cseq_header().unwrap().typed().unwrap());
         });
-        println!("{name}: warmline {ours}, rsipstack {rsipstack}, rsip typed {rsip} allocations for a message");
+        println!(
+            "{name}: warmline {ours}, rsipstack {rsipstack}, rsip typed {rsip} allocations for a message"
+        );
         assert_eq!(ours, 0.0, "{name}");
         assert!(rsipstack > 0.0, "the counter does not count");
         assert_eq!(payload_types > 0, name != "BYE", "{name}: the session description was read");

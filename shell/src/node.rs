@@ -1,5 +1,6 @@
 //! A running Warmline: its sockets, its threads, and how it comes to an end.
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
@@ -9,7 +10,7 @@ use std::thread::JoinHandle;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, oneshot};
 use warmline_core::Usage;
-use warmline_core::reason::Counters;
+use warmline_core::reason::{Counters, Reason};
 
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -52,6 +53,29 @@ pub struct Snapshot {
     pub unsent: u64,
     /// What each relay worker has done; empty once they have ended.
     pub traffic: Vec<Traffic>,
+}
+
+impl fmt::Display for Snapshot {
+    /// A line of all that was done, and of what was refused or dropped by its reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = |count: fn(&Traffic) -> u64| self.traffic.iter().map(count).sum::<u64>();
+        let (received, sent, unsent) = (all(|t| t.received), all(|t| t.sent), all(|t| t.unsent));
+        write!(f, "{} calls, {} SIP messages read, {} not sent; ", self.calls, self.parsed, self.unsent)?;
+        write!(
+            f,
+            "{received} packets received, {sent} sent, {unsent} not sent; refused, failed or dropped: "
+        )?;
+        let counters = || core::iter::once(&self.counters).chain(self.traffic.iter().map(|t| &t.dropped));
+        let mut before = "";
+        for &reason in Reason::ALL {
+            let count: u64 = counters().map(|counters| counters.get(reason)).sum();
+            if count > 0 {
+                write!(f, "{before}{count} {}", reason.code())?;
+                before = ", ";
+            }
+        }
+        f.write_str(if before.is_empty() { "none" } else { "" })
+    }
 }
 
 /// Why a node cannot start: what is wrong, where, and what to do.

@@ -339,6 +339,12 @@ impl Caller {
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));
         }
+        if self.outcome == Outcome::Silent {
+            // Nothing reached it before it gave up; it has never heard of a dialog.
+            self.peer.serve(request);
+            self.peer.respond(now, request, 481, "", "", out);
+            return Ok(());
+        }
         if self.outcome != Outcome::Answered {
             return Err("a BYE before an answer".into());
         }

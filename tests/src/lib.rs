@@ -4,6 +4,8 @@
 //! doubles and reorders, and a clock that only moves when nothing is left to do. Everything in it follows from one
 //! seed. The peers and the [`Tap`] read and write SIP on their own, without core's parser, and so bear witness
 //! against it.
+//!
+//! [`sipp`] is a stage for the program itself: Warmline as users start it, between SIP programs that are not ours.
 
 mod callee;
 mod caller;
@@ -16,6 +18,8 @@ mod setting;
 mod tap;
 mod text;
 mod world;
+
+pub mod sipp;
 
 pub use callee::Callee;
 pub use caller::{Caller, Outcome};

@@ -157,8 +157,6 @@ pub struct World<'w> {
     media: Media<'w>,
     /// The targets by their Call-ID.
     rung: HashMap<String, usize>,
-    /// How many targets each call has rung.
-    attempts: HashMap<usize, usize>,
     out: Vec<u8>,
     sending: Vec<Sent>,
 }
@@ -195,7 +193,6 @@ impl<'w> World<'w> {
             dice,
             media,
             rung: HashMap::new(),
-            attempts: HashMap::new(),
             out: vec![0; 4096],
             sending: Vec::new(),
         }
@@ -561,9 +558,9 @@ impl<'w> World<'w> {
         let number = user.and_then(number_of).unwrap_or(0);
         let place = self.callees.len();
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
-        let attempts = self.attempts.entry(number).or_insert(0);
-        let before = core::mem::replace(attempts, *attempts + 1);
-        let answer = plan.answers.get(before).copied().unwrap_or(Answer::Refuse(480, 10));
+        // By address, not by order: an INVITE may arrive when its target was given up already.
+        let answer =
+            plan.answers.get(usize::from(at == address::BACKUP)).copied().unwrap_or(Answer::Refuse(480, 10));
         let result = check_invite(&plan, at, invite);
         if self.tap.is_some() {
             self.judge(&format!("target {place}"), result);

@@ -90,3 +90,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_same_seed_sends_the_same_bytes() {
+    let run = |seed| {
+        let setting = Setting::new(16, 4);
+        let mut memory = Memory::of(&setting);
+        let mut world = World::new(&setting, &mut memory, seed, Weather::stormy(10));
+        world.sent = Some(Vec::new());
+        for after in 0..12 {
+            let ending = if after % 2 == 0 { Ending::Caller(500) } else { Ending::Cancel(900) };
+            world.call(Plan { ending, ..Plan::plain() }, after * 100_000);
+        }
+        world.settle(60);
+        world.sent.take()
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+}

@@ -142,11 +142,6 @@ impl Dialog {
             && self.text(self.remote_tag) == essentials.from.tag().unwrap_or_default()
     }
 
-    /// Whether a response with this To tag comes from the peer that confirmed the dialog.
-    pub fn is_with(&self, tag: Option<&[u8]>) -> bool {
-        self.text(self.remote_tag) == tag.unwrap_or_default()
-    }
-
     /// Whether a request of the peer with this CSeq comes after all that came before it (12.2.2).
     pub fn hear(&mut self, cseq: &CSeq<'_>) -> bool {
         let newer = self.heard.is_none_or(|heard| cseq.number > heard);
@@ -166,11 +161,6 @@ impl Dialog {
         self.text(self.call_id)
     }
 
-    /// The CSeq number of the peer's latest request.
-    pub const fn heard(&self) -> Option<u32> {
-        self.heard
-    }
-
     /// The CSeq number of our latest request.
     pub const fn sent(&self) -> u32 {
         self.sent
@@ -185,11 +175,6 @@ impl Dialog {
     /// Where a request in the dialog goes next: the first route's URI, or the remote target (12.2.1.1).
     pub fn next_hop(&self) -> Option<Uri<'_>> {
         Uri::parse(self.first_route().unwrap_or_else(|| self.text(self.target))).ok()
-    }
-
-    /// The peer's own URI, where its requests are to go.
-    pub fn target(&self) -> &[u8] {
-        self.text(self.target)
     }
 
     /// Writes the same of a request outside the dialog that asks for it: an INVITE, or the CANCEL of one (8.1.1, 9.1).

@@ -46,19 +46,15 @@ impl Prefix {
 
     /// Reads `address/length`, or an address alone, which is all of its bits.
     pub fn parse(text: &str) -> Result<Self, PrefixError> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
+        let text = text.as_bytes();
+        let mut halves = text.splitn(2, |&byte| byte == b'/');
+        let address = halves.next().unwrap_or_default();
         // What looks octal is more likely a slip than an address.
-        let octal =
-            address.split('.').any(|part| part.len() > 1 && part.starts_with('0') && !address.contains(':'));
-        let address = crate::ip::parse(address.as_bytes()).filter(|_| !octal).ok_or(PrefixError::Address)?;
-        let length = match length {
-            Some(length) if length.bytes().all(|byte| byte.is_ascii_digit()) => {
-                length.parse().map_err(|_| PrefixError::Length)?
-            }
-            Some(_) => return Err(PrefixError::Length),
+        let octal = |part: &[u8]| part.len() > 1 && part.starts_with(b"0");
+        let octal = !address.contains(&b':') && address.split(|&byte| byte == b'.').any(octal);
+        let address = crate::ip::parse(address).filter(|_| !octal).ok_or(PrefixError::Address)?;
+        let length = match halves.next() {
+            Some(length) => digits(length).ok_or(PrefixError::Length)?,
             None if address.is_ipv4() => 32,
             None => 128,
         };
@@ -130,6 +126,17 @@ impl fmt::Display for PrefixError {
 }
 
 impl core::error::Error for PrefixError {}
+
+/// One to three decimal digits, as far as they make a byte.
+fn digits(text: &[u8]) -> Option<u8> {
+    if !(1..=3).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0u8, |number, &digit| {
+        let digit = digit.is_ascii_digit().then_some(digit & 15)?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
 
 #[cfg(test)]
 mod tests {

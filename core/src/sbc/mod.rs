@@ -349,16 +349,6 @@ impl core::fmt::Debug for Excerpt {
     }
 }
 
-impl Command {
-    /// The call it is about, where it is about one.
-    pub const fn call(self) -> Option<CallId> {
-        match self {
-            Self::HangUp(call) => Some(call),
-            Self::Drain | Self::HangUpAll => None,
-        }
-    }
-}
-
 /// The number of a leg's timer.
 fn leg_timer(calls: usize, leg: LegId) -> u32 {
     u32::try_from(calls).unwrap_or(u32::MAX).saturating_add(leg.index())

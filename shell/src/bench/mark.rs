@@ -33,7 +33,8 @@ pub(super) struct Ink {
 impl Ink {
     pub(super) fn new(law: Law) -> Self {
         let sample = |level: u8| LOWEST + STEP * i16::from(level);
-        let level = |code: u8| ((law.decode(code).saturating_sub(LOWEST) + STEP / 2) / STEP).clamp(0, 15);
+        let level =
+            |code: u8| (law.decode(code).saturating_sub(LOWEST).saturating_add(STEP / 2) / STEP).clamp(0, 15);
         Self {
             codes: core::array::from_fn(|number| law.encode(sample(number as u8))),
             levels: core::array::from_fn(|code| level(code as u8) as u8),

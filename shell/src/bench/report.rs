@@ -54,7 +54,9 @@ pub(super) fn capacity_head(in_flight: u64) {
 /// What to think of it.
 pub(super) fn notes(rows: &[Row]) {
     if rows.iter().any(|row| row.crowded()) {
-        println!("\n  !  The relay waited for its core while other programs ran: these figures are too bad.");
+        println!(
+            "\n  !  The relay waited for its core while other programs ran: these figures are worse than the relay."
+        );
     }
     println!(
         "\n  The generator spins on two sockets, one for each side of all sessions. Its own row is a packet from one\n  \
@@ -81,7 +83,7 @@ impl Row {
 
     fn print(&self, offered: &str) {
         let run = &self.run;
-        let streams = self.streams.map_or("no relay".to_owned(), |streams| streams.to_string());
+        let streams = self.streams.map_or_else(|| "no relay".to_owned(), |streams| streams.to_string());
         let delay = |quantile| run.delays.value_at_quantile(quantile) as f64 / 1e3;
         let (cpu, waited) = match self.cpu.run {
             0 => ("-".to_owned(), "-".to_owned()),

@@ -1,7 +1,8 @@
 //! The command line.
 
+pub mod log;
+
 mod check;
-mod log;
 mod run;
 
 use std::path::{Path, PathBuf};

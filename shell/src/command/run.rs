@@ -1,7 +1,7 @@
 //! `warmline run`.
 
 use core::time::Duration;
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub(super) fn run(named: Option<&Path>, grace: Duration) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot wait for signals: {error}")),
     };
-    let _log = match super::log::start() {
+    let _log = match super::log::start(stderr(), stderr().is_terminal()) {
         Ok(guard) => guard,
         Err(error) => return refuse(&error),
     };
@@ -46,7 +46,7 @@ async fn serve(named: Option<&Path>, grace: Duration) -> Result<ExitCode, String
     }
     tokio::select! {
         last = node.stop(grace) => match last {
-            Some(last) => info!("stopped after {} calls", last.calls),
+            Some(last) => info!("stopped after {last}"),
             None => error!("stopped: a thread had failed"),
         },
         () = told(&mut interrupt, &mut terminate) => info!("stopped at once"),

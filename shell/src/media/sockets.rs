@@ -3,8 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
 
+use mio::Registry;
 use mio::net::UdpSocket;
-use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 use warmline_core::config::Config;
 
@@ -49,7 +49,7 @@ impl Sockets {
     pub(super) fn open(&mut self, registry: &Registry, ports: [u16; 2]) -> Result<(), OpenError> {
         for (opened, port) in four(ports).enumerate() {
             if let Err(error) = self.open_one(registry, port) {
-                four(ports).take(opened).for_each(|port| self.close_one(registry, port));
+                four(ports).take(opened).for_each(|port| self.close_one(port));
                 return Err(error);
             }
         }
@@ -57,8 +57,8 @@ impl Sockets {
     }
 
     /// Closes what [`Sockets::open`] opened.
-    pub(super) fn close(&mut self, registry: &Registry, ports: [u16; 2]) {
-        four(ports).for_each(|port| self.close_one(registry, port));
+    pub(super) fn close(&mut self, ports: [u16; 2]) {
+        four(ports).for_each(|port| self.close_one(port));
     }
 
     /// The socket at a port.
@@ -95,12 +95,10 @@ impl Sockets {
         Ok(())
     }
 
-    fn close_one(&mut self, registry: &Registry, port: u16) {
-        let place = self.place(port);
-        let socket = place.and_then(|place| self.places.get_mut(place)?.socket.take());
-        if let Some(mut socket) = socket {
-            // Closing it would do as well; a failure changes nothing.
-            let _ = registry.deregister(&mut socket);
+    fn close_one(&mut self, port: u16) {
+        // The poller forgets what is closed.
+        if let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) {
+            place.socket = None;
         }
     }
 
@@ -125,6 +123,24 @@ fn bind(registry: &Registry, address: SocketAddr) -> io::Result<(UdpSocket, usiz
     let room = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
     socket.bind(&address.into())?;
     let mut socket = UdpSocket::from_std(socket.into());
-    registry.register(&mut socket, Token(address.port().into()), Interest::READABLE)?;
+    watch(registry, &mut socket, address.port())?;
     Ok((socket, room))
+}
+
+/// Whether the poller tells of a socket as long as there is something to read, and not once.
+pub(super) const TELLS_AGAIN: bool = cfg!(target_os = "linux");
+
+/// Has the poller tell of a socket. By itself mio has it tell once; finding out that there is no more to read would
+/// then take a system call a packet.
+#[cfg(target_os = "linux")]
+fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<()> {
+    use rustix::event::epoll::{EventData, EventFlags, add};
+
+    Ok(add(registry, socket, EventData::new_u64(port.into()), EventFlags::IN)?)
+}
+
+/// Has the poller tell of a socket.
+#[cfg(not(target_os = "linux"))]
+fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<()> {
+    registry.register(socket, mio::Token(port.into()), mio::Interest::READABLE)
 }

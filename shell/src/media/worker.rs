@@ -9,7 +9,7 @@ use mio::{Events, Poll, Token};
 use warmline_core::relay::{Control, Hop, Output, Relay, Report, StreamId, TAILROOM, Verdict};
 use warmline_core::time::Instant;
 
-use super::sockets::Sockets;
+use super::sockets::{Sockets, TELLS_AGAIN};
 use super::{Order, Reports, Traffic, WAKER};
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -18,14 +18,15 @@ use crate::room;
 /// The largest datagram that is relayed, in bytes; audio packets are a tenth of it.
 const LARGEST: usize = 2048;
 
-/// How many datagrams of one socket are taken before the next socket's turn.
-const TURN: usize = 32;
+/// How many datagrams of one socket are taken before the next socket's turn. There is mostly one: asking for a second
+/// costs a system call a packet, and is left out where the poller tells of it.
+const TURN: usize = if TELLS_AGAIN { 1 } else { 32 };
 
 /// How many sockets are told of by one look at the poller.
 const EVENTS: usize = 1024;
 
-/// How many controls are taken before packets' turn: opening a stream's sockets takes some 50 us.
-const CONTROLS: usize = 16;
+/// How many streams are opened before packets' turn: its sockets take some 50 us each.
+const OPENS: usize = 16;
 
 /// How long reports wait that there was no room for.
 const AGAIN: warmline_core::time::Duration = warmline_core::time::Duration::from_millis(1);
@@ -95,6 +96,12 @@ impl Worker<'_> {
                 }
                 _ => {}
             }
+            // Before packets: they may come from a peer that was told where to send them only after this.
+            self.ordered |= events.iter().any(|event| event.token() == WAKER);
+            let ordered = self.ordered;
+            if ordered && !self.obey(orders) {
+                return;
+            }
             let mut waiting = self.listed.len();
             while let Some(left) = waiting.checked_sub(1) {
                 waiting = left;
@@ -104,15 +111,8 @@ impl Worker<'_> {
                 }
                 self.read(port);
             }
-            for token in events.iter().map(Event::token) {
-                match token {
-                    WAKER => self.ordered = true,
-                    Token(port) => self.read(u16::try_from(port).unwrap_or(0)),
-                }
-            }
-            let ordered = self.ordered;
-            if ordered && !self.obey(orders) {
-                return;
+            for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
+                self.read(u16::try_from(port).unwrap_or(0));
             }
             if ordered || deadline.is_some_and(|at| at <= self.clock.now()) {
                 deadline = self.speak();
@@ -149,7 +149,8 @@ impl Worker<'_> {
                 send(&self.sockets, &mut self.traffic, hop, &self.packet[..]);
             }
         }
-        if let Some(listed) = self.sockets.listed(port)
+        if !TELLS_AGAIN
+            && let Some(listed) = self.sockets.listed(port)
             && !core::mem::replace(listed, true)
         {
             self.listed.push(port);
@@ -158,9 +159,13 @@ impl Worker<'_> {
 
     /// Does what it was told; false when that was to stop.
     fn obey(&mut self, orders: &Receiver<Order>) -> bool {
-        for _ in 0..CONTROLS {
+        let mut opened = 0;
+        while opened < OPENS {
             match orders.try_recv() {
-                Ok(Order::Control(control)) => self.control(control),
+                Ok(Order::Control(control)) => {
+                    opened += usize::from(matches!(control, Control::Open { .. }));
+                    self.control(control);
+                }
                 Ok(Order::Tell(answer)) => {
                     self.traffic.streams = self.relay.streams();
                     self.traffic.dropped.clone_from(self.relay.counters());
@@ -225,7 +230,7 @@ impl Worker<'_> {
         if let Some(place) = place
             && let Some((_, ports)) = place.take_if(|(opened, _)| *opened == stream)
         {
-            self.sockets.close(self.poll.registry(), ports);
+            self.sockets.close(ports);
         }
     }
 }

@@ -249,6 +249,8 @@ impl<'c> Driver<'c, '_> {
     }
 
     fn send(&mut self, to: Path, len: usize) {
+        // What workers were told comes first: this message may have a peer send them packets.
+        self.wake_workers();
         let listener = self.listeners.get(usize::from(to.listener));
         let sent = match listener.zip(self.out.get(..len)) {
             Some((listener, bytes)) => listener.outgoing.send_to(bytes, to.remote),

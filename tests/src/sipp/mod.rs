@@ -1,0 +1,37 @@
+//! A stage for Warmline as users start it: the program, SIPp on both sides of it, and people who talk.
+//!
+//! SIPp signals; its scenarios are in `tests/scenarios`. What is heard is held to what was said by [`Talk`], at the
+//! addresses that SIPp's session descriptions name, because SIPp does not look into what it receives.
+
+mod companding;
+mod ports;
+mod program;
+mod stage;
+mod talk;
+
+pub use companding::{a_to_mu, mu_to_a};
+pub use ports::ports;
+pub use program::Program;
+pub use stage::{AI, CARRIER, STRANGER, Scenario, Stage, WARMLINE, ZENDESK, sipp_is_missing};
+pub use talk::{Law, Talk};
+
+use core::time::Duration;
+use std::time::Instant;
+
+/// How long anything may take that takes some milliseconds on a machine with nothing else to do.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to look away between two looks.
+const MOMENT: Duration = Duration::from_millis(5);
+
+/// Looks until there is something, or for `patience`; then none.
+pub fn poll<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
+        }
+        std::thread::sleep(MOMENT);
+    }
+}
