@@ -157,9 +157,10 @@ fn measure(how: &str, peers: &mut Peers, calls: u64, end: Instant) -> Measured {
     let each = |count: u64| count as f64 / done as f64;
     let threads = measured.requests.iter().map(|(name, &count)| format!("{name} {:.3}", each(count)));
     println!(
-        "{how}: {done} calls{} in {:.1} s, {} allocations, {:.3} a call ({}), {grown} bytes more held",
+        "{how}: {done} calls{} in {:.1} s, the slowest {} ms, {} allocations, {:.3} a call ({}), {grown} bytes more held",
         if done < calls { format!(" (of {calls}: no time for more)") } else { String::new() },
         started.elapsed().as_secs_f32(),
+        core::mem::take(&mut peers.slowest).as_millis(),
         measured.total(),
         each(measured.total()),
         threads.collect::<Vec<_>>().join(", "),
@@ -186,6 +187,8 @@ struct Peers {
     ai: Peer,
     zendesk: Peer,
     number: u64,
+    /// The longest that a call took to begin and have its say.
+    slowest: Duration,
 }
 
 /// One of them: where it signals, and where it takes RTP.
@@ -219,7 +222,7 @@ struct End {
 impl Peers {
     fn new(warmline: SocketAddr, zendesk: u16) -> Self {
         let (ai, zendesk) = (Peer::new(warmline, AI, ports(2)), Peer::new(warmline, ZENDESK, zendesk));
-        Self { ai, zendesk, number: 0 }
+        Self { ai, zendesk, number: 0, slowest: Duration::ZERO }
     }
 
     /// Makes calls one after the other, each of which stays until [`AT_ONCE`] are there; none any more after `end`.
@@ -228,8 +231,10 @@ impl Peers {
         let mut current = VecDeque::with_capacity(AT_ONCE);
         let mut begun = 0;
         while begun < calls && Instant::now() < end {
+            let started = Instant::now();
             let call = self.begin();
             self.talk(&call);
+            self.slowest = self.slowest.max(started.elapsed());
             current.push_back(call);
             begun += 1;
             if current.len() == AT_ONCE {

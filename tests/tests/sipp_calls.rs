@@ -82,6 +82,23 @@ fn early_media_is_heard_before_an_answer() {
 }
 
 #[test]
+fn audio_of_a_program_that_is_not_ours_is_relayed() {
+    if sipp_is_missing("audio_of_a_program_that_is_not_ours_is_relayed") {
+        return;
+    }
+    let mut stage = Stage::set(WARMLINE, &[]);
+    let zendesk = stage.answer(Scenario::once("zendesk_echoes", ZENDESK), &[9]);
+    let lasting = Scenario { lasting: 6_000, ..Scenario::once("ai_plays", AI) };
+    let ai = stage.play(lasting, &[9]);
+    stage.ends_well(ai);
+    stage.ends_well(zendesk);
+    let log = stage.stop();
+    assert!(log.contains("Caller's audio: 100 packets, 0 lost, "), "{log}");
+    assert!(log.contains("target's: 100 packets, 0 lost, "), "{log}");
+    assert!(log.contains(NOTHING_AMISS), "{log}");
+}
+
+#[test]
 fn a_caller_gives_up() {
     if sipp_is_missing("a_caller_gives_up") {
         return;

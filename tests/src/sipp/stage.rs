@@ -26,6 +26,9 @@ const CAPACITY: u16 = 200;
 /// The ticket of a stage's first call.
 const TICKETS: u64 = 1001;
 
+/// Bytes in the file that scenarios can play: two seconds.
+const AUDIO: usize = 16_000;
+
 /// What tells that a missing program is an error.
 const MUST_RUN: &str = "WARMLINE_E2E";
 
@@ -100,6 +103,8 @@ impl Stage {
         let media = ports(4 * CAPACITY);
         let file = folder.join("warmline.toml");
         std::fs::write(&file, configuration(sip, zendesk, media)).expect("a file can be written");
+        let audio: Vec<u8> = (0..AUDIO).map(|at| (at % 251) as u8).collect();
+        std::fs::write(folder.join("audio.ulaw"), audio).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, &folder);
@@ -123,6 +128,8 @@ impl Stage {
         }
         std::fs::write(&calls, lines).expect("a file can be written");
         let port = if scenario.at == ZENDESK { self.zendesk } else { ports(2) };
+        // One end that sends back what it hears is enough.
+        let echo = (scenario.at == ZENDESK).then_some("-rtp_echo");
         let file = |ending: &str| self.folder.join(format!("{name}.{ending}"));
         let mut command = Command::new("sipp");
         command
@@ -130,6 +137,7 @@ impl Stage {
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", scenario.name)))
             .args(["-i", &scenario.at.to_string(), "-p", &port.to_string()])
             .args(["-mi", &scenario.at.to_string(), "-mp", &ports(4).to_string()])
+            .args(echo)
             .arg("-inf")
             .arg(&calls)
             .args(["-m", &scenario.calls.to_string(), "-r", &scenario.rate.to_string()])
@@ -141,7 +149,9 @@ impl Stage {
             .arg(file("log"))
             .args(["-trace_msg", "-message_file"])
             .arg(file("msg"))
-            .arg(self.sip.to_string());
+            .arg(self.sip.to_string())
+            // Where the audio is.
+            .current_dir(&self.folder);
         Program::start(&name, command, &self.folder)
     }
 
