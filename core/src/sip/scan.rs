@@ -125,20 +125,32 @@ mod words {
     }
 }
 
-/// Whether a byte of `bytes` is white space or a control: the first.
+/// The first byte of `bytes` that is white space or a control.
 #[inline]
 pub(super) fn first_blank(bytes: &[u8]) -> Option<usize> {
+    first_below::<{ b' ' + 1 }>(bytes)
+}
+
+/// The first byte of `bytes` up to CR.
+#[inline]
+pub(super) fn first_control(bytes: &[u8]) -> Option<usize> {
+    first_below::<{ b'\r' + 1 }>(bytes)
+}
+
+/// The first byte of `bytes` that is smaller than `LIMIT`, which is at most 128.
+#[inline]
+fn first_below<const LIMIT: u8>(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         // The lowest high bit left stands at the first such byte; a borrow can only disturb those above it.
-        let hits = word.wrapping_sub(ONES * (b' ' as u64 + 1)) & !word & (ONES * 0x80);
+        let hits = word.wrapping_sub(ONES * LIMIT as u64) & !word & (ONES * 0x80);
         if hits != 0 {
             return Some(index.wrapping_mul(8).wrapping_add(hits.trailing_zeros() as usize / 8));
         }
     }
-    let at = rest.iter().position(|&byte| byte <= b' ')?;
+    let at = rest.iter().position(|&byte| byte < LIMIT)?;
     Some(words.len().wrapping_mul(8).wrapping_add(at))
 }
 
@@ -166,6 +178,7 @@ mod tests {
                 prop_assert_eq!(marks.colon_from(at.max(marks.base)), colon);
             }
             prop_assert_eq!(first_blank(&text), text.iter().position(|&byte| byte <= 32));
+            prop_assert_eq!(first_control(&text), text.iter().position(|&byte| byte <= 13));
         }
 
         #[test]

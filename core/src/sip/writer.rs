@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::scan::first_control;
+
 /// The buffer was too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -54,6 +56,15 @@ impl<'b> Writer<'b> {
 
     /// A piece of a value.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        match first_control(bytes) {
+            None => self.raw(bytes),
+            Some(_) => self.unfolded(bytes),
+        }
+    }
+
+    /// A piece of a value that may have folds and worse in it.
+    #[cold]
+    fn unfolded(&mut self, bytes: &[u8]) -> &mut Self {
         let mut rest = bytes;
         while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
             let Some((clean, tail)) = rest.split_at_checked(at) else { break };
@@ -83,10 +94,11 @@ impl<'b> Writer<'b> {
 
     /// 16 lowercase hexadecimal digits.
     pub fn hex(&mut self, number: u64) -> &mut Self {
-        for byte in number.to_be_bytes() {
-            self.raw(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        let mut digits = [0; 16];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(number.to_be_bytes()) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
         }
-        self
+        self.raw(&digits)
     }
 
     /// An IP address, an IPv6 one in brackets.
@@ -164,6 +176,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Bytes as they are.
+    #[inline]
     fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         let end = self.len.saturating_add(bytes.len());
         match self.buffer.get_mut(self.len..end) {

@@ -5,8 +5,8 @@
 use warmline_core::g711::Law;
 
 /// Distance of two levels; the outer ones are at 15,000.
-const STEP: i16 = 2000;
-const LOWEST: i16 = -15_000;
+const STEP: i32 = 2000;
+const LOWEST: i32 = -15_000;
 
 /// How many bytes a mark takes.
 pub(super) const LEN: usize = 16 + 8 + 4 + 2;
@@ -32,12 +32,12 @@ pub(super) struct Ink {
 
 impl Ink {
     pub(super) fn new(law: Law) -> Self {
-        let sample = |level: u8| LOWEST + STEP * i16::from(level);
-        let level =
-            |code: u8| (law.decode(code).saturating_sub(LOWEST).saturating_add(STEP / 2) / STEP).clamp(0, 15);
+        // In range: an outer level is 15,000.
+        let sample = |level: usize| (LOWEST + STEP * level as i32) as i16;
+        let level = |code: usize| (i32::from(law.decode(code as u8)) - LOWEST + STEP / 2) / STEP;
         Self {
-            codes: core::array::from_fn(|number| law.encode(sample(number as u8))),
-            levels: core::array::from_fn(|code| level(code as u8) as u8),
+            codes: core::array::from_fn(|number| law.encode(sample(number))),
+            levels: core::array::from_fn(|code| level(code).clamp(0, 15) as u8),
         }
     }
 

@@ -94,7 +94,8 @@ impl Relay {
         cores.pin_generator();
         report::paced_head();
         let mut capacities = vec![self.measure(None, &cores)?];
-        for &streams in &self.streams {
+        // A session has two.
+        for streams in self.streams.iter().map(|streams| streams & !1) {
             capacities.push(self.measure(Some(streams), &cores)?);
         }
         report::capacity_head(IN_FLIGHT);
@@ -122,7 +123,7 @@ impl Relay {
         let measured = |run: &mut dyn FnMut() -> io::Result<Run>| -> io::Result<Row> {
             let before = Cpu::of(&threads);
             let run = run()?;
-            Ok(Row { streams, run, cpu: Cpu::of(&threads).since(before) })
+            Ok(Row { streams, run, cpu: Cpu::of(&threads).since(before), threads: threads.len() })
         };
         let time = Duration::from_secs(self.seconds.into());
         generator.paced(self.rate, WARM_UP)?;

@@ -16,13 +16,15 @@ pub(super) struct Row {
     pub(super) run: Run,
     /// What the relay's threads used.
     pub(super) cpu: Cpu,
+    /// How many those are.
+    pub(super) threads: usize,
 }
 
 /// What holds for all rows.
 pub(super) fn conditions(relay: &Relay, cores: &Cores) {
     let build =
         if cfg!(debug_assertions) { "debug build: its figures mean nothing" } else { "release build" };
-    let apart = if cores.are_enough() { "; generator and relay on cores of their own" } else { "" };
+    let apart = if cores.are_enough() { "; the generator on a core of its own" } else { "" };
     println!("warmline {} bench relay: {build}; {}", env!("CARGO_PKG_VERSION"), kernel(cores));
     println!(
         "  packets of 172 bytes over loopback, {}, {} relay worker(s), one socket per leg{apart}",
@@ -110,7 +112,7 @@ impl Row {
     }
 
     fn waited(&self) -> f64 {
-        self.cpu.wait as f64 / self.run.time.as_nanos() as f64
+        self.cpu.wait as f64 / (self.run.time.as_nanos() as f64 * self.threads.max(1) as f64)
     }
 
     fn crowded(&self) -> bool {

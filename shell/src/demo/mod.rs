@@ -134,7 +134,7 @@ pub fn command() -> ExitCode {
     }
 }
 
-/// Starts a node, places the call and looks at what came of it. Takes about 3 s, and never more than 10.
+/// Starts a node, places the call and looks at what came of it. Takes about 3 s, and some 12 at the worst.
 ///
 /// # Errors
 /// That there is no node, or nobody to call or be called. What goes wrong later is in [`Outcome::faults`].
