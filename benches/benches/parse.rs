@@ -18,11 +18,11 @@ fn scan(bytes: &[u8]) -> Message<'_> {
 }
 
 fn essentials<'m>(message: &Message<'m>) {
-    black_box(message.essentials().unwrap());
+    black_box(&message.essentials().unwrap());
 }
 
 fn contact(message: &Message<'_>) {
-    black_box(message.addresses(Name::Contact).next().unwrap().unwrap());
+    black_box(&message.addresses(Name::Contact).next().unwrap().unwrap());
 }
 
 fn sdp(message: &Message<'_>) {
@@ -66,24 +66,24 @@ fn parse(c: &mut Criterion) {
             black_box(&scan(bytes));
         });
         messages.each("warmline 2, Via From To Call-ID CSeq Max-Forwards typed and checked", |bytes| {
-            essentials(black_box(&scan(bytes)));
+            essentials(&scan(bytes));
         });
         if has_body {
             messages.each("warmline 3, Contact typed", |bytes| {
                 let message = scan(bytes);
-                essentials(black_box(&message));
+                essentials(&message);
                 contact(&message);
             });
             messages.each("warmline 4, SDP address port payload types", |bytes| {
                 let message = scan(bytes);
-                essentials(black_box(&message));
+                essentials(&message);
                 contact(&message);
                 sdp(&message);
             });
         }
         messages.each("httparse, header lines without the start line", |bytes| {
             let mut headers = [httparse::EMPTY_HEADER; 32];
-            black_box(httparse::parse_headers(block(bytes), &mut headers).unwrap());
+            black_box(&httparse::parse_headers(block(bytes), &mut headers).unwrap());
         });
         messages.each("parsip, start line and header lines", |bytes| {
             let mut headers = [parsip::EMPTY_HEADER; 32];
@@ -98,17 +98,17 @@ fn parse(c: &mut Criterion) {
             }
         });
         messages.each("rsipstack, header lines named, Request-URI typed", |bytes| {
-            black_box(rsipstack::sip::parser::parse_message(bytes).unwrap());
+            black_box(&rsipstack::sip::parser::parse_message(bytes).unwrap());
         });
         messages.each("rsip, header lines named", |bytes| {
-            black_box(rsip::SipMessage::try_from(bytes).unwrap());
+            black_box(&rsip::SipMessage::try_from(bytes).unwrap());
         });
         messages.each("rsip, Via From To CSeq typed", |bytes| {
             let message = rsip::SipMessage::try_from(bytes).unwrap();
-            black_box(message.via_header().unwrap().typed().unwrap());
-            black_box(message.from_header().unwrap().typed().unwrap());
-            black_box(message.to_header().unwrap().typed().unwrap());
-            black_box(message.cseq_header().unwrap().typed().unwrap());
+            black_box(&message.via_header().unwrap().typed().unwrap());
+            black_box(&message.from_header().unwrap().typed().unwrap());
+            black_box(&message.to_header().unwrap().typed().unwrap());
+            black_box(&message.cseq_header().unwrap().typed().unwrap());
         });
         messages.group.finish();
     }

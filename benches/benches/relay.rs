@@ -4,7 +4,7 @@
 use core::hint::black_box;
 use core::net::SocketAddr;
 
-use criterion::{BatchSize, BenchmarkId, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Throughput, criterion_group, criterion_main};
 use warmline_benches::{Cpu, criterion};
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
@@ -140,15 +140,6 @@ fn relay(c: &mut Criterion) {
             });
         }
     }
-    // What of it is only the bench's own.
-    let mut bytes = [0; PACKET];
-    group.bench_function("memcpy, the limit", |b| {
-        b.iter_batched_ref(
-            || [7; PACKET],
-            |from| bytes.copy_from_slice(black_box(from)),
-            BatchSize::SmallInput,
-        );
-    });
     group.finish();
 }
 

@@ -48,7 +48,7 @@ impl Script {
     fn play(&self, setting: &Setting) -> (u64, Duration) {
         let config = setting.config();
         let mut memory = Memory::of(setting);
-        let mut sbc = Sbc::new(memory.storage(), &config, &SEED);
+        let mut sbc = Sbc::new(memory.lend().0, &config, &SEED);
         let mut out = [0; 4096];
         let mut ended = 0;
         let start = Cpu::now();
@@ -92,7 +92,7 @@ impl Peers {
     fn write_down(setting: &Setting) -> Script {
         let config = setting.config();
         let mut memory = Memory::of(setting);
-        let mut sbc = Sbc::new(memory.storage(), &config, &SEED);
+        let mut sbc = Sbc::new(memory.lend().0, &config, &SEED);
         let mut peers = Self { ahead: BTreeMap::new(), arranged: 0 };
         for number in 0..CALLS {
             peers.arrange(1_000_000 + number * BETWEEN_CALLS, from_caller(invite(number)));
