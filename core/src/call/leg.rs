@@ -52,7 +52,7 @@ impl Todo {
     pub const ACK: Self = Self(1 << 1);
     /// A CANCEL.
     pub const CANCEL: Self = Self(1 << 2);
-    /// A response to the INVITE: [`Leg::status`].
+    /// A response to the INVITE, with the leg's status.
     pub const RESPOND: Self = Self(1 << 3);
     /// A BYE.
     pub const BYE: Self = Self(1 << 4);

@@ -61,7 +61,7 @@ pub(super) fn blocks(bytes: &mut [u8]) {
     let mut storage = [Block::EMPTY; 4];
     let mut out = [0; 600];
     let mut blocks = Blocks::new(black_box(&mut storage));
-    let mut chain = blocks.store(values.rest()).unwrap_or(Chain::from_bits(values.u64()));
+    let mut chain = blocks.store(values.rest()).unwrap_or_else(|| Chain::from_bits(values.u64()));
     black_box(blocks.append(&mut chain, values.rest()));
     black_box(blocks.load(&chain, black_box(&mut out)));
     black_box(blocks.pieces(&chain).map(<[u8]>::len).max());

@@ -70,9 +70,10 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
     for _ in 0..64 {
         match sbc.poll(cx, black_box(&mut out)) {
             Output::Resolve(question) => {
-                let found = [cx.config.interfaces.first().map_or(([0; 4], 5060).into(), |interface| {
-                    core::net::SocketAddr::new(interface.address, 5060)
-                })];
+                let found = [cx.config.interfaces.first().map_or_else(
+                    || ([0; 4], 5060).into(),
+                    |interface| core::net::SocketAddr::new(interface.address, 5060),
+                )];
                 sbc.handle(cx, Input::Resolved(question, black_box(&found)));
             }
             Output::Event(Event::Started(call) | Event::Answered(call) | Event::Ended(call)) => {
