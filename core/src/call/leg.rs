@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::CallId;
+use super::{CallId, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -39,42 +39,6 @@ pub enum LegState {
     Terminating,
     /// Nothing more is sent or expected, but for stragglers.
     Terminated,
-}
-
-/// What a leg has waiting to leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Todo(u8);
-
-impl Todo {
-    /// An INVITE.
-    pub const INVITE: Self = Self(1);
-    /// The ACK to a 2xx.
-    pub const ACK: Self = Self(1 << 1);
-    /// A CANCEL.
-    pub const CANCEL: Self = Self(1 << 2);
-    /// A response to the INVITE, with the leg's status.
-    pub const RESPOND: Self = Self(1 << 3);
-    /// A BYE.
-    pub const BYE: Self = Self(1 << 4);
-    /// The answer once more, since its ACK is missing.
-    pub const ANSWER_AGAIN: Self = Self(1 << 5);
-
-    /// Adds `what`.
-    pub fn add(&mut self, what: Self) {
-        self.0 |= what.0;
-    }
-
-    /// Takes `what` out; whether it was there.
-    pub fn take(&mut self, what: Self) -> bool {
-        let there = self.0 & what.0 != 0;
-        self.0 &= !what.0;
-        there
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// A 2xx that is repeated until its ACK comes (13.3.1.4).

@@ -8,6 +8,7 @@ mod dial;
 mod failure;
 mod leg;
 mod ticket;
+mod waiting;
 
 use core::num::NonZeroU64;
 
@@ -20,8 +21,9 @@ use crate::time::Instant;
 pub use caller::{Number, number};
 pub use dial::line;
 pub use failure::target_failure;
-pub use leg::{Leg, LegId, LegState, Resend, Todo};
+pub use leg::{Leg, LegId, LegState, Resend};
 pub use ticket::{HEADER as TICKET_HEADER, ticket};
+pub use waiting::{Pending, Todo};
 
 /// Names a call.
 pub type CallId = Id<Call>;
@@ -54,46 +56,6 @@ pub enum Stream {
     Closing,
     /// Gone, or never came.
     Closed,
-}
-
-/// What a call has waiting to leave, beside its legs' messages; each is a fact that is said once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending(u8);
-
-impl Pending {
-    /// The relay opens its stream.
-    pub const OPEN: Self = Self(1);
-    /// The relay learns where the caller is.
-    pub const POINT_A: Self = Self(1 << 1);
-    /// The relay learns where the target is.
-    pub const POINT_B: Self = Self(1 << 2);
-    /// The host looks up the target's address.
-    pub const RESOLVE: Self = Self(1 << 3);
-    /// The relay closes its stream.
-    pub const CLOSE: Self = Self(1 << 4);
-    /// The call has begun.
-    pub const STARTED: Self = Self(1 << 5);
-    /// A target has answered.
-    pub const ANSWERED: Self = Self(1 << 6);
-    /// The call has ended.
-    pub const ENDED: Self = Self(1 << 7);
-
-    /// Adds `what`.
-    pub fn add(&mut self, what: Self) {
-        self.0 |= what.0;
-    }
-
-    /// Takes `what` out; whether it was there.
-    pub fn take(&mut self, what: Self) -> bool {
-        let there = self.0 & what.0 != 0;
-        self.0 &= !what.0;
-        there
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// One caller's stay.

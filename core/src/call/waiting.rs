@@ -1,0 +1,71 @@
+//! Sets of things that wait to leave: one bit each.
+
+/// Makes a set of at most eight kinds of thing.
+macro_rules! waiting {
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $one:ident = $bit:literal,)+ }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name(u8);
+
+        impl $name {
+            $($(#[doc = $doc])+ pub const $one: Self = Self(1 << $bit);)+
+
+            /// Adds `what`.
+            pub fn add(&mut self, what: Self) {
+                self.0 |= what.0;
+            }
+
+            /// Takes `what` out; whether it was there.
+            pub fn take(&mut self, what: Self) -> bool {
+                let there = self.0 & what.0 != 0;
+                self.0 &= !what.0;
+                there
+            }
+
+            /// Whether nothing waits.
+            pub fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+        }
+    };
+}
+
+waiting! {
+    /// What a call has waiting to leave, beside its legs' messages; each is a fact that is said once.
+    Pending {
+        /// The relay opens its stream.
+        OPEN = 0,
+        /// The relay learns where the caller is.
+        POINT_A = 1,
+        /// The relay learns where the target is.
+        POINT_B = 2,
+        /// The host looks up the target's address.
+        RESOLVE = 3,
+        /// The relay closes its stream.
+        CLOSE = 4,
+        /// The call has begun.
+        STARTED = 5,
+        /// A target has answered.
+        ANSWERED = 6,
+        /// The call has ended.
+        ENDED = 7,
+    }
+}
+
+waiting! {
+    /// What a leg has waiting to leave.
+    Todo {
+        /// An INVITE.
+        INVITE = 0,
+        /// The ACK to a 2xx.
+        ACK = 1,
+        /// A CANCEL.
+        CANCEL = 2,
+        /// A response to the INVITE, with the leg's status.
+        RESPOND = 3,
+        /// A BYE.
+        BYE = 4,
+        /// The answer once more, since its ACK is missing.
+        ANSWER_AGAIN = 5,
+    }
+}
