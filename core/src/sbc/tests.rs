@@ -543,6 +543,24 @@ fn refusals_say_why_and_are_remembered() {
 }
 
 #[test]
+fn a_flood_of_refusals_costs_no_call_its_stragglers() {
+    let mut w = World::new();
+    for number in 0..2000 {
+        let outs = w.hear(AI, &invite(&format!("f{number}"), "nobody", ""));
+        message(&outs, AI, "SIP/2.0 ");
+    }
+    let flood = w.sbc.usage().finished;
+    w.later(1000);
+    let (call, invite) = w.ring();
+    w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
+    assert!(w.sbc.usage().finished > flood, "the INVITE is remembered beside the flood");
+    // The ACK was lost: the 2xx comes again, and is acknowledged again.
+    message(&w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER)), ZENDESK, "ACK");
+    w.tell(Input::Command(Command::HangUpAll));
+    w.close(call);
+}
+
+#[test]
 fn a_carriers_ticket_goes_nowhere() {
     let mut w = World::new();
     let text = invite("1", "support", "X-Zendesk-Ticket-Id: 35436\r\n")

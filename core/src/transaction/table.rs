@@ -208,6 +208,12 @@ impl<'s> Transactions<'s> {
 
     /// Remembers that a request was answered at once, over `transport`.
     pub fn answered(&mut self, now: Instant, key: u64, reply: Reply, invite: bool, transport: Transport) {
+        // What belongs to no call may take half the room: a flood of it must not cost a call its stragglers. Beyond
+        // that it is answered without being remembered (RFC 3261 8.2.7).
+        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities);
+        if stray && self.finished.len() >= self.finished.capacity() / 2 {
+            return;
+        }
         // An INVITE's refusal waits for its ACK (timer H), whatever the transport.
         let time = if invite { Some(GIVE_UP) } else { Machine::Server.linger(State::Completed, transport) };
         self.remember(now, key, Finished::Answered(reply), time);
