@@ -161,6 +161,24 @@ reasons! {
     WrongPayload = "wrong-payload", 0;
     /// The other side of the stream has no address yet, or does not want to hear.
     NoPeer = "no-peer", 0;
+
+    // Frames, where the host is a board and its network begins below IP.
+    /// The frame is cut short or contradicts itself.
+    FrameMalformed = "frame-malformed", 0;
+    /// The frame is for another address.
+    NotForUs = "not-for-us", 0;
+    /// The frame carries a protocol that is not spoken here.
+    ProtocolNotSpoken = "protocol-not-spoken", 0;
+    /// Nothing listens at this port.
+    NoListener = "no-listener", 0;
+    /// The checksum does not fit the packet.
+    BadChecksum = "bad-checksum", 0;
+    /// Media came in IP fragments.
+    MediaFragmented = "media-fragmented", 0;
+    /// The next hop does not answer ARP.
+    NoNeighbour = "no-neighbour", 0;
+    /// The network interface had no room for another frame.
+    SendFull = "send-full", 0;
 }
 
 impl Reason {
