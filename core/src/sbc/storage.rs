@@ -38,6 +38,11 @@ pub struct TrunkState {
     pub limiter: Limiter,
 }
 
+impl TrunkState {
+    /// Nothing was counted yet: all zero bits.
+    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW };
+}
+
 /// How many places of each kind a capacity asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {

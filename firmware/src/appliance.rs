@@ -1,0 +1,149 @@
+//! The application: it brings the network up, and then carries bytes between it and core.
+
+use core::cell::RefCell;
+
+use embassy_executor::Spawner;
+use embassy_net::{Config as Addressing, DhcpConfig, Ipv4Cidr, Runner, StackResources, StaticConfigV4};
+use embassy_time::{Duration, Timer, with_timeout};
+use static_cell::{ConstStaticCell, StaticCell};
+use warmline_core::Sbc;
+use warmline_core::config::Config;
+use warmline_core::image::{self, Appliance, ImageError, Network, Tables};
+use warmline_core::random::Random;
+use warmline_core::relay::Relay;
+use warmline_fw::door::{Ground, RESOLVERS};
+use warmline_fw::frame::Frame;
+use warmline_fw::gate::Gate;
+use warmline_fw::neighbours::Neighbours;
+use warmline_fw::nic::Nic;
+
+use crate::board::{self, BOARD, Parts, Watchdog};
+use crate::names::{self, Names};
+use crate::office::Office;
+use crate::room::{Relaying, Signalling};
+use crate::wire::{Shared, Wire, now};
+
+/// Sockets of the IP stack: one for each listener, one for DNS, one for DHCP.
+const SOCKETS: usize = image::MAX_LISTENERS + 2;
+
+/// How often the watchdog is fed while nothing else does.
+const PAUSE: Duration = Duration::from_secs(1);
+
+static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
+static ROOM: ConstStaticCell<Signalling> = ConstStaticCell::new(Signalling::EMPTY);
+static RELAYING: ConstStaticCell<Relaying> = ConstStaticCell::new(Relaying::EMPTY);
+static NEIGHBOURS: ConstStaticCell<Neighbours> = ConstStaticCell::new(Neighbours::new());
+static FRAME: ConstStaticCell<Frame> = ConstStaticCell::new(Frame::EMPTY);
+static STACK: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
+static NAMES: ConstStaticCell<Names> = ConstStaticCell::new(Names::new());
+static GATE: StaticCell<Shared> = StaticCell::new();
+static CONFIG: StaticCell<Config<'static>> = StaticCell::new();
+
+/// Starts the board and everything on it.
+pub(crate) fn start(spawner: Spawner) {
+    let mut parts = board::start();
+    defmt::info!(
+        "warmline {=str} on {=str}: {=usize} calls at once",
+        env!("CARGO_PKG_VERSION"),
+        BOARD.name,
+        BOARD.calls
+    );
+    if let Some(words) = board::retained::last_words() {
+        defmt::error!("the run before this one ended: {=str}", words);
+    }
+    let tables = TABLES.take();
+    let task = match image::read(board::image(), tables) {
+        Ok(appliance) => run(spawner, parts, tables, appliance),
+        Err(error) => {
+            parts.watchdog.feed();
+            spawner.spawn(complain(parts.watchdog, error).expect("it is started once"));
+            return;
+        }
+    };
+    spawner.spawn(task.expect("it is started once"));
+}
+
+/// Without a configuration nothing is answered, and the log says why.
+#[embassy_executor::task]
+async fn complain(mut watchdog: Watchdog, error: ImageError) {
+    for second in 0u32.. {
+        if second.is_multiple_of(10) {
+            defmt::error!("nothing is answered: {}", defmt::Display2Format(&error));
+        }
+        watchdog.feed();
+        Timer::after(PAUSE).await;
+    }
+}
+
+/// Brings the network up, then takes calls.
+#[embassy_executor::task]
+async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, appliance: Appliance) -> ! {
+    let Parts { controller, mut watchdog, seed } = parts;
+    let mut random = Random::new(&seed);
+    let hardware = controller.hardware_address();
+    let dhcp = matches!(appliance.network, Network::Dhcp);
+    let relay = Relay::new(RELAYING.take().lend(&tables.lend()), &draw(&mut random));
+    let ground = Ground::unsettled(hardware, dhcp);
+    let gate = GATE.init(RefCell::new(Gate::new(controller, relay, ground, NEIGHBOURS.take())));
+    let wire = Wire::new(gate, FRAME.take());
+    let (stack, runner) = embassy_net::new(wire, addressing(&appliance), STACK.take(), random.next_u64());
+    spawner.spawn(network(runner).expect("it is started once"));
+
+    let leased = loop {
+        if let Some(leased) = stack.config_v4() {
+            break leased;
+        }
+        watchdog.feed();
+        let _ = with_timeout(PAUSE, stack.wait_config_up()).await;
+    };
+    let address = leased.address.address();
+    tables.set_address(address);
+    let tables: &'static Tables = tables;
+    let config: &'static Config<'static> = CONFIG.init(tables.lend());
+    defmt::info!("at {} of {}, gateway {}", address, leased.address.network(), leased.gateway);
+    let ground = Ground {
+        address,
+        prefix: leased.address.prefix_len(),
+        gateway: leased.gateway,
+        resolvers: leased.dns_servers.iter().copied().take(RESOLVERS).collect(),
+        sources: config.sources,
+        listeners: config.listeners.iter().map(|listener| listener.port).collect(),
+        media: config.interfaces.first().map_or((1, 0), |interface| interface.media),
+        ..Ground::unsettled(hardware, dhcp)
+    };
+    gate.borrow_mut().settle(now(), ground);
+
+    let names = NAMES.take();
+    for _ in 0..names::AT_ONCE {
+        spawner.spawn(names::resolve(names, stack, config).expect("it is started so often"));
+    }
+    let storage = ROOM.take().lend(usize::from(appliance.calls));
+    let sbc = Sbc::new(storage, config, &draw(&mut random));
+    Office::new(sbc, config, gate, stack, names).run(watchdog).await
+}
+
+/// The network: frames in and out, and the IP stack.
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, Wire>) -> ! {
+    runner.run().await
+}
+
+fn addressing(appliance: &Appliance) -> Addressing {
+    match appliance.network {
+        Network::Dhcp => Addressing::dhcpv4(DhcpConfig::default()),
+        Network::Static { address, prefix, gateway } => Addressing::ipv4_static(StaticConfigV4 {
+            address: Ipv4Cidr::new(address, prefix),
+            gateway,
+            dns_servers: appliance.dns.iter().copied().collect(),
+        }),
+    }
+}
+
+/// A seed for somebody else.
+fn draw(random: &mut Random) -> [u8; 32] {
+    let mut seed = [0; 32];
+    for piece in seed.chunks_exact_mut(8) {
+        piece.copy_from_slice(&random.next_u64().to_le_bytes());
+    }
+    seed
+}

@@ -1,0 +1,129 @@
+//! The addresses of targets that are known by name, by the IP stack's resolver.
+//!
+//! What was found serves for a while, and, when later lookups fail, for longer.
+
+use core::cell::RefCell;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use embassy_net::dns::DnsQueryType;
+use embassy_net::{IpAddress, Stack};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::channel::Channel;
+use embassy_time::{Duration as Span, with_timeout};
+use warmline_core::Question;
+use warmline_core::config::Config;
+use warmline_core::image::MAX_TARGETS;
+use warmline_core::time::{Duration, Instant};
+
+use crate::board::BOARD;
+use crate::wire::now;
+
+/// How many names are asked for at once.
+pub(crate) const AT_ONCE: usize = 2;
+
+/// How many addresses of a name are tried.
+pub(crate) const ADDRESSES: usize = 4;
+
+/// How long an answer serves without being asked for again.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// How long an answer serves when no newer one can be had.
+const USABLE: Duration = Duration::from_secs(3600);
+
+/// How long a lookup may take: less than core waits for it.
+const PATIENCE: Span = Span::from_millis(4500);
+
+/// SIP's port, where a target names none (RFC 3261 section 19.1.2).
+const PORT: u16 = 5060;
+
+type Found = heapless::Vec<Ipv4Addr, ADDRESSES>;
+
+/// What is asked, answered and remembered.
+pub(crate) struct Names {
+    // A call asks one question at a time, so neither is ever full.
+    asked: Channel<NoopRawMutex, Question, { BOARD.calls }>,
+    answered: Channel<NoopRawMutex, Question, { BOARD.calls }>,
+    known: RefCell<[Known; MAX_TARGETS]>,
+}
+
+#[derive(Clone)]
+struct Known {
+    addresses: Found,
+    found: Option<Instant>,
+}
+
+impl Names {
+    /// Nothing is known yet: all zero bits.
+    pub(crate) const fn new() -> Self {
+        const NOTHING: Known = Known { addresses: heapless::Vec::new(), found: None };
+        Self { asked: Channel::new(), answered: Channel::new(), known: RefCell::new([NOTHING; MAX_TARGETS]) }
+    }
+
+    /// Asks for a target's addresses.
+    pub(crate) fn ask(&self, question: Question) {
+        if self.asked.try_send(question).is_err() {
+            defmt::error!("more questions than calls");
+        }
+    }
+
+    /// The next question that can be answered.
+    pub(crate) async fn answered(&self) -> Question {
+        self.answered.receive().await
+    }
+
+    /// A target's addresses, as far as they are known.
+    pub(crate) fn of(&self, config: &Config<'_>, question: Question) -> heapless::Vec<SocketAddr, ADDRESSES> {
+        let port = config.target(question.target).and_then(|target| target.port).unwrap_or(PORT);
+        let known = self.known.borrow();
+        let known = known.get(usize::from(question.target.0)).map(|known| known.addresses.as_slice());
+        known.unwrap_or_default().iter().map(|&address| (address, port).into()).collect()
+    }
+
+    fn is_fresh(&self, question: Question) -> bool {
+        let known = self.known.borrow();
+        let known = known.get(usize::from(question.target.0)).and_then(|known| known.found);
+        known.is_some_and(|found| now().since(found) < FRESH)
+    }
+
+    fn found(&self, question: Question, addresses: Found) {
+        let mut known = self.known.borrow_mut();
+        let Some(known) = known.get_mut(usize::from(question.target.0)) else { return };
+        if !addresses.is_empty() {
+            *known = Known { addresses, found: Some(now()) };
+        } else if known.found.is_none_or(|found| now().since(found) >= USABLE) {
+            known.addresses.clear();
+        }
+    }
+}
+
+/// Answers questions, one after the other.
+#[embassy_executor::task(pool_size = AT_ONCE)]
+pub(crate) async fn resolve(names: &'static Names, stack: Stack<'static>, config: &'static Config<'static>) {
+    loop {
+        let question = names.asked.receive().await;
+        if !names.is_fresh(question) {
+            let host = config.target(question.target).map(|target| config.text(target.host));
+            let found = look_up(stack, host.unwrap_or_default()).await;
+            names.found(question, found);
+        }
+        names.answered.send(question).await;
+    }
+}
+
+async fn look_up(stack: Stack<'static>, host: &[u8]) -> Found {
+    if let Some(IpAddr::V4(address)) = warmline_core::ip::parse(host) {
+        return Found::from_iter([address]);
+    }
+    let name = core::str::from_utf8(host).unwrap_or_default();
+    match with_timeout(PATIENCE, stack.dns_query(name, DnsQueryType::A)).await {
+        Ok(Ok(found)) => found.iter().map(|&IpAddress::Ipv4(address)| address).take(ADDRESSES).collect(),
+        Ok(Err(error)) => {
+            defmt::warn!("cannot look up {=str}: {}", name, error);
+            Found::new()
+        }
+        Err(_) => {
+            defmt::warn!("cannot look up {=str}: no answer for {} ms", name, PATIENCE.as_millis());
+            Found::new()
+        }
+    }
+}
