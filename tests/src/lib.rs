@@ -6,6 +6,7 @@
 //! against it.
 //!
 //! [`sipp`] is a stage for the program itself: Warmline as users start it, between SIP programs that are not ours.
+//! [`board`] is one for Warmline on an emulated board.
 
 mod callee;
 mod caller;
@@ -19,6 +20,7 @@ mod tap;
 mod text;
 mod world;
 
+pub mod board;
 pub mod sipp;
 
 pub use callee::Callee;
