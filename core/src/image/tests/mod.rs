@@ -107,7 +107,8 @@ fn a_board_takes_what_it_has_memory_for() {
     let board = board("mps2-an386").unwrap();
     let mut owned = Owned::plain();
     assert_eq!(board.check(&owned.lend(), 16), Ok(()));
-    let excess = |what, found, most| Err(ImageError::TooMany(Excess { what, found, most }));
+    let excess =
+        |what, found, most| Err(ImageError::TooMany(Excess { who: "mps2-an386", what, found, most }));
     assert_eq!(board.check(&owned.lend(), 17), excess("calls at once", 17, 16));
     owned.node.new_calls.per_second = 3;
     assert_eq!(board.check(&owned.lend(), 16), excess("new calls a second", 3, 2));

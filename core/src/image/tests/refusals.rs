@@ -3,6 +3,7 @@
 use std::string::ToString;
 use std::vec;
 
+use super::super::error::ANY;
 use super::*;
 use crate::config::{List, MediaPolicy, Span, TargetIndex, TrunkIndex};
 use crate::filter::Range;
@@ -90,9 +91,12 @@ fn unchecked(owned: &Owned) -> vec::Vec<u8> {
     laws::sealed(&body[..len])
 }
 
+/// A table, how much it holds, and a way to put one more into it.
+type Table = (&'static str, usize, fn(&mut Owned));
+
 #[test]
 fn more_than_a_board_keeps_is_refused() {
-    let more: &[(&str, usize, fn(&mut Owned))] = &[
+    let tables: &[Table] = &[
         ("bytes of names, URIs and numbers", MAX_TEXT, |o| o.text.push(b'x')),
         ("domains", MAX_DOMAINS, |o| o.domains.push(o.domains[0])),
         ("interfaces", MAX_INTERFACES, |o| o.interfaces.push(o.interfaces[0])),
@@ -106,10 +110,10 @@ fn more_than_a_board_keeps_is_refused() {
         ("trunks that lines are dialled from", MAX_CALLERS, |o| o.callers.push(o.callers[0])),
         ("targets that lines ring", MAX_RINGS, |o| o.rings.push(o.rings[0])),
     ];
-    for &(what, most, push) in more {
+    for &(what, most, push) in tables {
         let mut owned = Owned::largest();
         push(&mut owned);
-        let expected = ImageError::TooMany(Excess { what, found: most + 1, most });
+        let expected = ImageError::TooMany(Excess { who: ANY, what, found: most + 1, most });
         assert_eq!(owned.write().map(|_| ()), Err(expected));
         assert_eq!(read(&unchecked(&owned), &mut Tables::new()), Err(expected));
     }
@@ -120,7 +124,7 @@ fn more_than_a_board_keeps_is_refused() {
     let at = 1 + 4 + 1 + 5;
     assert_eq!(body[at], 1);
     body[at] = 3;
-    let excess = Excess { what: "DNS servers", found: 3, most: MAX_DNS };
+    let excess = Excess { who: ANY, what: "DNS servers", found: 3, most: MAX_DNS };
     let read = read(&laws::sealed(&body[..len]), &mut Tables::new());
     assert_eq!(read, Err(ImageError::TooMany(excess)));
 }
@@ -146,10 +150,10 @@ fn headers() {
 
 #[test]
 fn errors_say_what_to_do() {
-    let excess = Excess { what: "trunks", found: 17, most: 16 };
+    let excess = Excess { who: ANY, what: "trunks", found: 17, most: 16 };
     assert_eq!(
         ImageError::TooMany(excess).to_string(),
-        "the configuration has 17 trunks, but a board keeps at most 16: take some away"
+        "the configuration has 17 trunks, but a board takes at most 16: take some away"
     );
     assert_eq!(
         ImageError::Version { found: 2, understood: 1 }.to_string(),
