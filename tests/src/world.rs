@@ -474,7 +474,7 @@ impl<'w> World<'w> {
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }
-            Event::Started(id) | Event::Answered(id) | Event::Ended(id) => id,
+            Event::Started(id) | Event::Answered(id) | Event::Settled(id) | Event::Ended(id) => id,
         };
         let Some(view) = self.sbc.call(id) else {
             return self.judge("events", Err(format!("{event:?} of a call that is not there")));
@@ -486,6 +486,7 @@ impl<'w> World<'w> {
                 told.call_id = String::from_utf8_lossy(view.call_id).into_owned();
             }
             Event::Answered(_) => told.answered += 1,
+            Event::Settled(_) => {}
             _ => {
                 told.ended += 1;
                 told.ended_at = self.now;
