@@ -132,6 +132,42 @@ impl<'s> Ports<'s> {
         Some(port)
     }
 
+    /// Takes this very pair of an interface's; false where it is taken, or none of the interface's. Linear in the
+    /// number of the worker's free pairs: this is for what is taken up again after a restart.
+    pub fn claim(&mut self, interface: u8, port: u16) -> bool {
+        self.unqueue(interface, port).is_some()
+    }
+
+    fn unqueue(&mut self, interface: u8, port: u16) -> Option<()> {
+        let start = self.start(|queue| queue.interface == interface)?;
+        let worker = Self::worker(port, self.queues.get(start)?.workers);
+        let queue = self.queues.get_mut(start.checked_add(worker.into())?)?;
+        let next = self.slots.get(queue.slot_of(port)?)?.0;
+        if next == TAKEN {
+            return None;
+        }
+        let after = if next == LAST { 0 } else { next };
+        if queue.head == port {
+            queue.head = after;
+        } else {
+            let mut before = queue.head;
+            loop {
+                let slot = self.slots.get_mut(queue.slot_of(before)?)?;
+                if slot.0 == port {
+                    slot.0 = next;
+                    break;
+                }
+                before = slot.0;
+            }
+            if next == LAST {
+                queue.tail = before;
+            }
+        }
+        self.slots.get_mut(queue.slot_of(port)?)?.0 = TAKEN;
+        queue.free = queue.free.saturating_sub(1);
+        Some(())
+    }
+
     /// Gives a taken pair back. Ignored where it is free already or not one of ours.
     pub fn give_back(&mut self, port: u16) {
         let _ = self.queue_up(port);

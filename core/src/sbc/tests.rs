@@ -1,5 +1,7 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
+mod restore;
+
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -108,6 +110,10 @@ fn config() -> Config<'static> {
 
 impl World {
     fn new() -> Self {
+        Self::seeded(7)
+    }
+
+    fn seeded(seed: u8) -> Self {
         let config = config();
         let sizes = Sizes::of(4, 4);
         let storage = Storage {
@@ -127,7 +133,7 @@ impl World {
             trunks: empty(3, TrunkState::default),
             reply: empty(4096, || 0),
         };
-        Self { sbc: Sbc::new(storage, &config, &[7; 32]), config, now: Instant::from_micros(1_000_000) }
+        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }
     }
 
     fn cx(&self) -> Cx<'static> {

@@ -159,7 +159,8 @@ fn reply(from: Ipv4Addr) -> Vec<u8> {
 /// What becomes of a frame, and how often anything was dropped for `reason` by then.
 fn take(gate: &mut Tested, frame: Vec<u8>) -> Incoming {
     gate.nic.coming.push_back(frame);
-    gate.receive(NOW, Waker::noop(), &mut Frame::EMPTY)
+    let mut room = Frame::EMPTY;
+    gate.receive(NOW, Waker::noop(), &mut room)
 }
 
 fn refused(gate: &mut Tested, frame: Vec<u8>, reason: Reason) {
