@@ -16,7 +16,7 @@ use warmline_core::image::MAX_TARGETS;
 use warmline_core::time::{Duration, Instant};
 
 use crate::board::BOARD;
-use crate::wire::now;
+use crate::time::now;
 
 /// How many names are asked for at once.
 pub(crate) const AT_ONCE: usize = 2;
