@@ -115,8 +115,8 @@ async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, applia
     gate.borrow_mut().settle(now(), ground);
 
     let names = NAMES.take();
-    for _ in 0..names::AT_ONCE {
-        spawner.spawn(names::resolve(names, stack, config).expect("it is started so often"));
+    for number in 0..names::AT_ONCE {
+        spawner.spawn(names::resolve(number, names, stack, config).expect("it is started so often"));
     }
     let storage = ROOM.take().lend(usize::from(appliance.calls));
     let sbc = Sbc::new(storage, config, &draw(&mut random));
