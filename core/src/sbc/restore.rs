@@ -73,6 +73,8 @@ impl Sbc<'_> {
         let legs = [leg(call.first, Side::A), leg(call.called, Side::B)];
         let ending = match call.progress {
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
+            // What the caller will answer to our offer was never known: it cannot go on after a restart.
+            Progress::Answered if legs[0].is_some_and(Leg::has_only_our_offer) => Some(Reason::AckMissing),
             Progress::Ended(reason) if call.answered.is_some() => Some(reason),
             _ => return None,
         };
@@ -197,7 +199,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Whether its peer knows of the dialog, and may still be in it.
-    const fn can_be_saved(&self) -> bool {
+    pub(super) const fn can_be_saved(&self) -> bool {
         matches!(self.state, LegState::Accepted { .. } | LegState::Confirmed | LegState::Terminating)
     }
 
@@ -208,6 +210,16 @@ impl Leg {
             && self.agreed.is_some()
             && !(self.offered && self.resend.is_some())
             && !self.todo.has(Todo::ACK)
+    }
+
+    /// Whether our 2xx offered, and the ACK that is to answer has not come.
+    fn has_only_our_offer(&self) -> bool {
+        self.state == LegState::Accepted { ending: false } && self.agreed.is_none()
+    }
+
+    /// The CSeq number of a re-INVITE whose ACK is awaited.
+    pub(super) fn unacknowledged(&self) -> Option<u32> {
+        self.resend.filter(|_| self.state == LegState::Confirmed).map(|_| self.invited)
     }
 }
 

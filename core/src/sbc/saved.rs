@@ -98,7 +98,7 @@ pub(super) fn write(
         w.u64(name(config, b"trunk", config.trunk(leg.trunk).map(|trunk| trunk.name)));
         w.ip(interface.advertise).u16(listener.port).u8(number_of(leg.path.transport));
         w.socket(leg.path.remote).u64(leg.session).u32(leg.version);
-        leg.dialog.save(leg.resend.map(|_| leg.invited), &mut w);
+        leg.dialog.save(leg.unacknowledged(), &mut w);
         w.u8(leg.agreed.is_some().into());
         if let Some(agreed) = &leg.agreed {
             agreed.save(&mut w);
