@@ -37,7 +37,7 @@ pub struct Callee {
     /// The last description we sent it.
     pub session: Option<Description>,
     /// Whether a restart took the call up again, and no description of ours has come since.
-    pub resumed: bool,
+    pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
     pub orphaned: bool,
     plan: Plan,
@@ -92,6 +92,11 @@ impl Callee {
             leaving: false,
             held: false,
         })
+    }
+
+    /// The caller was lost in a restart: nobody is heard, and after a while nobody is waited for.
+    pub(crate) fn lonely(&mut self, now: u64) {
+        self.steps.push((now + 30_000_000, Step::Bye));
     }
 
     fn sdp(&self, direction: &str) -> String {

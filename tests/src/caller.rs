@@ -52,7 +52,7 @@ pub struct Caller {
     /// How often another branch of the INVITE was refused.
     pub merged: u32,
     /// Whether a restart took the call up again, and no description of ours has come since.
-    pub resumed: bool,
+    pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
     pub orphaned: bool,
     steps: Vec<(u64, Step)>,
@@ -260,7 +260,7 @@ impl Caller {
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => {
                 self.over = true
             }
-            ("BYE", 200) if !self.expects_wrong => self.over = true,
+            ("BYE", 200) if !self.expects_wrong || self.orphaned => self.over = true,
             ("CANCEL", 200) => {}
             // It came so late that the refused INVITE was forgotten (timer I).
             ("CANCEL", 481) if matches!(self.outcome, Outcome::Failed(_)) => {}
@@ -350,8 +350,9 @@ impl Caller {
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));
         }
-        if self.outcome == Outcome::Silent {
-            // Nothing reached it before it gave up; it has never heard of a dialog.
+        let another = request.get("From") != Some(&self.peer.remote);
+        if self.outcome == Outcome::Silent || self.orphaned && (self.outcome != Outcome::Answered || another) {
+            // Nothing reached it before it gave up, or before a restart; it has never heard of this dialog.
             self.peer.serve(request);
             self.peer.respond(now, request, 481, "", "", out);
             return Ok(());

@@ -60,7 +60,6 @@ impl Sbc<'_> {
         }
         call.stream = Stream::Closed;
         call.pending.take(Pending::CLOSE);
-        call.pending.take(Pending::SETTLED);
         call.pending.add(Pending::ENDED);
         let ports = call.ports;
         ports.iter().for_each(|&port| self.ports.give_back(port));

@@ -77,10 +77,23 @@ impl Sbc<'_> {
             self.calls.get_mut(id)?.pending.take(Pending::SETTLED);
             return Some(Output::Event(Event::Settled(id)));
         }
-        if self.calls.get_mut(id)?.pending.take(Pending::ENDED) {
+        if !self.is_in_an_ear(id) && self.calls.get_mut(id)?.pending.take(Pending::ENDED) {
             return Some(Output::Event(Event::Ended(id)));
         }
         None
+    }
+
+    /// Whether a peer of the call may not know yet that it is over: a call lasts to the last BYE, and so does its
+    /// record.
+    fn is_in_an_ear(&self, id: CallId) -> bool {
+        let mut leg = self.leg_after(id, None);
+        while let Some(this) = leg.and_then(|leg| self.legs.get(leg)) {
+            if this.can_be_saved() {
+                return true;
+            }
+            leg = this.next;
+        }
+        false
     }
 
     /// Lets go of legs that are over, and of the call once nothing is left of it.

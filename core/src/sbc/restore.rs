@@ -199,7 +199,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Whether its peer knows of the dialog, and may still be in it.
-    const fn can_be_saved(&self) -> bool {
+    pub(super) const fn can_be_saved(&self) -> bool {
         matches!(self.state, LegState::Accepted { .. } | LegState::Confirmed | LegState::Terminating)
     }
 
