@@ -179,6 +179,13 @@ impl<'b> Reader<'b> {
     }
 }
 
+/// Makes a record whole again that was changed by hand.
+#[cfg(test)]
+pub(crate) fn reseal(record: &mut [u8]) {
+    let Some((record, sum)) = record.split_last_chunk_mut::<TAIL>() else { return };
+    *sum = CRC.checksum(record).to_le_bytes();
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec;

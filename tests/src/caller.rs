@@ -351,7 +351,8 @@ impl Caller {
             return Err(format!("{} at a caller", request.method()));
         }
         let another = request.get("From") != Some(&self.peer.remote);
-        if self.outcome == Outcome::Silent || self.orphaned && (self.outcome != Outcome::Answered || another) {
+        if self.outcome == Outcome::Silent || self.orphaned && (self.outcome != Outcome::Answered || another)
+        {
             // Nothing reached it before it gave up, or before a restart; it has never heard of this dialog.
             self.peer.serve(request);
             self.peer.respond(now, request, 481, "", "", out);

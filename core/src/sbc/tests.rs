@@ -1,5 +1,6 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
+mod records;
 mod restore;
 
 use std::boxed::Box;
@@ -114,7 +115,10 @@ impl World {
     }
 
     fn seeded(seed: u8) -> Self {
-        let config = config();
+        Self::with(seed, config())
+    }
+
+    fn with(seed: u8, config: Config<'static>) -> Self {
         let sizes = Sizes::of(4, 4);
         let storage = Storage {
             calls: empty(sizes.calls, || Slot::EMPTY),
@@ -129,7 +133,7 @@ impl World {
             },
             blocks: empty(sizes.blocks, || Block::EMPTY),
             ports: empty(50, || PortSlot::EMPTY),
-            port_queues: empty(2, || PortQueue::EMPTY),
+            port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(3, TrunkState::default),
             reply: empty(4096, || 0),
         };
@@ -150,7 +154,7 @@ impl World {
                 Output::Transmit { to, len } => {
                     outs.push(Out::Message(
                         to.remote.to_string(),
-                        String::from_utf8(buffer[..len].to_vec()).unwrap(),
+                        String::from_utf8_lossy(&buffer[..len]).into_owned(),
                     ));
                 }
                 other => outs.push(Out::Other(other)),
