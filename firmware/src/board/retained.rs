@@ -20,6 +20,9 @@ struct LastWords {
     written: u32,
     len: u32,
     bytes: [u8; ROOM],
+    /// Written last, for nothing: an STM32H7's memory keeps back a write of less than its 8 bytes until another comes,
+    /// and forgets it at a reset (RM0433 section 2.4, AN5342).
+    flush: u64,
 }
 
 struct Retained<T>(UnsafeCell<MaybeUninit<T>>);
@@ -47,6 +50,9 @@ fn fall(words: fmt::Arguments<'_>) -> ! {
     last.len = 0;
     let _ = last.write_fmt(words);
     last.written = WRITTEN;
+    // SAFETY: it is ours, as above.
+    unsafe { (&raw mut last.flush).cast::<u32>().write_volatile(0) };
+    cortex_m::asm::dsb();
     SCB::sys_reset()
 }
 
