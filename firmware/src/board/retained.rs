@@ -44,9 +44,9 @@ impl<const N: usize> Words<N> {
     }
 }
 
-/// Whether there are last words, how many bytes, and they.
+/// Whether there are last words, how many bytes, they, and a word for nothing.
 #[unsafe(link_section = ".uninit.last_words")]
-static LAST: Words<{ 2 + LAST_WORDS / 4 }> = Words::new();
+static LAST: Words<{ 3 + LAST_WORDS / 4 }> = Words::new();
 
 /// How often calls were taken up since all went well, and the records of answered calls.
 #[unsafe(link_section = ".uninit.records")]
@@ -70,6 +70,9 @@ pub(crate) fn fall(words: fmt::Arguments<'_>) -> ! {
     let _ = speech.write_fmt(words);
     LAST.set(1, speech.len);
     LAST.set(0, WRITTEN);
+    // An STM32H7's memory keeps a word back until another is written, and forgets it at a reset (RM0433 2.4, AN5342).
+    LAST.set(2 + LAST_WORDS / 4, 0);
+    cortex_m::asm::dsb();
     SCB::sys_reset()
 }
 
