@@ -23,7 +23,7 @@ pub(crate) struct Media<'w> {
     /// How many RTCP packets the relay sent of its own accord.
     pub(crate) rtcp: u64,
     /// When the relay wants to be polled.
-    pub(crate) wake: Option<u64>,
+    pub(crate) wake: Option<Instant>,
 }
 
 impl<'w> Media<'w> {
@@ -41,12 +41,18 @@ impl<'w> Media<'w> {
         }
     }
 
+    /// The relay was restarted with its host: `relay` has no streams.
+    pub(crate) fn restart(&mut self, relay: Relay<'w>) {
+        let (bridged, rtcp) = (self.bridged, self.rtcp);
+        *self = Self { bridged, rtcp, ..Self::new(relay) };
+    }
+
     /// How many streams are open: by what it was told, and by the relay.
     pub(crate) fn streams(&self) -> usize {
         self.open.len().max(self.relay.streams())
     }
 
-    pub(crate) fn control(&mut self, now: u64, control: Control) -> Result<Vec<Report>, String> {
+    pub(crate) fn control(&mut self, now: Instant, control: Control) -> Result<Vec<Report>, String> {
         match control {
             // A host whose ports cannot be bound says so itself.
             Control::Open { stream, .. } if self.broken => return Ok(vec![Report::Failed { stream }]),
@@ -82,16 +88,16 @@ impl<'w> Media<'w> {
                 self.bridged += u64::from(pointed == [true; 2]);
             }
         }
-        in_core(|| self.relay.control(Instant::from_micros(now), control));
+        in_core(|| self.relay.control(now, control));
         self.poll(now)
     }
 
     /// Takes everything out that the relay has to say.
-    pub(crate) fn poll(&mut self, now: u64) -> Result<Vec<Report>, String> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Result<Vec<Report>, String> {
         let mut reports = Vec::new();
         for _ in 0..10_000 {
-            let utc = Some(Utc(now as i64));
-            match in_core(|| self.relay.poll(Instant::from_micros(now), utc, &mut self.buffer)) {
+            let utc = Some(Utc(now.as_micros() as i64));
+            match in_core(|| self.relay.poll(now, utc, &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
                     self.rtcp += 1;
                     if port.is_multiple_of(2) || network(to).is_none() || len < 8 {
@@ -100,7 +106,7 @@ impl<'w> Media<'w> {
                 }
                 Output::Report(report) => reports.push(report),
                 Output::Wait(at) => {
-                    self.wake = at.map(Instant::as_micros);
+                    self.wake = at;
                     if self.wake.is_none_or(|at| at > now) {
                         reports.retain(|_| !self.mute);
                         return Ok(reports);
@@ -114,14 +120,13 @@ impl<'w> Media<'w> {
     /// An RTP packet comes to a port of ours; what leaves for it, and from which port to whom.
     pub(crate) fn forward(
         &mut self,
-        now: u64,
+        now: Instant,
         port: u16,
         from: SocketAddr,
         packet: &[u8],
     ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
         let mut room = packet.to_vec();
         room.resize(packet.len() + TAILROOM, 0);
-        let now = Instant::from_micros(now);
         match in_core(|| self.relay.forward(now, port, from, &mut room, packet.len())) {
             Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
             other => Err(other),

@@ -1,5 +1,7 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
+mod restart;
+
 use core::cell::Cell;
 use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
@@ -69,6 +71,10 @@ pub struct Told {
     pub started: u32,
     /// How often it was answered.
     pub answered: u32,
+    /// How often it had something to be saved.
+    pub settled: u32,
+    /// How often it was taken up again after a restart.
+    pub restored: u32,
     /// How often it ended.
     pub ended: u32,
     /// Why.
@@ -134,8 +140,14 @@ pub struct World<'w> {
     pub callers: Vec<Caller>,
     /// The targets that were rung.
     pub callees: Vec<Callee>,
-    /// What was told of each call.
+    /// What was told of each call since the last restart; of one that was restored, before as well.
     pub told: HashMap<CallId, Told>,
+    /// What was told of calls that had ended before a restart.
+    pub past: Vec<Told>,
+    /// What was told of calls that a restart cut off, because there was no record of them.
+    pub lost: Vec<Told>,
+    /// What a restart needs of each call, as it was saved.
+    pub records: HashMap<CallId, Vec<u8>>,
     /// What was refused outside calls, and what it asked for.
     pub refused: Vec<(Reason, String)>,
     /// What is wrong.
@@ -150,6 +162,10 @@ pub struct World<'w> {
     pub config: Config<'w>,
     sbc: Sbc<'w>,
     setting: &'w Setting,
+    /// When core's clock began.
+    origin: u64,
+    /// Whether there is nobody to hear anything, since a restart takes its time.
+    dark: bool,
     queue: BinaryHeap<Reverse<Next>>,
     arranged: u64,
     wake: Option<u64>,
@@ -179,6 +195,9 @@ impl<'w> World<'w> {
             callers: Vec::new(),
             callees: Vec::new(),
             told: HashMap::new(),
+            past: Vec::new(),
+            lost: Vec::new(),
+            records: HashMap::new(),
             refused: Vec::new(),
             faults: Vec::new(),
             recording: None,
@@ -186,6 +205,8 @@ impl<'w> World<'w> {
             resolves: true,
             sbc,
             setting,
+            origin: 0,
+            dark: false,
             config,
             queue: BinaryHeap::new(),
             arranged: 0,
@@ -243,7 +264,7 @@ impl<'w> World<'w> {
         loop {
             let arranged = self.queue.peek().map(|next| next.0.at);
             let woken = self.wake;
-            let relay = self.media.wake;
+            let relay = self.media.wake.map(|at| at.as_micros() + self.origin);
             match [arranged, woken, relay].into_iter().flatten().min() {
                 Some(at) if at <= end => self.now = self.now.max(at),
                 _ => break,
@@ -251,7 +272,7 @@ impl<'w> World<'w> {
             if woken.is_some_and(|at| at <= self.now) {
                 self.drain();
             } else if relay.is_some_and(|at| at <= self.now) {
-                let reports = self.media.poll(self.now);
+                let reports = self.media.poll(self.clock());
                 self.report(reports);
             } else if let Some(Reverse(next)) = self.queue.pop() {
                 self.happen(next.what);
@@ -278,6 +299,7 @@ impl<'w> World<'w> {
 
     fn happen(&mut self, what: What) {
         match what {
+            What::ToSbc { .. } if self.dark => {}
             What::ToSbc { listener, from, bytes } => {
                 self.deliver(listener, from, &bytes);
             }
@@ -353,10 +375,14 @@ impl<'w> World<'w> {
         [first, passage(&mut self.dice, twice)]
     }
 
+    /// What core's clock says now.
+    fn clock(&self) -> Instant {
+        Instant::from_micros(self.now - self.origin)
+    }
+
     /// A datagram reaches a listener; whether its source may speak.
     pub fn deliver(&mut self, listener: u8, from: SocketAddr, bytes: &[u8]) -> bool {
-        let cx =
-            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
+        let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
         let path = Path { transport: Transport::Udp, listener, flow: 0, remote: from };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return false };
         if let Some(recording) = &mut self.recording {
@@ -374,8 +400,7 @@ impl<'w> World<'w> {
     }
 
     fn input(&mut self, input: Input<'_>) {
-        let cx =
-            Cx { now: Instant::from_micros(self.now), utc: Some(Utc(self.now as i64)), config: &self.config };
+        let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
         in_core(|| self.sbc.handle(&cx, input));
         self.drain();
     }
@@ -383,22 +408,18 @@ impl<'w> World<'w> {
     /// Takes everything out that wants out.
     fn drain(&mut self) {
         for turn in 0..100_000 {
-            let cx = Cx {
-                now: Instant::from_micros(self.now),
-                utc: Some(Utc(self.now as i64)),
-                config: &self.config,
-            };
+            let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
             let output = in_core(|| self.sbc.poll(&cx, &mut self.out));
             match output {
                 Output::Transmit { to, len } => self.transmit(to, len),
                 Output::Media { control, .. } => {
-                    let reports = self.media.control(self.now, control);
+                    let reports = self.media.control(self.clock(), control);
                     self.report(reports);
                 }
                 Output::Resolve(question) => self.arrange(self.now + 20_000, What::Resolved(question)),
                 Output::Event(event) => self.hear(event),
                 Output::Wait(at) => {
-                    self.wake = at.map(Instant::as_micros);
+                    self.wake = at.map(|at| at.as_micros() + self.origin);
                     if self.wake.is_none_or(|at| at > self.now) {
                         return;
                     }
@@ -436,7 +457,7 @@ impl<'w> World<'w> {
         };
         let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let (port, from) = port.zip(from).expect("nobody was told where to speak to");
-        self.media.forward(self.now, port, from, packet)
+        self.media.forward(self.clock(), port, from, packet)
     }
 
     /// Where each side of a call listens, and the port that each was told to speak to.
@@ -474,8 +495,13 @@ impl<'w> World<'w> {
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }
-            Event::Started(id) | Event::Answered(id) | Event::Ended(id) => id,
+            Event::Started(id) | Event::Answered(id) | Event::Settled(id) | Event::Ended(id) => id,
         };
+        match event {
+            Event::Settled(_) => self.keep(id),
+            Event::Ended(_) => drop(self.records.remove(&id)),
+            _ => {}
+        }
         let Some(view) = self.sbc.call(id) else {
             return self.judge("events", Err(format!("{event:?} of a call that is not there")));
         };
@@ -486,6 +512,7 @@ impl<'w> World<'w> {
                 told.call_id = String::from_utf8_lossy(view.call_id).into_owned();
             }
             Event::Answered(_) => told.answered += 1,
+            Event::Settled(_) => told.settled += 1,
             _ => {
                 told.ended += 1;
                 told.ended_at = self.now;
@@ -591,20 +618,22 @@ impl<'w> World<'w> {
         if self.media.streams() != 0 {
             wrong.push(format!("{} streams are open", self.media.streams()));
         }
-        for (id, told) in &self.told {
+        for told in self.told.values().chain(&self.past) {
             let answered = u32::from(told.answered > 0);
             if (told.started, told.answered, told.ended) != (1, answered, 1) || told.reason.is_none() {
-                wrong.push(format!("{id:?} was told as {told:?}"));
+                wrong.push(format!("a call was told as {told:?}"));
             }
         }
         for (number, caller) in self.callers.iter().enumerate() {
-            if caller.outcome == Outcome::Open || !caller.over {
+            let cut_off = caller.orphaned && caller.outcome == Outcome::Open;
+            if !cut_off && (caller.outcome == Outcome::Open || !caller.over) {
                 wrong.push(format!("caller {number} is not done: {:?} by {:?}", caller.outcome, caller.plan));
             }
         }
         for (place, callee) in self.callees.iter().enumerate() {
             let heard = || self.tap.as_ref().is_none_or(|tap| !tap.never_heard(&callee.peer.call_id));
-            if !callee.over && heard() {
+            let cut_off = callee.orphaned && !callee.answered;
+            if !callee.over && !cut_off && heard() {
                 wrong.push(format!("target {place} of {} is not done: {:?}", callee.number, callee.answer));
             }
         }

@@ -6,6 +6,9 @@
 #[cfg(feature = "mps2")]
 #[path = "mps2/mod.rs"]
 mod chosen;
+#[cfg(feature = "nucleo-h743zi")]
+#[path = "nucleo_h743zi/mod.rs"]
+mod chosen;
 
 pub(crate) mod retained;
 pub(crate) mod stack;
