@@ -21,6 +21,7 @@ mod text;
 mod world;
 
 pub mod board;
+pub mod mutation;
 pub mod sipp;
 
 pub use callee::Callee;
