@@ -14,14 +14,15 @@ fn a_stranger_gets_nothing_at_all() {
     if board_is_missing(TEST) || sipp_is_missing(TEST) {
         return;
     }
-    const CALLS: u16 = 3;
+    // Twice as much as the controller has room for.
+    const CALLS: u16 = 32;
     let mut stage = BoardStage::set(WARMLINE);
     let [ai, stranger] = [AI, STRANGER].map(|last| stage.lane.address(last));
     // Else its question who the board is would be answered.
     stage.lane.introduce();
     let before = stage.board.wire.sent().len();
-    let player =
-        stage.cast.play(Scenario { calls: CALLS, ..Scenario::once("stranger_calls", stranger) }, &[9; 3]);
+    let many = Scenario { calls: CALLS, every: 20, ..Scenario::once("stranger_calls", stranger) };
+    let player = stage.cast.play(many, &[9; CALLS as usize]);
     stage.cast.ends_well(player);
     let unknown = u64::from(CALLS);
     let account =

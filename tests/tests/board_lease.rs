@@ -2,13 +2,10 @@
 
 use core::time::Duration;
 
-use warmline_tests::board::{AI, BOARD, Backstage, Request, Server, ZENDESK, board_is_missing};
+use warmline_tests::board::{AI, BOARD, Backstage, NAME, Request, Server, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
-
-/// What Zendesk is called.
-const NAME: &str = "acme.sip.warmline.test";
 
 /// How long a lease is good for. Half of it later the board asks for more.
 const LEASE: Duration = Duration::from_secs(8);
@@ -22,12 +19,7 @@ fn a_leased_address_and_a_name_take_a_call() {
     const PACKETS: u16 = 50;
     let backstage = Backstage::new();
     let [ai, zendesk, board] = [AI, ZENDESK, BOARD].map(|last| backstage.lane.address(last));
-    let text = backstage
-        .configuration()
-        .replace(&format!("\"{board}/24\""), "\"dhcp\"")
-        .replace(&format!("\"{board}\""), "\"0.0.0.0\"")
-        .replace(&format!("@{zendesk}:"), &format!("@{NAME}:"));
-    let image = backstage.image(WARMLINE, &text);
+    let image = backstage.image(WARMLINE, &backstage.leased());
     let dns = Server::dns(&backstage.lane, NAME, zendesk);
     let dhcp = Server::dhcp(&backstage.lane, LEASE);
     let mut stage = backstage.switch_on(&image);

@@ -2,13 +2,10 @@
 
 use core::time::Duration;
 
-use warmline_tests::board::{AI, Account, BoardStage, ZENDESK, board_is_missing};
+use warmline_tests::board::{AI, Backstage, BoardStage, NAME, Server, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
-
-/// How long a board remembers what is over: 64*T1, and a little for its log.
-const FORGETS: Duration = Duration::from_secs(40);
 
 /// A second of audio.
 const SECOND: u64 = 50;
@@ -19,7 +16,21 @@ fn a_call_outlives_a_pulled_cable() {
     if board_is_missing(TEST) || sipp_is_missing(TEST) {
         return;
     }
-    let stage = BoardStage::set(WARMLINE);
+    outlives(BoardStage::set(WARMLINE));
+}
+
+#[test]
+fn a_call_with_a_leased_address_outlives_a_pulled_cable() {
+    const TEST: &str = "a_call_with_a_leased_address_outlives_a_pulled_cable";
+    if board_is_missing(TEST) || sipp_is_missing(TEST) {
+        return;
+    }
+    let backstage = Backstage::new();
+    let image = backstage.image(WARMLINE, &backstage.leased());
+    let _dns = Server::dns(&backstage.lane, NAME, *backstage.cast.zendesk.ip());
+    let _dhcp = Server::dhcp(&backstage.lane, Duration::from_secs(3600));
+    let mut stage = backstage.switch_on(&image);
+    stage.board.log.wait_for("listening at", PATIENCE);
     outlives(stage);
 }
 
@@ -58,6 +69,6 @@ fn outlives(mut stage: BoardStage) {
     stage.cast.ends_well(caller);
     stage.cast.ends_well(target);
     println!("heard before, and in all: {silence:?}, {:?}", talk.heard());
-    stage.board.log.account_when(FORGETS, Account::is_idle);
+    stage.board.log.account_when(PATIENCE, |account| account.usage.ports == 0);
     assert_eq!(stage.board.starts(), 1);
 }

@@ -7,9 +7,6 @@ use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
-/// How long a board remembers what is over: 64*T1, and a little for its log.
-const FORGETS: Duration = Duration::from_secs(40);
-
 /// As many as it takes.
 const CALLS: u16 = 16;
 
@@ -66,7 +63,8 @@ fn talk() -> u64 {
     stage.cast.ends_well(caller);
     stage.cast.ends_well(target);
     talk.end(PATIENCE);
-    let account = stage.board.log.account_when(FORGETS, Account::is_idle);
+    let over = |account: &Account| account.usage.ports == 0 && account.streams == 0;
+    let account = stage.board.log.account_when(PATIENCE, over);
     assert!(stage.board.log.count("in use: 16 calls") > 0, "{}", stage.board.log.tail());
     // What came to the board and it did not take off the wire, the controller has dropped.
     let came = stage.board.wire.packets().iter().filter(|packet| packet.is_for(stage.lane.hardware())).count()

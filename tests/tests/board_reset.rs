@@ -3,13 +3,10 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use warmline_tests::board::{AI, Account, BoardStage, Log, ZENDESK, board_is_missing};
+use warmline_tests::board::{AI, BoardStage, Log, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
-
-/// How long a board remembers what is over: 64*T1, and a little for its log.
-const FORGETS: Duration = Duration::from_secs(40);
 
 /// A second of audio.
 const SECOND: u64 = 50;
@@ -56,6 +53,6 @@ fn calls_outlive_a_reset() {
     println!("taken up {} ms after the reset; heard: {before:?}, {:?}", took.as_millis(), talk.heard());
     stage.cast.ends_well(caller);
     stage.cast.ends_well(target);
-    stage.board.log.account_when(FORGETS, Account::is_idle);
+    stage.board.log.account_when(PATIENCE, |account| account.usage.ports == 0);
     assert_eq!(stage.board.starts(), 2);
 }

@@ -31,8 +31,7 @@ impl Lane {
     /// # Panics
     /// When it cannot, as where this is not a network namespace made for it: it would be everybody's network.
     pub fn lay() -> Self {
-        let others: Vec<String> =
-            devices().filter(|name| name != "lo" && !name.starts_with("board")).collect();
+        let others: Vec<String> = ways().filter(|device| !device.starts_with("board")).collect();
         assert!(others.is_empty(), "tests/run makes a network for these tests; this one has {others:?}");
         // Whoever makes the device has it: others try the next.
         let number =
@@ -103,11 +102,11 @@ fn device(number: u8) -> String {
     format!("board{number}")
 }
 
-/// The network devices here: those of /sys are another namespace's.
-fn devices() -> impl Iterator<Item = String> {
-    let text = std::fs::read_to_string("/proc/thread-self/net/dev").expect("Linux lists its network devices");
-    let lines: Vec<String> = text.lines().skip(2).map(str::to_owned).collect();
-    lines.into_iter().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
+/// The devices that lead somewhere from here.
+fn ways() -> impl Iterator<Item = String> {
+    let routes = std::fs::read_to_string("/proc/thread-self/net/route").expect("Linux lists its routes");
+    let lines: Vec<String> = routes.lines().skip(1).map(str::to_owned).collect();
+    lines.into_iter().filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {

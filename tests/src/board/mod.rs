@@ -28,5 +28,5 @@ pub use machine::Machine;
 pub use monitor::Monitor;
 pub use ping::ping;
 pub use servers::Server;
-pub use stage::{Backstage, BoardStage, board_is_missing};
+pub use stage::{Backstage, BoardStage, NAME, board_is_missing};
 pub use wire::{Packet, Wire};

@@ -144,6 +144,20 @@ ring = [{{ targets = ["zendesk-support"], for = "20s" }}]
     }
 }
 
+/// What Zendesk is called where the board [looks for its name](Backstage::leased).
+pub const NAME: &str = "acme.sip.warmline.test";
+
+impl Backstage {
+    /// The usual configuration, but the board is leased its address, and Zendesk is known by its name alone.
+    pub fn leased(&self) -> String {
+        let (board, zendesk) = (self.lane.address(BOARD), self.cast.zendesk.ip());
+        self.configuration()
+            .replace(&format!("\"{board}/24\""), "\"dhcp\"")
+            .replace(&format!("\"{board}\""), "\"0.0.0.0\"")
+            .replace(&format!("@{zendesk}:"), &format!("@{NAME}:"))
+    }
+}
+
 impl Default for Backstage {
     fn default() -> Self {
         Self::new()
