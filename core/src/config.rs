@@ -3,16 +3,21 @@
 //! Texts are [`Span`]s into one text, lists are [`List`]s into one table. The host owns the tables in `Vec`s, a
 //! board decodes them into fixed ones; both lend the same [`Config`] for each call into core. What the tables say
 //! has been checked by whoever made them; a span or index that leads nowhere reads as empty, never as a panic.
+//!
+//! The entries' serde form is what a board's [`image`](crate::image) holds: changing their fields changes its format,
+//! which has a version.
 
 use core::marker::PhantomData;
 use core::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::filter;
 use crate::time::Duration;
 use crate::transport::Transport;
 
 /// A piece of [`Config::text`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Offset of its first byte.
     pub start: u32,
@@ -21,13 +26,15 @@ pub struct Span {
 }
 
 /// A run of entries in the table that holds `T`s.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct List<T> {
     /// Index of its first entry.
     pub start: u16,
     /// How many entries it has.
     pub len: u16,
     /// What the entries are.
+    #[serde(skip)]
     pub of: PhantomData<fn() -> T>,
 }
 
@@ -50,7 +57,7 @@ impl<T> Clone for List<T> {
 impl<T> Copy for List<T> {}
 
 /// Everything core is told by its user, lent for one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config<'c> {
     /// Every name, URI and number, one after the other.
     pub text: &'c [u8],
@@ -83,12 +90,12 @@ pub struct Config<'c> {
 }
 
 /// Index into [`Config::trunks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TrunkIndex(pub u16);
 
 /// Index into [`Config::targets`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TargetIndex(pub u16);
 
@@ -98,7 +105,7 @@ pub struct TargetIndex(pub u16);
 pub struct LineIndex(pub u16);
 
 /// What holds for the node as a whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: Span,
@@ -111,7 +118,7 @@ pub struct Node {
 }
 
 /// A network we stand in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Its name.
     pub name: Span,
@@ -124,7 +131,7 @@ pub struct Interface {
 }
 
 /// A socket SIP is heard on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Index into [`Config::interfaces`].
     pub interface: u8,
@@ -135,7 +142,7 @@ pub struct Listener {
 }
 
 /// What a trunk may do and what it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TrunkKind {
     /// Takes hand-overs, never starts calls; is told ticket ids; PCMU and PCMA only.
@@ -149,7 +156,7 @@ pub enum TrunkKind {
 }
 
 /// A SIP peer we know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trunk {
     /// Its name.
     pub name: Span,
@@ -166,7 +173,7 @@ pub struct Trunk {
 }
 
 /// Where a trunk's media may come from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MediaPolicy {
     /// Exactly the address its session description names, which must not be private, loopback or multicast.
     Signalled,
@@ -175,7 +182,7 @@ pub enum MediaPolicy {
 }
 
 /// Addresses and ports that media may come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaRange {
     /// The addresses.
     pub prefix: filter::Prefix,
@@ -184,7 +191,7 @@ pub struct MediaRange {
 }
 
 /// Someone a line can ring.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Its name.
     pub name: Span,
@@ -199,7 +206,7 @@ pub struct Target {
 }
 
 /// A service that can be dialled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Its name.
     pub name: Span,
@@ -212,7 +219,7 @@ pub struct Line {
 }
 
 /// One attempt of a line's plan.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ring {
     /// Who is rung.
     pub target: TargetIndex,

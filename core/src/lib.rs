@@ -37,6 +37,7 @@ pub mod config;
 pub mod dialog;
 pub mod filter;
 pub mod g711;
+pub mod image;
 pub mod ip;
 pub mod memory;
 pub mod random;

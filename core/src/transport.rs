@@ -2,8 +2,10 @@
 
 use core::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// What carries a message (RFC 3261 section 18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Transport {
     /// UDP: messages may be lost, doubled and reordered, so transactions retransmit.

@@ -1,9 +1,11 @@
 //! How often something may happen: the generic cell rate algorithm, in integers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 /// How often something may happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rate {
     /// How often per second, in the long run; at 0 it never may.

@@ -6,4 +6,4 @@ mod ranges;
 
 pub use limiter::{Limiter, Rate};
 pub use prefix::{Prefix, PrefixError};
-pub use ranges::{Overlap, Range, build, lookup};
+pub use ranges::{Overlap, Range, build, is_table, lookup};

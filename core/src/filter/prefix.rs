@@ -3,11 +3,13 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 /// An address prefix, such as `192.0.2.0/28` (RFC 4632 section 3.1, RFC 4291 section 2.3).
 ///
 /// An IPv4 address in its IPv6 form (`::ffff:192.0.2.1`) is that IPv4 address, in a prefix as in what is asked about
 /// it. So no IPv6 prefix, not even `::/0`, holds an IPv4 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Prefix {
     /// Its address; bits beyond the length do not count.

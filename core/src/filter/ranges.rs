@@ -3,12 +3,14 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::prefix::{Prefix, is_ipv4, number};
 
 /// The addresses from one to another, seen from one interface, and what they stand for.
 ///
 /// Addresses are IPv6 numbers; those of IPv4 are mapped, and no range holds some of both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Range {
     /// Where this holds, usually an interface's number. Ranges of different scopes have nothing to do with each other.
@@ -69,6 +71,15 @@ pub fn lookup(ranges: &[Range], scope: u8, address: IpAddr) -> Option<u16> {
     let after = ranges.partition_point(|range| (range.group(), range.first) <= (group, address));
     let range = ranges.get(after.checked_sub(1)?)?;
     (range.group() == group && address <= range.last).then_some(range.value)
+}
+
+/// Whether ranges are a table for [`lookup`] already: each from its first to its last address, all in order and apart.
+/// For a table that comes from elsewhere.
+pub fn is_table(ranges: &[Range]) -> bool {
+    ranges.iter().all(|range| range.first <= range.last && is_ipv4(range.first) == is_ipv4(range.last))
+        && ranges.iter().zip(ranges.iter().skip(1)).all(|(range, next)| {
+            range.group() < next.group() || range.group() == next.group() && range.last < next.first
+        })
 }
 
 fn refuse_overlaps(ranges: &[Range]) -> Result<(), Overlap> {

@@ -1,0 +1,103 @@
+//! The boards there are, and what each has room for.
+
+use super::error::{Excess, ImageError};
+use crate::config::Config;
+
+/// What a board has room for, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Board {
+    /// Its name, as `--board` takes it.
+    pub name: &'static str,
+    /// How many calls it takes at once.
+    pub calls: usize,
+    /// How many new calls a second its memory is made for.
+    pub rate: usize,
+    /// How many pairs of media ports it can have.
+    pub port_pairs: usize,
+    /// The longest SIP message it takes, in bytes.
+    pub message: usize,
+    /// How many bytes are kept for the image.
+    pub config_len: usize,
+    /// Where they are.
+    pub config_address: u32,
+}
+
+/// All of them.
+pub const BOARDS: &[Board] = &[
+    Board {
+        name: "mps2-an386",
+        calls: 16,
+        rate: 2,
+        port_pairs: 64,
+        message: 4096,
+        config_len: 16_384,
+        config_address: 0x003f_0000,
+    },
+    Board {
+        name: "mps2-an500",
+        calls: 16,
+        rate: 2,
+        port_pairs: 64,
+        message: 4096,
+        config_len: 16_384,
+        config_address: 0x003f_0000,
+    },
+    Board {
+        name: "nucleo-h743zi",
+        calls: 32,
+        rate: 4,
+        port_pairs: 128,
+        message: 4096,
+        config_len: 16_384,
+        config_address: 0x081e_0000,
+    },
+];
+
+/// The board of this name.
+pub const fn board(name: &str) -> Option<&'static Board> {
+    let mut boards = BOARDS;
+    while let [board, rest @ ..] = boards {
+        if same(board.name.as_bytes(), name.as_bytes()) {
+            return Some(board);
+        }
+        boards = rest;
+    }
+    None
+}
+
+/// Slices cannot be compared by `==` in a constant yet.
+const fn same(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([a, rest_of_one @ ..], [b, rest_of_other @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (rest_of_one, rest_of_other);
+    }
+    one.is_empty() && other.is_empty()
+}
+
+impl Board {
+    /// Whether this board, and not only some board, has the memory that a configuration takes.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMany`]: of what.
+    pub fn check(&self, config: &Config<'_>, calls: u16) -> Result<(), ImageError> {
+        let rate = usize::try_from(config.node.new_calls.per_second).unwrap_or(usize::MAX);
+        [
+            Excess { what: "calls at once", found: calls.into(), most: self.calls },
+            Excess { what: "new calls a second", found: rate, most: self.rate },
+            Excess { what: "pairs of media ports", found: pairs(config), most: self.port_pairs },
+        ]
+        .into_iter()
+        .try_for_each(Excess::refuse)
+    }
+}
+
+/// How many pairs of media ports all interfaces have together.
+fn pairs(config: &Config<'_>) -> usize {
+    let pairs = config.interfaces.iter().map(|interface| {
+        let (first, last) = interface.media;
+        usize::from(last.saturating_sub(first)).div_ceil(2)
+    });
+    pairs.fold(0, usize::saturating_add)
+}

@@ -1,0 +1,105 @@
+//! What core relies on in a configuration, and a board in its own.
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::appliance::{Appliance, Network};
+use super::error::ImageError;
+use crate::config::{Config, Interface, List, MediaPolicy, Span, TrunkIndex};
+use crate::filter::is_table;
+use crate::transport::Transport;
+
+/// # Errors
+/// [`ImageError::OutOfRange`].
+pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), ImageError> {
+    if appliance.network.check().is_err() || !appliance.dns.iter().all(is_unicast) {
+        return Err(ImageError::OutOfRange("the network"));
+    }
+    ensure(appliance.calls > 0, "the number of calls")?;
+    ensure(config.node.workers == 1, "relay workers")?;
+    ensure(is_text(config), "names, URIs or numbers")?;
+    interface(config, appliance.network)?;
+    trunks(config)?;
+    lines(config)
+}
+
+fn ensure(sound: bool, what: &'static str) -> Result<(), ImageError> {
+    if sound { Ok(()) } else { Err(ImageError::OutOfRange(what)) }
+}
+
+fn is_unicast(address: &Ipv4Addr) -> bool {
+    !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
+}
+
+/// Whether every name is in the text, which has no character that could end a header of ours.
+fn is_text(config: &Config<'_>) -> bool {
+    let within = |span: Span| {
+        let end = span.start.checked_add(span.len).and_then(|end| usize::try_from(end).ok());
+        end.is_some_and(|end| end <= config.text.len())
+    };
+    config.text.iter().all(u8::is_ascii_graphic)
+        && within(config.node.name)
+        && within(config.node.country)
+        && config.text(config.node.country).iter().all(u8::is_ascii_digit)
+        && config.domains.iter().chain(config.dials).all(|&span| within(span))
+        && config.interfaces.iter().all(|interface| within(interface.name))
+        && config.trunks.iter().all(|trunk| within(trunk.name))
+        && config.targets.iter().all(|t| within(t.name) && within(t.uri) && within(t.host))
+        && config.lines.iter().all(|line| within(line.name))
+}
+
+/// One interface, where the network says, and sockets on it.
+fn interface(config: &Config<'_>, network: Network) -> Result<(), ImageError> {
+    let [interface] = config.interfaces else { return Err(ImageError::OutOfRange("interfaces")) };
+    let &Interface { address: IpAddr::V4(address), advertise: IpAddr::V4(advertise), media, .. } = interface
+    else {
+        return Err(ImageError::OutOfRange("the interface's address"));
+    };
+    let (own, told) = match network {
+        Network::Dhcp => (address.is_unspecified(), advertise.is_unspecified() || is_unicast(&advertise)),
+        Network::Static { address: own, .. } => (address == own, is_unicast(&advertise)),
+    };
+    ensure(own && told, "the interface's address")?;
+    let (first, last) = media;
+    ensure(first >= 1024 && first % 2 == 0 && last % 2 == 1 && first < last, "media ports")?;
+    ensure(!config.listeners.is_empty(), "sockets to listen on")?;
+    for (number, listener) in config.listeners.iter().enumerate() {
+        let again = config.listeners.iter().skip(number.saturating_add(1)).any(|l| l.port == listener.port);
+        let sound = listener.interface == 0
+            && listener.transport == Transport::Udp
+            && listener.port > 0
+            && !(first..=last).contains(&listener.port);
+        ensure(sound && !again, "sockets to listen on")?;
+    }
+    Ok(())
+}
+
+fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
+    for trunk in config.trunks {
+        ensure(config.listener(trunk.listener).is_some(), "a trunk's listener")?;
+        if let MediaPolicy::Ranges(list) = trunk.media {
+            ensure(within(list, config.media), "a trunk's media ranges")?;
+        }
+    }
+    ensure(config.media.iter().all(|range| range.ports.0 <= range.ports.1), "media ranges")?;
+    let source = |trunk: u16, scope: u8| config.trunk(TrunkIndex(trunk)).is_some() && scope == 0;
+    let known = config.sources.iter().all(|range| source(range.value, range.scope));
+    ensure(known && is_table(config.sources), "the ranges that trunks signal from")
+}
+
+fn lines(config: &Config<'_>) -> Result<(), ImageError> {
+    let target = config.targets.iter().all(|t| config.trunk(t.trunk).is_some() && t.port != Some(0));
+    ensure(target, "targets")?;
+    for line in config.lines {
+        let sound = within(line.dial, config.dials)
+            && within(line.from, config.callers)
+            && within(line.ring, config.rings);
+        ensure(sound, "lines")?;
+    }
+    ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
+    ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")
+}
+
+/// Whether a list is in its table.
+fn within<T>(list: List<T>, table: &[T]) -> bool {
+    usize::from(list.start).saturating_add(usize::from(list.len)) <= table.len()
+}
