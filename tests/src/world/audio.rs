@@ -21,7 +21,7 @@ const LONGEST: u64 = 120_000_000;
 #[derive(Debug, Default)]
 pub struct Audio {
     /// How often, in 10,000, a datagram is none that we should take: of another source, of another format, or cut.
-    pub odd: u64,
+    odd: u64,
     voices: HashMap<(usize, Side), Voice>,
     heard: HashMap<SocketAddr, Heard>,
 }
@@ -46,6 +46,13 @@ struct Heard {
     seq: u16,
     /// The middle of our last sender report's time, and when it came.
     report: Option<(u32, u64)>,
+}
+
+impl Audio {
+    /// Audio in which `odd` of 10,000 datagrams are not as they should be.
+    pub fn with_odd(odd: u64) -> Self {
+        Self { odd, ..Self::default() }
+    }
 }
 
 impl Voice {
