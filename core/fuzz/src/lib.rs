@@ -6,9 +6,11 @@
 #![no_std]
 
 mod media;
+mod record;
 mod sdp;
 mod sip;
 
 pub use media::{rtcp, rtp};
+pub use record::record;
 pub use sdp::sdp;
 pub use sip::{framer, message, uri};
