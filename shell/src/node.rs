@@ -105,6 +105,12 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// There is no address to tell peers.
+    #[error(
+        "interface \"{0}\" has no address to tell peers: by [appliance] it is for a board, which is leased one. To run \
+         it here, say \"advertise\" in that interface; for a board, use `warmline appliance build`"
+    )]
+    Unaddressed(String),
     /// This transport is not served.
     #[error("cannot listen on {0}: only UDP is served. Write \"udp:{port}\" in \"listen\"", port = .0.port())]
     Transport(SocketAddr),
@@ -143,6 +149,9 @@ impl Node {
     /// # Errors
     /// What is wrong, where, and what to do. Nothing is left running.
     pub fn start(mut loaded: Loaded, options: Options) -> Result<Self, StartError> {
+        if let Some(interface) = loaded.unaddressed() {
+            return Err(StartError::Unaddressed(interface.to_owned()));
+        }
         allow_files(loaded.capacity())?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
         let addresses = listeners.addresses().to_vec();

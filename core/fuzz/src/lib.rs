@@ -5,10 +5,12 @@
 //! `tests/replay.rs` does on seeds and random mutations, without a fuzzer and on any toolchain.
 #![no_std]
 
+mod image;
 mod media;
 mod sdp;
 mod sip;
 
+pub use image::image;
 pub use media::{rtcp, rtp};
 pub use sdp::sdp;
 pub use sip::{framer, message, uri};

@@ -84,9 +84,14 @@ impl Board {
     pub fn check(&self, config: &Config<'_>, calls: u16) -> Result<(), ImageError> {
         let rate = usize::try_from(config.node.new_calls.per_second).unwrap_or(usize::MAX);
         [
-            Excess { what: "calls at once", found: calls.into(), most: self.calls },
-            Excess { what: "new calls a second", found: rate, most: self.rate },
-            Excess { what: "pairs of media ports", found: pairs(config), most: self.port_pairs },
+            Excess { who: self.name, what: "calls at once", found: calls.into(), most: self.calls },
+            Excess { who: self.name, what: "new calls a second", found: rate, most: self.rate },
+            Excess {
+                who: self.name,
+                what: "pairs of media ports",
+                found: pairs(config),
+                most: self.port_pairs,
+            },
         ]
         .into_iter()
         .try_for_each(Excess::refuse)

@@ -29,10 +29,12 @@ pub enum ImageError {
     NoRoom,
 }
 
-/// More of something than there is room for.
+/// More of something than there is room for. Displays as `17 trunks, but a board takes at most 16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Excess {
+    /// Who has not the room: a board's name, or `a board` where none has it.
+    pub who: &'static str,
     /// Of what, as in `17 trunks`.
     pub what: &'static str,
     /// How many there are.
@@ -41,9 +43,20 @@ pub struct Excess {
     pub most: usize,
 }
 
+/// Who has not the room that no board has.
+pub(super) const ANY: &str = "a board";
+
+impl Excess {
+    /// # Errors
+    /// Where it is one.
+    pub(super) const fn refuse(self) -> Result<(), ImageError> {
+        if self.found > self.most { Err(ImageError::TooMany(self)) } else { Ok(()) }
+    }
+}
+
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, but a board keeps at most {}", self.found, self.what, self.most)
+        write!(f, "{} {}, but {} takes at most {}", self.found, self.what, self.who, self.most)
     }
 }
 

@@ -6,7 +6,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::appliance::{Appliance, MAX_DNS};
-use super::error::{Excess, ImageError};
+use super::error::{ANY, Excess, ImageError};
 use crate::config::{
     Config, Interface, Line, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
 };
@@ -147,12 +147,6 @@ impl Default for Tables {
     }
 }
 
-impl Excess {
-    pub(super) const fn refuse(self) -> Result<(), ImageError> {
-        if self.found > self.most { Err(ImageError::TooMany(self)) } else { Ok(()) }
-    }
-}
-
 // What each table is called where it is too long.
 const TEXT: &str = "bytes of names, URIs and numbers";
 const DOMAINS: &str = "domains";
@@ -184,7 +178,7 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (RINGS, config.rings.len(), MAX_RINGS),
     ]
     .into_iter()
-    .try_for_each(|(what, found, most)| Excess { what, found, most }.refuse())
+    .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
 }
 
 /// Writes a body, and says how long it is.
@@ -221,7 +215,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries("DNS servers", &mut dns)?;
     let appliance = Appliance { network, dns, calls: body.take()? };
     let text: &[u8] = body.take()?;
-    let excess = Excess { what: TEXT, found: text.len(), most: MAX_TEXT };
+    let excess = Excess { who: ANY, what: TEXT, found: text.len(), most: MAX_TEXT };
     tables.text.extend_from_slice(text).map_err(|_| ImageError::TooMany(excess))?;
     tables.node = body.take()?;
     body.entries(DOMAINS, &mut tables.domains)?;
@@ -275,7 +269,7 @@ impl<'b> Decoder<'b> {
     ) -> Result<(), ImageError> {
         let found: u32 = self.take()?;
         let found = usize::try_from(found).unwrap_or(usize::MAX);
-        Excess { what, found, most: N }.refuse()?;
+        Excess { who: ANY, what, found, most: N }.refuse()?;
         for _ in 0..found {
             let entry = self.take()?;
             table.push(entry).map_err(|_| ImageError::Malformed)?;

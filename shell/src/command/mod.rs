@@ -2,13 +2,17 @@
 
 pub mod log;
 
+mod appliance;
 mod check;
 mod run;
+mod summary;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use appliance::Appliance;
 
 use crate::bench::Bench;
 use crate::demo;
@@ -32,6 +36,9 @@ enum Command {
     Run(Run),
     /// Say what is wrong with a configuration, or what it comes to
     Check(Check),
+    /// Configure boards
+    #[command(subcommand)]
+    Appliance(Appliance),
     /// Place a whole call on this machine alone, through a real node, and say what came of it
     Demo,
     /// Measure how fast it is on this machine
@@ -62,6 +69,7 @@ pub fn main() -> ExitCode {
     match line.command.unwrap_or(Command::Run(line.run)) {
         Command::Run(run) => run::run(run.config.as_deref(), run.grace),
         Command::Check(check) => check::check(&check.file),
+        Command::Appliance(appliance) => appliance.command(),
         Command::Demo => demo::command(),
         Command::Bench(bench) => bench.command(),
     }

@@ -1,13 +1,16 @@
 //! `[[interface]]`: the networks we stand in.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
+use super::appliance;
 use super::loaded::Text;
+use super::machine::Machine;
 use super::mistake::Report;
 use super::names::Names;
 use super::notation::{address, number, ports};
 use super::table::{At, Table};
 use warmline_core::config::{Interface, Listener};
+use warmline_core::image::Network;
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &["name", "address", "advertise", "listen", "media"];
@@ -16,7 +19,6 @@ const KEYS: &[&str] = &["name", "address", "advertise", "listen", "media"];
 const MOST: usize = 255;
 
 const LISTEN: &str = "udp:5060";
-const MEDIA: (u16, u16) = (20_000, 29_999);
 
 /// Ports below are the system's.
 const FIRST_PORT: u16 = 1024;
@@ -46,7 +48,13 @@ struct Socket {
     port: At<u16>,
 }
 
-pub(super) fn read<'t>(root: &Table<'t>, capacity: Option<At<u32>>, text: &mut Text) -> Interfaces<'t> {
+pub(super) fn read<'t>(
+    root: &Table<'t>,
+    machine: Machine,
+    appliance: Option<&appliance::Section>,
+    capacity: Option<At<u32>>,
+    text: &mut Text,
+) -> Interfaces<'t> {
     let report = root.report();
     let mut names = Names::new(root, "interface");
     let mut sections = Vec::new();
@@ -56,7 +64,7 @@ pub(super) fn read<'t>(root: &Table<'t>, capacity: Option<At<u32>>, text: &mut T
         report.mistake(0, "there is no [[interface]]: say at which address Warmline stands");
     }
     for (interface, table) in tables.iter().enumerate() {
-        let section = read_one(table, &mut names);
+        let section = read_one(table, machine, appliance, &mut names);
         let address = section.address;
         sockets.extend(listen(table).into_iter().map(|port| Socket { interface, address, port }));
         sections.push(section);
@@ -68,6 +76,10 @@ pub(super) fn read<'t>(root: &Table<'t>, capacity: Option<At<u32>>, text: &mut T
     refuse_shared_media(report, &sections);
     refuse_shared_sockets(report, &sockets, &sections);
     refuse_few_ports(report, &sections, capacity);
+    for range in sections.iter().filter_map(|section| section.media) {
+        let pairs = range.with(pairs(range.value));
+        machine.bound(report, pairs, "pairs of media ports", |board| board.port_pairs);
+    }
 
     let listener = |socket: &Socket| Listener {
         interface: index(socket.interface),
@@ -109,13 +121,19 @@ fn index(number: usize) -> u8 {
     u8::try_from(number).unwrap_or(u8::MAX)
 }
 
-fn read_one<'t>(table: &Table<'t>, names: &mut Names<'t>) -> Section<'t> {
+fn read_one<'t>(
+    table: &Table<'t>,
+    machine: Machine,
+    appliance: Option<&appliance::Section>,
+    names: &mut Names<'t>,
+) -> Section<'t> {
     let name = names.declare(table);
     let bound = table.need("address").and_then(|value| value.read(unicast));
+    let bound = bound.filter(|bound| appliance.is_none_or(|section| is_the_boards(table, *bound, section)));
     let advertised = match table.get("advertise") {
         Some(value) => value.read(unicast).and_then(|advertise| advertisable(table, bound, advertise)),
         None => bound.and_then(|bound| {
-            if bound.value.is_unspecified() {
+            if bound.value.is_unspecified() && appliance.is_none() {
                 let message =
                     format!("\"{}\" is no address to tell peers; say \"advertise\" too", bound.value);
                 table.report().mistake(bound.at, message);
@@ -126,9 +144,25 @@ fn read_one<'t>(table: &Table<'t>, names: &mut Names<'t>) -> Section<'t> {
     };
     let media = match table.get("media") {
         Some(value) => value.read(media),
-        None => Some(At { value: MEDIA, at: table.at }),
+        None => Some(At { value: machine.media(), at: table.at }),
     };
     Section { name, address: bound.map(|bound| bound.value), advertise: advertised, media }
+}
+
+/// A board has one address, and `[appliance]` says which.
+fn is_the_boards(table: &Table<'_>, bound: At<IpAddr>, appliance: &appliance::Section) -> bool {
+    let Some(network) = appliance.network() else { return true };
+    let (own, why) = match network.value {
+        Network::Dhcp => (Ipv4Addr::UNSPECIFIED, "is leased one"),
+        Network::Static { address, .. } => (address, "has another"),
+    };
+    if bound.value == IpAddr::V4(own) {
+        return true;
+    }
+    let place = table.report().place(network.at);
+    let message = format!("the board {why}, by [appliance] at {place}: write \"{own}\" here");
+    table.report().mistake(bound.at, message);
+    false
 }
 
 fn unicast(text: &str) -> Result<IpAddr, String> {
@@ -228,12 +262,14 @@ fn refuse_shared_sockets(report: &Report<'_>, sockets: &[Socket], sections: &[Se
     }
 }
 
+/// How many pairs of ports a range has.
+fn pairs((first, last): (u16, u16)) -> u32 {
+    u32::from(last.saturating_sub(first)).div_ceil(2)
+}
+
 /// Each call has two legs, and each leg a pair of ports.
 fn refuse_few_ports(report: &Report<'_>, sections: &[Section<'_>], capacity: Option<At<u32>>) {
-    let pairs = |section: &Section<'_>| {
-        section.media.map(|range| u32::from(range.value.1 - range.value.0).div_ceil(2))
-    };
-    let pairs = sections.iter().map(pairs).sum::<Option<u32>>();
+    let pairs = sections.iter().map(|section| Some(pairs(section.media?.value))).sum::<Option<u32>>();
     let Some((pairs, capacity)) = pairs.zip(capacity) else { return };
     let needed = capacity.value * 2;
     if !sections.is_empty() && pairs < needed {

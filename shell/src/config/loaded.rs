@@ -6,6 +6,7 @@ use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
 };
 use warmline_core::filter::Range;
+use warmline_core::image::Appliance;
 use warmline_core::transport::Transport;
 
 /// A configuration that was checked, as tables to lend to core.
@@ -14,6 +15,7 @@ pub struct Loaded {
     pub(super) text: Text,
     pub(super) node: Node,
     pub(super) capacity: u32,
+    pub(super) appliance: Option<Appliance>,
     pub(super) domains: Vec<Span>,
     pub(super) interfaces: Vec<Interface>,
     pub(super) listeners: Vec<Listener>,
@@ -64,6 +66,17 @@ impl Loaded {
         self.capacity
     }
 
+    /// What a board is told beside the configuration; none where the file has no `[appliance]`.
+    pub fn appliance(&self) -> Option<&Appliance> {
+        self.appliance.as_ref()
+    }
+
+    /// The name of an interface that has no address to tell peers: it is a board's, which is leased one.
+    pub fn unaddressed(&self) -> Option<&str> {
+        let interface = self.interfaces.iter().find(|interface| interface.advertise.is_unspecified())?;
+        str::from_utf8(self.lend().text(interface.name)).ok()
+    }
+
     /// How many relay workers share the media ports, at least one.
     pub fn workers(&self) -> u8 {
         self.node.workers
@@ -104,6 +117,11 @@ impl Text {
         };
         self.0.extend_from_slice(text.as_bytes());
         span
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -4,10 +4,13 @@
 //! belongs to two trunks or a number that two lines answer to. A key that is not known is a mistake like any other:
 //! nothing is skipped in silence.
 
+mod appliance;
+mod board;
 mod interface;
 mod limits;
 mod line;
 mod loaded;
+mod machine;
 mod media;
 mod mistake;
 mod names;
@@ -28,11 +31,13 @@ use std::path::Path;
 
 use toml::de::DeTable;
 use warmline_core::config::Node;
+use warmline_core::image::Board;
 
 pub use loaded::{Loaded, Socket};
 pub use mistake::{Mistake, Mistakes, Position};
 pub use suggest::suggest;
 
+use machine::Machine;
 use mistake::Report;
 use table::Table;
 
@@ -40,7 +45,7 @@ use table::Table;
 pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// What a file may consist of.
-const SECTIONS: &[&str] = &["node", "interface", "media", "limits", "trunk", "target", "line"];
+const SECTIONS: &[&str] = &["node", "interface", "media", "limits", "trunk", "target", "line", "appliance"];
 
 /// What the TOML parser says of a key that is there already.
 const DOUBLED: &str = "duplicate key";
@@ -53,9 +58,21 @@ const LARGEST: u64 = 16 << 20;
 /// # Errors
 /// Every mistake in it, in order; or the one that it cannot be read, is no UTF-8 or is larger than 16 MiB.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    load_as(path, None)
+}
+
+/// Reads and checks a file for a board: [`Loaded::appliance`] is there, and everything fits.
+///
+/// # Errors
+/// As for [`load`], and everything that the board has no room for.
+pub fn load_for(board: &'static Board, path: &Path) -> Result<Loaded, Mistakes> {
+    load_as(path, Some(board))
+}
+
+fn load_as(path: &Path, board: Option<&'static Board>) -> Result<Loaded, Mistakes> {
     let name = path.display().to_string();
     match text(path) {
-        Ok(text) => parse(&name, &text),
+        Ok(text) => parse_as(&name, &text, board),
         Err(error) => Err(Mistakes::of_file(&name, format!("cannot be read: {error}"))),
     }
 }
@@ -74,6 +91,10 @@ fn text(path: &Path) -> io::Result<String> {
 /// # Errors
 /// Every mistake in it, in order. Where it is no TOML, what else is wrong is not looked for.
 pub fn parse(name: &str, text: &str) -> Result<Loaded, Mistakes> {
+    parse_as(name, text, None)
+}
+
+fn parse_as(name: &str, text: &str, board: Option<&'static Board>) -> Result<Loaded, Mistakes> {
     let report = Report::new(name, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     // After another mistake, headers that were not understood make keys look doubled.
@@ -82,25 +103,37 @@ pub fn parse(name: &str, text: &str) -> Result<Loaded, Mistakes> {
         report.mistake(error.span().map_or(0, |span| span.start), error.message());
     }
     report.check()?;
-    let loaded = read(&Table::document(&report, document.get_ref(), SECTIONS));
+    let root = Table::document(&report, document.get_ref(), SECTIONS);
+    let machine = Machine::of(board, &root);
+    let loaded = read(&root, machine);
+    if !machine.is_server() && report.is_clean() {
+        board::check(&root, &loaded);
+    }
     report.check()?;
     Ok(loaded)
 }
 
-fn read(root: &Table<'_>) -> Loaded {
+fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut text = loaded::Text::default();
-    let node = node::read(root, &mut text);
-    let workers = media::workers(root);
-    let new_calls = limits::new_calls(root);
-    let interfaces = interface::read(root, node.capacity, &mut text);
+    let appliance = appliance::read(root);
+    if !machine.is_server() && root.get("appliance").is_none() {
+        root.report().mistake(0, "there is no [appliance]: say how the board is connected");
+    }
+    let appliance = appliance.as_ref();
+    let node = node::read(root, machine, &mut text);
+    let workers = media::workers(root, machine);
+    let new_calls = limits::new_calls(root, machine);
+    let interfaces = interface::read(root, machine, appliance, node.capacity, &mut text);
     let capacity = node.capacity.map(|capacity| capacity.value);
-    let trunks = trunk::read(root, &interfaces, capacity, &mut text);
-    let around = target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains };
+    let trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
+    let around =
+        target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
     let targets = target::read(root, around, &mut text);
     let lines = line::read(root, &trunks, &targets, &mut text);
     Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
         capacity: capacity.unwrap_or_default(),
+        appliance: appliance.and_then(|section| section.lower(capacity.unwrap_or_default())),
         domains: node.domains.iter().map(|domain| text.add(domain)).collect(),
         interfaces: interfaces.entries.into_iter().flatten().collect(),
         listeners: interfaces.listeners,

@@ -1,6 +1,7 @@
 //! `[node]`: what holds for the node as a whole.
 
 use super::loaded::Text;
+use super::machine::Machine;
 use super::names::name;
 use super::notation::Host;
 use super::table::{At, Table};
@@ -9,7 +10,6 @@ use warmline_core::config::Span;
 const KEYS: &[&str] = &["name", "capacity", "domains", "country"];
 
 const NAME: &str = "warmline";
-const CAPACITY: u32 = 1000;
 
 /// Two pairs of ports a call, and ports from 1024 on: no node carries more.
 const MOST_CALLS: u32 = 16_128;
@@ -23,16 +23,20 @@ pub(super) struct Node<'t> {
     pub(super) domains: Vec<&'t str>,
 }
 
-pub(super) fn read<'t>(root: &Table<'t>, text: &mut Text) -> Node<'t> {
+pub(super) fn read<'t>(root: &Table<'t>, machine: Machine, text: &mut Text) -> Node<'t> {
     let table = root.one("node", "[node]", KEYS);
     let get = |key| table.and_then(|table| table.get(key));
     let name = get("name").and_then(|value| value.read(name)).map_or(NAME, |name| name.value);
     let country = get("country").and_then(|value| value.read(country)).map_or("", |country| country.value);
-    let default = At { value: CAPACITY, at: table.map_or(0, |table| table.at) };
+    let default = At { value: machine.capacity(), at: table.map_or(0, |table| table.at) };
+    let capacity = get("capacity").map_or(Some(default), |value| value.integer(1..=MOST_CALLS));
+    if let Some(capacity) = capacity {
+        machine.bound(root.report(), capacity, "calls at once", |board| board.calls);
+    }
     Node {
         name: text.add(name),
         country: text.add(country),
-        capacity: get("capacity").map_or(Some(default), |value| value.integer(1..=MOST_CALLS)),
+        capacity,
         domains: get("domains")
             .map(|value| value.strings())
             .unwrap_or_default()

@@ -119,6 +119,12 @@ impl<'t> Table<'t> {
         Some(Value { report: self.report, key, at: found.span().start, value: found.get_ref() })
     }
 
+    /// Where the section `key` begins, or of several the one with this number; the start of the text where there is none.
+    pub(super) fn section_at(&self, key: &'static str, number: usize) -> usize {
+        let Some(value) = self.get(key) else { return 0 };
+        value.entries().get(number).map_or(value.at, |entry| entry.at)
+    }
+
     /// The value of a key that must be there.
     pub(super) fn need(&self, key: &'static str) -> Option<Value<'t>> {
         let found = self.get(key);
@@ -201,6 +207,11 @@ impl<'t> Value<'t> {
         self.value.is_array()
     }
 
+    /// Whether it is a list without entries.
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value.as_array().is_some_and(|entries| entries.is_empty())
+    }
+
     /// A string.
     pub(super) fn string(self) -> Option<At<&'t str>> {
         match self.value {
@@ -275,7 +286,7 @@ impl<'t> Value<'t> {
     }
 
     fn refuse_empty(&self) {
-        if self.value.as_array().is_some_and(|entries| entries.is_empty()) {
+        if self.is_empty_list() {
             self.mistake(format!("\"{}\" is empty", self.key));
         }
     }

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::appliance;
 use super::interface::Interfaces;
 use super::loaded::Text;
 use super::mistake::Report;
@@ -32,6 +33,7 @@ pub(super) struct Around<'a, 't> {
     pub(super) interfaces: &'a Interfaces<'t>,
     pub(super) trunks: &'a Trunks<'t>,
     pub(super) domains: &'a [&'t str],
+    pub(super) appliance: Option<&'a appliance::Section>,
 }
 
 pub(super) fn read<'t>(root: &Table<'t>, around: Around<'_, 't>, text: &mut Text) -> Targets<'t> {
@@ -58,6 +60,7 @@ fn read_one<'t>(
         table.report().mistake(at, format!("{} is Warmline itself", parts.name));
         return None;
     }
+    refuse_unaskable(table.report(), at, &parts, around);
     refuse_strange_address(table.report(), at, &parts, trunk?, around);
     let span = text.add(whole);
     let within = |range: &Range<usize>| Span {
@@ -152,6 +155,17 @@ fn is_ourselves(uri: &Uri<'_>, around: Around<'_, '_>) -> bool {
                     .entry(usize::from(listener.interface))
                     .is_some_and(|interface| [interface.address, interface.advertise].contains(&address))
         }),
+    }
+}
+
+/// A name that a board has nobody to ask about.
+fn refuse_unaskable(report: &Report<'_>, at: usize, uri: &Uri<'_>, around: Around<'_, '_>) {
+    if uri.host == Host::Name && around.appliance.is_some_and(|section| !section.asks()) {
+        let name = uri.name;
+        let message = format!(
+            "nobody can be asked for the address of {name}: say \"dns\" in [appliance], like [\"192.0.2.1\"]"
+        );
+        report.mistake(at, message);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use super::appliance;
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::names::Names;
@@ -84,6 +85,7 @@ struct Section<'t> {
 pub(super) fn read<'t>(
     root: &Table<'t>,
     interfaces: &Interfaces<'t>,
+    appliance: Option<&appliance::Section>,
     capacity: Option<u32>,
     text: &mut Text,
 ) -> Trunks<'t> {
@@ -96,6 +98,9 @@ pub(super) fn read<'t>(
     for (number, table) in (0..u16::MAX).zip(root.many("trunk", "[[trunk]]", KEYS, MOST)) {
         let section = Section::read(&table, &mut names, interfaces, capacity);
         section.check(&table, interfaces);
+        if let Some(appliance) = appliance {
+            section.refuse_unreachable(&table, appliance);
+        }
         sources.extend(section.sources(number));
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
@@ -147,6 +152,17 @@ impl<'t> Section<'t> {
             };
             let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
             table.report().mistake(at, message);
+        }
+    }
+
+    /// Refuses the first range that a board could not answer.
+    fn refuse_unreachable(&self, table: &Table<'_>, appliance: &appliance::Section) {
+        let beyond = |range: &Written<'_, Prefix>| {
+            let (text, prefix) = range.value;
+            Some(range.with(appliance.beyond(text, prefix)?))
+        };
+        if let Some(beyond) = self.signalling.iter().find_map(beyond) {
+            table.report().mistake(beyond.at, beyond.value);
         }
     }
 

@@ -9,6 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use warmline_core::time::Instant;
 
 mod filter;
+mod image;
 mod memory;
 mod random;
 mod relay;
@@ -26,6 +27,9 @@ pub(crate) const DOORS: &[Door] = &[
     filter::prefix,
     filter::ranges,
     filter::limiter,
+    image::read,
+    image::write,
+    image::board,
     memory::pool,
     memory::index,
     memory::key,

@@ -2,11 +2,25 @@
 
 use proptest::prelude::*;
 
-use crate::config::{EMBEDDED, Mistakes, parse};
+use warmline_core::image::{self, BOARDS};
 
-/// Reads the text and checks what is said of it.
+use crate::config::{EMBEDDED, Loaded, Mistakes, parse, parse_as};
+
+/// Reads the text, for a server and for a board, and checks what is said of it.
 fn survive(text: &str) -> Result<(), TestCaseError> {
-    let Err(mistakes) = parse("f", text) else { return Ok(()) };
+    said(text, parse("f", text))?;
+    let loaded = parse_as("f", text, BOARDS.first());
+    if let Ok(loaded) = &loaded {
+        let appliance = loaded.appliance();
+        let mut image = vec![0; BOARDS[0].config_len];
+        prop_assert!(image::write(&loaded.lend(), appliance.unwrap(), &mut image).is_ok(), "{loaded:?}");
+        prop_assert_eq!(BOARDS[0].check(&loaded.lend(), appliance.unwrap().calls), Ok(()));
+    }
+    said(text, loaded)
+}
+
+fn said(text: &str, loaded: Result<Loaded, Mistakes>) -> Result<(), TestCaseError> {
+    let Err(mistakes) = loaded else { return Ok(()) };
     prop_assert!(mistakes.iter().next().is_some());
     ordered_and_inside(text, &mistakes)
 }
@@ -38,6 +52,14 @@ const WORDS: &[&str] = &[
     "[[trunk]]",
     "[[target]]",
     "[[line]]",
+    "[appliance]",
+    "[[appliance]]",
+    "address = \"dhcp\"",
+    "address = \"192.0.2.10/24\"",
+    "address = \"127.0.0.1/33\"",
+    "gateway = \"192.0.2.1\"",
+    "gateway = \"192.0.2.10\"",
+    "dns = [\"192.0.2.1\", \"192.0.2.1\", \"::1\", \"1.1.1.1\", 5]",
     "name = \"a\"",
     "name = \"b\"",
     "name = 1",
@@ -97,10 +119,11 @@ proptest! {
     }
 
     #[test]
-    fn a_default_that_was_tampered_with(
+    fn a_sound_file_that_was_tampered_with(
+        board in any::<bool>(),
         edits in proptest::collection::vec((any::<prop::sample::Index>(), 0..12_usize, "[ -~\\n]{0,4}|\\PC"), 1..6)
     ) {
-        let mut text: Vec<char> = EMBEDDED.chars().collect();
+        let mut text: Vec<char> = if board { BOARD } else { EMBEDDED }.chars().collect();
         for (place, gone, instead) in edits {
             let start = place.index(text.len() + 1);
             let end = (start + gone).min(text.len());
@@ -108,6 +131,38 @@ proptest! {
         }
         survive(&text.into_iter().collect::<String>())?;
     }
+}
+
+/// A file that is for a board.
+const BOARD: &str = r#"
+[appliance]
+address = "192.0.2.10/24"
+dns = ["192.0.2.1"]
+[node]
+capacity = 16
+domains = ["a.b"]
+[[interface]]
+name = "a"
+address = "192.0.2.10"
+[[trunk]]
+name = "a"
+kind = "ai"
+signalling = ["192.0.2.16/28"]
+media = ["192.0.2.16/28"]
+[[target]]
+name = "a"
+trunk = "a"
+uri = "sip:a@a.c"
+[[line]]
+name = "a"
+dial = ["a"]
+from = ["a"]
+ring = [{ targets = ["a"] }]
+"#;
+
+#[test]
+fn the_boards_file_is_sound() {
+    assert_eq!(parse_as("f", BOARD, BOARDS.first()).map(drop), Ok(()));
 }
 
 #[test]

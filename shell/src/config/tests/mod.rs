@@ -1,5 +1,7 @@
 //! What files come to, what is said of wrong ones, and that nothing in a file can make us panic.
 
+mod appliance;
+mod board;
 mod hostile;
 mod loads;
 mod mistakes;

@@ -1,6 +1,6 @@
 use core::hint::black_box;
 
-use warmline_core::filter::{Limiter, Prefix, Range, Rate, build, lookup};
+use warmline_core::filter::{Limiter, Prefix, Range, Rate, build, is_table, lookup};
 
 use super::Values;
 
@@ -22,6 +22,7 @@ pub(super) fn ranges(bytes: &mut [u8]) {
         ranges[0] = Range::new(values.u8(), prefix, values.u16());
     }
     let ranges = black_box(ranges.as_mut_slice());
+    black_box(is_table(ranges));
     let kept = build(ranges).unwrap_or_default();
     let ranges = ranges.get(..kept).unwrap_or_default();
     black_box(lookup(ranges, values.u8(), values.address()));

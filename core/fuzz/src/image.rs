@@ -1,0 +1,89 @@
+use core::hint::black_box;
+use core::net::Ipv4Addr;
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use warmline_core::config::Config;
+use warmline_core::image::{
+    self as core_image, Appliance, BOARDS, HEADER, ImageError, MAGIC, Tables, VERSION,
+};
+
+/// The largest that is made here.
+const MOST: usize = 16 * 1024;
+
+/// The body of a sound image, so that what is changed in it is soon understood.
+const SOUND: &[u8] = &[
+    0x01, 0xc0, 0x00, 0x02, 0x0a, 0x18, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x10,
+    0x08, b'e', b'd', b'g', b'e', b'8', b'2', b'a', b'i', 0x00, 0x04, 0x04, 0x02, 0x02, 0x01, 0x01, 0x01,
+    0x00, 0x04, 0x01, 0x00, 0x04, 0x00, 0xc0, 0x00, 0x02, 0x0a, 0x00, 0xc0, 0x00, 0x02, 0x0a, 0xa0, 0x9c,
+    0x01, 0x9f, 0x9d, 0x01, 0x01, 0x00, 0x00, 0xc4, 0x27, 0x01, 0x06, 0x02, 0x01, 0x00, 0x01, 0x00, 0x01,
+    0x10, 0x00, 0x01, 0x00, 0x80, 0xc8, 0xcd, 0xb1, 0xfc, 0xff, 0x3f, 0xff, 0xc9, 0xcd, 0xb1, 0xfc, 0xff,
+    0x3f, 0x00, 0x01, 0x00, 0xa8, 0x56, 0x80, 0x00, 0x12, 0x90, 0x4e, 0xe0, 0xd4, 0x03, 0x01, 0x06, 0x02,
+    0x00, 0x00, 0x04, 0x06, 0x02, 0x01, 0xc4, 0x27, 0x01, 0x00, 0x04, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01,
+    0x01, 0x00, 0x04, 0x01, 0x00, 0x01, 0x00, 0x80, 0x87, 0xa7, 0x0e,
+];
+
+/// Reads bytes as an image; then as the body of one whose checksum is right; then as changes to a sound one's body.
+pub fn image(data: &[u8]) {
+    let mut tables = Tables::new();
+    if let Ok(appliance) = read(data, &mut tables) {
+        write_again(&tables.lend(), &appliance);
+    }
+    sealed(data, &mut tables).ok();
+    let mut body = [0; 256];
+    let body = &mut body[..SOUND.len()];
+    body.copy_from_slice(SOUND);
+    assert!(sealed(body, &mut tables).is_ok(), "the sound one is sound");
+    for change in data.chunks_exact(2) {
+        if let Some(byte) = body.get_mut(usize::from(change[0])) {
+            *byte = change[1];
+        }
+        sealed(body, &mut tables).ok();
+    }
+}
+
+fn sealed(body: &[u8], tables: &mut Tables) -> Result<(), ImageError> {
+    let mut image = [0; MOST];
+    let Some(room) = image.get_mut(HEADER..HEADER + body.len()) else { return Err(ImageError::NoRoom) };
+    room.copy_from_slice(body);
+    image[..4].copy_from_slice(&MAGIC);
+    image[4..6].copy_from_slice(&VERSION.to_le_bytes());
+    image[6..10].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(body);
+    image[10..HEADER].copy_from_slice(&crc.to_le_bytes());
+    let appliance = read(&image, tables)?;
+    write_again(&tables.lend(), &appliance);
+    tables.set_address(Ipv4Addr::new(192, 0, 2, 77));
+    for interface in tables.lend().interfaces {
+        assert!(!interface.address.is_unspecified() && !interface.advertise.is_unspecified());
+    }
+    Ok(())
+}
+
+fn read(image: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
+    let read = core_image::read(image, tables);
+    if read.is_err() {
+        assert_eq!(tables.lend(), Tables::new().lend(), "what is refused leaves nothing behind");
+    }
+    read
+}
+
+/// What is let in holds together, and comes back when it is written.
+fn write_again(config: &Config<'_>, appliance: &Appliance) {
+    for line in config.lines {
+        assert_eq!(config.dials(line).len(), usize::from(line.dial.len));
+        assert!(config.callers(line).iter().all(|&trunk| config.trunk(trunk).is_some()));
+        assert!(config.rings(line).iter().all(|ring| config.target(ring.target).is_some()));
+    }
+    for target in config.targets {
+        assert_eq!(config.text(target.host).len(), target.host.len as usize);
+        assert!(config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener)).is_some());
+    }
+    for board in BOARDS {
+        black_box(board.check(config, appliance.calls).is_ok());
+    }
+    let mut image = [0; MOST];
+    let len = core_image::write(config, appliance, &mut image).expect("what was read can be written");
+    let mut tables = Tables::new();
+    let read = core_image::read(&image[..len], &mut tables).expect("what was written can be read");
+    assert_eq!((&read, &tables.lend()), (appliance, config));
+}

@@ -1,0 +1,353 @@
+//! Configurations to write.
+
+use std::vec;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{
+    Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex, Trunk,
+    TrunkIndex, TrunkKind,
+};
+use crate::filter::{Prefix, Range, Rate, build};
+use crate::time::Duration;
+use crate::transport::Transport;
+
+/// What a configuration lends, to be changed at will.
+#[derive(Clone, Debug)]
+pub(super) struct Owned {
+    pub(super) appliance: Appliance,
+    pub(super) text: Vec<u8>,
+    pub(super) node: Node,
+    pub(super) domains: Vec<Span>,
+    pub(super) interfaces: Vec<Interface>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) trunks: Vec<Trunk>,
+    pub(super) sources: Vec<Range>,
+    pub(super) media: Vec<MediaRange>,
+    pub(super) targets: Vec<Target>,
+    pub(super) lines: Vec<Line>,
+    pub(super) dials: Vec<Span>,
+    pub(super) callers: Vec<TrunkIndex>,
+    pub(super) rings: Vec<Ring>,
+}
+
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+
+const fn span(start: u32, len: u32) -> Span {
+    Span { start, len }
+}
+
+fn prefix(text: &str) -> Prefix {
+    Prefix::parse(text).unwrap()
+}
+
+impl Owned {
+    pub(super) fn lend(&self) -> Config<'_> {
+        Config {
+            text: &self.text,
+            node: self.node,
+            domains: &self.domains,
+            interfaces: &self.interfaces,
+            listeners: &self.listeners,
+            trunks: &self.trunks,
+            sources: &self.sources,
+            media: &self.media,
+            targets: &self.targets,
+            lines: &self.lines,
+            dials: &self.dials,
+            callers: &self.callers,
+            rings: &self.rings,
+        }
+    }
+
+    pub(super) fn write(&self) -> Result<Vec<u8>, ImageError> {
+        let mut out = vec![0; 64 * 1024];
+        let len = write(&self.lend(), &self.appliance, &mut out)?;
+        out.truncate(len);
+        Ok(out)
+    }
+
+    pub(super) fn image(&self) -> Vec<u8> {
+        self.write().unwrap()
+    }
+
+    /// One of everything: an AI agent calls a line, and Zendesk is rung.
+    pub(super) fn plain() -> Self {
+        let text = b"board82sbc.example.comlanaizendeskzendesk-supportsip:support@acme.sip.twilio.comsupport";
+        Self {
+            appliance: Appliance {
+                network: Network::Static {
+                    address: ADDRESS,
+                    prefix: 24,
+                    gateway: Some(Ipv4Addr::new(192, 0, 2, 1)),
+                },
+                dns: [Ipv4Addr::new(192, 0, 2, 1)].into_iter().collect(),
+                calls: 16,
+            },
+            text: text.to_vec(),
+            node: Node {
+                name: span(0, 5),
+                country: span(5, 2),
+                new_calls: Rate { per_second: 2, burst: 1 },
+                workers: 1,
+            },
+            domains: vec![span(7, 15)],
+            interfaces: vec![Interface {
+                name: span(22, 3),
+                address: ADDRESS.into(),
+                advertise: ADDRESS.into(),
+                media: (20_000, 20_127),
+            }],
+            listeners: vec![
+                Listener { interface: 0, transport: Transport::Udp, port: 5060 },
+                Listener { interface: 0, transport: Transport::Udp, port: 5070 },
+            ],
+            trunks: vec![
+                Trunk {
+                    name: span(25, 2),
+                    kind: TrunkKind::Ai,
+                    listener: 0,
+                    media: MediaPolicy::Signalled,
+                    max_calls: 16,
+                    max_rate: None,
+                },
+                Trunk {
+                    name: span(27, 7),
+                    kind: TrunkKind::Zendesk,
+                    listener: 1,
+                    media: MediaPolicy::Ranges(List::new(0, 1)),
+                    max_calls: 8,
+                    max_rate: Some(Rate { per_second: 1, burst: 1 }),
+                },
+            ],
+            sources: vec![
+                Range::new(0, prefix("54.172.60.0/30"), 1),
+                Range::new(0, prefix("198.51.100.0/24"), 0),
+            ],
+            media: vec![MediaRange { prefix: prefix("168.86.128.0/18"), ports: (10_000, 60_000) }],
+            targets: vec![Target {
+                name: span(34, 15),
+                trunk: TrunkIndex(1),
+                uri: span(49, 31),
+                host: span(61, 19),
+                port: Some(5060),
+            }],
+            lines: vec![Line {
+                name: span(80, 7),
+                dial: List::new(0, 1),
+                from: List::new(0, 1),
+                ring: List::new(0, 1),
+            }],
+            dials: vec![span(80, 7)],
+            callers: vec![TrunkIndex(0)],
+            rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
+        }
+    }
+
+    /// Every table full, of entries that are long when written.
+    pub(super) fn largest() -> Self {
+        let mut owned = Self::plain();
+        let long = span(4000, 90);
+        owned.text.resize(MAX_TEXT, b'x');
+        let fast = Rate { per_second: u32::MAX, burst: u32::MAX };
+        owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1 };
+        owned.domains.resize(MAX_DOMAINS, long);
+        let port = |n| Listener { interface: 0, transport: Transport::Udp, port: 65_000 + n };
+        owned.listeners = (0..MAX_LISTENERS as u16).map(port).collect();
+        let trunk = Trunk {
+            name: long,
+            max_calls: u32::MAX,
+            max_rate: Some(fast),
+            media: MediaPolicy::Ranges(List::new(0, MAX_MEDIA as u16)),
+            ..owned.trunks[1]
+        };
+        owned.trunks.resize(MAX_TRUNKS, trunk);
+        let source = |n: u128| Range {
+            scope: 0,
+            first: u128::MAX - 2 * n - 1,
+            last: u128::MAX - 2 * n - 1,
+            value: MAX_TRUNKS as u16 - 1,
+        };
+        owned.sources = (0..MAX_SOURCES as u128).rev().map(source).collect();
+        let wide = MediaRange { prefix: prefix("ffff::/128"), ports: (u16::MAX, u16::MAX) };
+        owned.media = vec![wide; MAX_MEDIA];
+        let target =
+            Target { name: long, trunk: TrunkIndex(15), uri: long, host: long, port: Some(u16::MAX) };
+        owned.targets = vec![target; MAX_TARGETS];
+        let line =
+            Line { name: long, dial: List::new(0, 64), from: List::new(0, 64), ring: List::new(0, 64) };
+        owned.lines = vec![line; MAX_LINES];
+        owned.dials = vec![long; MAX_DIALS];
+        owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
+        let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX) };
+        owned.rings = vec![ring; MAX_RINGS];
+        owned
+    }
+}
+
+/// Any sound configuration. What it says need not make sense.
+pub(super) fn sound() -> impl Strategy<Value = Owned> {
+    let text = prop::collection::vec(0x21..=0x7e_u8, 0..=MAX_TEXT);
+    let counts = (1..=MAX_TRUNKS, 1..=MAX_TARGETS, 1..=MAX_LISTENERS, 1..=MAX_MEDIA);
+    (text, counts).prop_flat_map(|(text, (trunks, targets, listeners, media))| {
+        let names = Names { len: text.len() as u32, trunks, targets, listeners, media };
+        let tables = (
+            prop::collection::vec(names.span(), 0..=MAX_DOMAINS),
+            prop::collection::vec(names.trunk(), trunks),
+            prop::collection::vec(any::<(u32, u8)>(), 0..=MAX_SOURCES),
+            prop::collection::vec(media_range(), media),
+            prop::collection::vec(names.target(), targets),
+            prop::collection::vec(names.line(), 0..=MAX_LINES),
+            prop::collection::vec(names.span(), MAX_DIALS),
+            prop::collection::vec(names.caller(), MAX_CALLERS),
+            prop::collection::vec(names.ring(), MAX_RINGS),
+        );
+        let rest =
+            (names.node(), names.interface(), prop::collection::hash_set(1..1024_u16, listeners), network());
+        (tables, rest).prop_map(move |(tables, ((name, new_calls), interface, ports, mut appliance))| {
+            let mut owned = Owned::plain();
+            (owned.domains, owned.trunks, ..) = (tables.0, tables.1);
+            (owned.media, owned.targets, owned.lines) = (tables.3, tables.4, tables.5);
+            (owned.dials, owned.callers, owned.rings) = (tables.6, tables.7, tables.8);
+            owned.sources = sources(&tables.2, trunks);
+            owned.text = text.clone();
+            owned.node = Node { name, country: span(0, 0), new_calls, workers: 1 };
+            let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
+            owned.listeners = ports.into_iter().map(listener).collect();
+            let (own, told) = match appliance.network {
+                Network::Dhcp => (Ipv4Addr::UNSPECIFIED, None),
+                Network::Static { address, .. } => (address, Some(address)),
+            };
+            let advertise = interface.2.or(told).unwrap_or(Ipv4Addr::UNSPECIFIED);
+            owned.interfaces = vec![Interface {
+                name: interface.0,
+                address: own.into(),
+                advertise: advertise.into(),
+                media: interface.1,
+            }];
+            appliance.calls = appliance.calls.max(1);
+            owned.appliance = appliance;
+            owned
+        })
+    })
+}
+
+fn media_range() -> impl Strategy<Value = MediaRange> {
+    any::<(IpAddr, u8, u16, u16)>().prop_map(|(address, length, one, other)| MediaRange {
+        prefix: Prefix { address, length },
+        ports: (one.min(other), one.max(other)),
+    })
+}
+
+fn network() -> impl Strategy<Value = Appliance> {
+    let dns = prop::collection::vec((1..224_u8, any::<[u8; 3]>()), 0..=MAX_DNS);
+    let own = prop::option::of((1..127_u8, any::<[u8; 2]>(), 2..254_u8, any::<bool>()));
+    (dns, own, any::<u16>()).prop_map(|(dns, own, calls)| Appliance {
+        network: own.map_or(Network::Dhcp, |(a, [b, c], d, gateway)| Network::Static {
+            address: [a, b, c, d].into(),
+            prefix: 24,
+            gateway: gateway.then_some([a, b, c, 1].into()),
+        }),
+        dns: dns.into_iter().map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d)).collect(),
+        calls,
+    })
+}
+
+/// Ranges of any addresses that agree in their first bits, so that those that overlap agree.
+fn sources(given: &[(u32, u8)], trunks: usize) -> Vec<Range> {
+    let range = |&(bits, length): &(u32, u8)| {
+        let prefix = Prefix { address: IpAddr::V4(bits.into()), length: 8 + length % 25 };
+        Range::new(0, prefix, ((bits >> 24) as usize % trunks) as u16)
+    };
+    let mut ranges: Vec<Range> = given.iter().map(range).collect();
+    let len = build(&mut ranges).unwrap();
+    ranges.truncate(len);
+    ranges
+}
+
+/// How long the tables are that others point into.
+#[derive(Clone, Copy)]
+struct Names {
+    len: u32,
+    trunks: usize,
+    targets: usize,
+    listeners: usize,
+    media: usize,
+}
+
+impl Names {
+    fn span(self) -> impl Strategy<Value = Span> {
+        (0..=self.len)
+            .prop_flat_map(move |start| (Just(start), 0..=self.len - start))
+            .prop_map(|(s, l)| span(s, l))
+    }
+
+    fn node(self) -> impl Strategy<Value = (Span, Rate)> {
+        (self.span(), rate())
+    }
+
+    fn interface(self) -> impl Strategy<Value = (Span, (u16, u16), Option<Ipv4Addr>)> {
+        let ports =
+            (512..32_000_u16, 0..700_u16).prop_map(|(half, pairs)| (half * 2, half * 2 + pairs * 2 + 1));
+        (self.span(), ports, prop::option::of((1..224_u8).prop_map(|a| Ipv4Addr::new(a, 2, 3, 4))))
+    }
+
+    fn trunk(self) -> impl Strategy<Value = Trunk> {
+        let kind = prop::sample::select(
+            &[TrunkKind::Zendesk, TrunkKind::Ai, TrunkKind::Carrier, TrunkKind::Phones][..],
+        );
+        let list = prop::option::of(list(self.media));
+        (self.span(), kind, 0..self.listeners as u8, list, any::<u32>(), prop::option::of(rate())).prop_map(
+            |(name, kind, listener, list, max_calls, max_rate)| Trunk {
+                name,
+                kind,
+                listener,
+                media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
+                    MediaPolicy::Ranges(List::new(start, len))
+                }),
+                max_calls,
+                max_rate,
+            },
+        )
+    }
+
+    fn target(self) -> impl Strategy<Value = Target> {
+        let texts = (self.span(), self.span(), self.span());
+        (texts, 0..self.trunks as u16, prop::option::of(1..=u16::MAX)).prop_map(
+            |((name, uri, host), trunk, port)| Target { name, trunk: TrunkIndex(trunk), uri, host, port },
+        )
+    }
+
+    fn line(self) -> impl Strategy<Value = Line> {
+        let lists = (list(MAX_DIALS), list(MAX_CALLERS), list(MAX_RINGS));
+        (self.span(), lists).prop_map(|(name, (dial, from, ring))| Line {
+            name,
+            dial: List::new(dial.0, dial.1),
+            from: List::new(from.0, from.1),
+            ring: List::new(ring.0, ring.1),
+        })
+    }
+
+    fn caller(self) -> impl Strategy<Value = TrunkIndex> {
+        (0..self.trunks as u16).prop_map(TrunkIndex)
+    }
+
+    fn ring(self) -> impl Strategy<Value = Ring> {
+        (0..self.targets as u16, any::<u64>()).prop_map(|(target, time)| Ring {
+            target: TargetIndex(target),
+            time: Duration::from_micros(time),
+        })
+    }
+}
+
+fn rate() -> impl Strategy<Value = Rate> {
+    any::<(u32, u32)>().prop_map(|(per_second, burst)| Rate { per_second, burst })
+}
+
+/// A list in a table of so many entries.
+fn list(most: usize) -> impl Strategy<Value = (u16, u16)> {
+    let most = most as u16;
+    (0..=most).prop_flat_map(move |start| (Just(start), 0..=most - start))
+}

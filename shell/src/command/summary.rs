@@ -1,0 +1,112 @@
+//! What a configuration comes to, in words.
+
+use core::fmt;
+
+use warmline_core::config::{Config, Span, TrunkKind};
+use warmline_core::image::{Appliance, Network};
+
+/// Displays as a line for the node, and one for everything in it.
+pub(super) struct Summary<'c> {
+    pub(super) config: &'c Config<'c>,
+    /// How many calls there may be at once.
+    pub(super) capacity: u32,
+    pub(super) appliance: Option<&'c Appliance>,
+}
+
+/// Displays as where a board is in its network.
+pub(super) struct Connection<'a>(pub(super) &'a Appliance);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.config;
+        let text = |span: Span| core::str::from_utf8(config.text(span)).unwrap_or("?");
+        writeln!(
+            f,
+            "node \"{}\": {} calls at once, {} new calls a second, {} relay workers",
+            text(config.node.name),
+            self.capacity,
+            config.node.new_calls.per_second,
+            config.node.workers,
+        )?;
+        if let Some(appliance) = self.appliance {
+            writeln!(f, "appliance: {}", Connection(appliance))?;
+        }
+        for (number, interface) in config.interfaces.iter().enumerate() {
+            write!(f, "interface \"{}\": ", text(interface.name))?;
+            if self.appliance.is_some() && interface.address.is_unspecified() {
+                f.write_str("a leased address")?;
+            } else {
+                write!(f, "{}", interface.address)?;
+            }
+            if interface.advertise != interface.address {
+                write!(f, ", told as {}", interface.advertise)?;
+            }
+            let (first, last) = interface.media;
+            let listeners = config.listeners.iter().filter(|l| usize::from(l.interface) == number);
+            let listeners: Vec<_> =
+                listeners.map(|l| format!("{}:{}", l.transport.name().to_lowercase(), l.port)).collect();
+            writeln!(f, ", SIP on {}, media on {first}-{last}", listeners.join(" "))?;
+        }
+        for (index, trunk) in config.trunks.iter().enumerate() {
+            let kind = match trunk.kind {
+                TrunkKind::Zendesk => "zendesk",
+                TrunkKind::Ai => "ai",
+                TrunkKind::Carrier => "carrier",
+                TrunkKind::Phones => "phones",
+            };
+            let ranges = config.sources.iter().filter(|range| usize::from(range.value) == index).count();
+            writeln!(
+                f,
+                "trunk \"{}\": {kind}, {ranges} source ranges, at most {} calls",
+                text(trunk.name),
+                trunk.max_calls
+            )?;
+        }
+        for target in config.targets {
+            let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));
+            writeln!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
+        }
+        for line in config.lines {
+            let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(dial)).collect();
+            let name = |span: Option<Span>| span.map_or("?", text);
+            let callers = config.callers(line).iter();
+            let callers: Vec<_> = callers.map(|&t| name(config.trunk(t).map(|t| t.name))).collect();
+            let rings = config.rings(line).iter().map(|ring| {
+                let target = name(config.target(ring.target).map(|target| target.name));
+                format!("{target} for {} s", ring.time.as_millis() / 1000)
+            });
+            let rings: Vec<_> = rings.collect();
+            writeln!(
+                f,
+                "line \"{}\": dialled as {} from {}, rings {}",
+                text(line.name),
+                dials.join(" "),
+                callers.join(" "),
+                rings.join(", then ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Connection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(appliance) = self;
+        match appliance.network {
+            Network::Dhcp => f.write_str("address and gateway by DHCP")?,
+            Network::Static { address, prefix, gateway } => {
+                write!(f, "address {address}/{prefix}")?;
+                match gateway {
+                    Some(gateway) => write!(f, ", gateway {gateway}")?,
+                    None => f.write_str(", no gateway")?,
+                }
+            }
+        }
+        let servers: Vec<_> = appliance.dns.iter().map(ToString::to_string).collect();
+        match (servers.is_empty(), appliance.network) {
+            (false, _) => write!(f, ", DNS {}", servers.join(" ")),
+            (true, Network::Dhcp) => f.write_str(", DNS by DHCP"),
+            (true, Network::Static { .. }) => f.write_str(", no DNS"),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Whether everything in a file fits the tables of a board; what its sections say of themselves was checked before.
+
+use warmline_core::image::{
+    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
+    MAX_RINGS, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS,
+};
+
+use super::loaded::Loaded;
+use super::table::Table;
+use warmline_core::config::MediaPolicy;
+
+/// Says of what there is too much: at the section that is one too many, or at the one that has most of it.
+pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
+    let refuse = |at: usize, what, found, most| {
+        if found > most {
+            root.report().mistake(at, Excess { who: "a board", what, found, most }.to_string());
+        }
+    };
+    let sections = |key, what, found, most| refuse(root.section_at(key, most), what, found, most);
+    sections("interface", "interfaces", loaded.interfaces.len(), MAX_INTERFACES);
+    sections("trunk", "trunks", loaded.trunks.len(), MAX_TRUNKS);
+    sections("target", "targets", loaded.targets.len(), MAX_TARGETS);
+    sections("line", "lines", loaded.lines.len(), MAX_LINES);
+
+    let within = |key, sizes: Vec<usize>, what, found, most| {
+        let fullest =
+            sizes.iter().enumerate().max_by_key(|&(number, size)| (*size, core::cmp::Reverse(number)));
+        refuse(root.section_at(key, fullest.map_or(0, |(number, _)| number)), what, found, most);
+    };
+    let of_trunks =
+        |trunk: usize| loaded.sources.iter().filter(|range| usize::from(range.value) == trunk).count();
+    let sources = (0..loaded.trunks.len()).map(of_trunks).collect();
+    within("trunk", sources, "ranges that trunks signal from", loaded.sources.len(), MAX_SOURCES);
+    let media = loaded.trunks.iter().map(|trunk| match trunk.media {
+        MediaPolicy::Signalled => 0,
+        MediaPolicy::Ranges(list) => usize::from(list.len),
+    });
+    within("trunk", media.collect(), "ranges that trunks' media comes from", loaded.media.len(), MAX_MEDIA);
+    let lines = |len: fn(&warmline_core::config::Line) -> u16| {
+        loaded.lines.iter().map(|line| usize::from(len(line))).collect()
+    };
+    within(
+        "line",
+        lines(|line| line.dial.len),
+        "names and numbers that are dialled",
+        loaded.dials.len(),
+        MAX_DIALS,
+    );
+    within(
+        "line",
+        lines(|line| line.from.len),
+        "trunks that lines are dialled from",
+        loaded.callers.len(),
+        MAX_CALLERS,
+    );
+    within("line", lines(|line| line.ring.len), "targets that lines ring", loaded.rings.len(), MAX_RINGS);
+
+    let listeners = root.section_at("interface", 0);
+    refuse(listeners, "sockets to listen on", loaded.listeners.len(), MAX_LISTENERS);
+    refuse(root.section_at("node", 0), "domains", loaded.domains.len(), MAX_DOMAINS);
+    refuse(0, "bytes of names, URIs and numbers", loaded.text.len(), MAX_TEXT);
+}
