@@ -22,7 +22,7 @@ use warmline_fw::nic::Nic;
 use crate::board::{self, BOARD, Controller, Parts, Watchdog};
 use crate::names::{self, Names};
 use crate::office::Office;
-use crate::room::{Relaying, Signalling};
+use crate::room;
 use crate::time::now;
 use crate::wire::{Shared, Wire};
 
@@ -33,8 +33,6 @@ const SOCKETS: usize = image::MAX_LISTENERS + 2;
 const PAUSE: Duration = Duration::from_secs(1);
 
 static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
-static ROOM: ConstStaticCell<Signalling> = ConstStaticCell::new(Signalling::EMPTY);
-static RELAYING: ConstStaticCell<Relaying> = ConstStaticCell::new(Relaying::EMPTY);
 static NEIGHBOURS: ConstStaticCell<Neighbours> = ConstStaticCell::new(Neighbours::new());
 static FRAME: ConstStaticCell<Frame> = ConstStaticCell::new(Frame::EMPTY);
 static STACK: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
@@ -110,7 +108,7 @@ fn shut(
 ) -> &'static Shared {
     let dhcp = matches!(appliance.network, Network::Dhcp);
     let ground = Ground::unsettled(controller.hardware_address(), dhcp);
-    let relay = Relay::new(RELAYING.take().lend(&tables.lend()), &draw(random));
+    let relay = Relay::new(room::relaying(&tables.lend()), &draw(random));
     GATE.init_with(|| RefCell::new(Gate::new(controller, relay, ground, NEIGHBOURS.take())))
 }
 
@@ -158,7 +156,7 @@ fn open(
     for number in 0..names::AT_ONCE {
         spawner.spawn(names::resolve(number, names, stack, config).expect("it is started so often"));
     }
-    let storage = ROOM.take().lend(usize::from(appliance.calls));
+    let storage = room::signalling(usize::from(appliance.calls));
     let sbc = Sbc::new(storage, config, &draw(random));
     OFFICE.init_with(|| Office::new(sbc, config, gate, stack, names))
 }
