@@ -54,7 +54,11 @@ pub(crate) fn start(spawner: Spawner) {
         defmt::error!("started anew, after: {=str}", words.as_str());
     }
     let tables = TABLES.take();
-    let task = match image::read(board::image(), tables) {
+    let image = image::read(board::image(), tables).and_then(|appliance| {
+        BOARD.check(&tables.lend(), appliance.calls)?;
+        Ok(appliance)
+    });
+    let task = match image {
         Ok(appliance) => run(spawner, parts, tables, appliance),
         Err(error) => {
             parts.watchdog.feed();

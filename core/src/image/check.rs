@@ -11,7 +11,9 @@ use crate::transport::Transport;
 /// # Errors
 /// [`ImageError::OutOfRange`].
 pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), ImageError> {
-    if appliance.network.check().is_err() || !appliance.dns.iter().all(is_unicast) {
+    let leased = matches!(appliance.network, Network::Dhcp);
+    let dns = appliance.dns.iter().all(is_unicast) && !(leased && !appliance.dns.is_empty());
+    if appliance.network.check().is_err() || !dns {
         return Err(ImageError::OutOfRange("the network"));
     }
     ensure(appliance.calls > 0, "the number of calls")?;

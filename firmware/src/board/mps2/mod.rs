@@ -47,7 +47,10 @@ pub(crate) fn start() -> super::Parts {
 fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     let read = File::open(c"/dev/urandom").and_then(|mut file| file.read(&mut seed));
-    assert!(read.is_ok_and(|len| len == seed.len()), "no entropy: run QEMU with -semihosting-config enable=on");
+    assert!(
+        read.is_ok_and(|len| len == seed.len()),
+        "no entropy: run QEMU with -semihosting-config enable=on"
+    );
     seed
 }
 
