@@ -50,9 +50,11 @@ pub mod time;
 pub mod transaction;
 pub mod transport;
 
+mod record;
 mod sbc;
 
 pub use relay::Relay;
 pub use sbc::{
-    Admitted, Command, Cx, Event, Excerpt, Input, Output, Question, Sbc, Sizes, Storage, TrunkState, Usage,
+    Admitted, Command, Cx, Event, Excerpt, Input, Output, Question, RestoreError, Sbc, Sizes, Storage,
+    TrunkState, Usage,
 };

@@ -141,6 +141,10 @@ reasons! {
     AckMissing = "ack-missing", 0;
     /// The node was stopped.
     Stopped = "stopped", 503;
+    /// After a restart our address is another than what the call's peers were told.
+    AddressChanged = "address-changed", 503;
+    /// After a restart the call's trunk is no longer configured, or no longer covers its peer.
+    TrunkChanged = "trunk-changed", 503;
 
     // The ticket.
     /// The ticket id is not a plain positive number and was left out.

@@ -78,6 +78,12 @@ impl Duration {
         Self(self.0.saturating_mul(factor))
     }
 
+    /// Both, one after the other.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The shorter of the two.
     #[must_use]
     pub fn min(self, other: Self) -> Self {

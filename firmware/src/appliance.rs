@@ -23,7 +23,8 @@ use crate::board::{self, BOARD, Controller, Parts, Watchdog};
 use crate::names::{self, Names};
 use crate::office::Office;
 use crate::room;
-use crate::wire::{Shared, Wire, now};
+use crate::time::now;
+use crate::wire::{Shared, Wire};
 
 /// Sockets of the IP stack: one for each listener, one for DNS, one for DHCP.
 const SOCKETS: usize = image::MAX_LISTENERS + 2;
@@ -50,7 +51,7 @@ pub(crate) fn start(spawner: Spawner) {
         BOARD.calls
     );
     if let Some(words) = board::retained::last_words() {
-        defmt::error!("the run before this one ended: {=str}", words);
+        defmt::error!("started anew, after: {=str}", words.as_str());
     }
     let tables = TABLES.take();
     let task = match image::read(board::image(), tables) {
@@ -152,8 +153,8 @@ fn open(
     gate.borrow_mut().settle(now(), ground);
 
     let names = NAMES.take();
-    for _ in 0..names::AT_ONCE {
-        spawner.spawn(names::resolve(names, stack, config).expect("it is started so often"));
+    for number in 0..names::AT_ONCE {
+        spawner.spawn(names::resolve(number, names, stack, config).expect("it is started so often"));
     }
     let storage = room::signalling(usize::from(appliance.calls));
     let sbc = Sbc::new(storage, config, &draw(random));

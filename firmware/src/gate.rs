@@ -230,3 +230,6 @@ impl<'s, 'c, N: Nic> Gate<'s, 'c, N> {
         self.counters.add(reason);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,7 @@ impl Journal {
                     after
                 );
             }
+            Event::Settled(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 let reason = match view.progress {

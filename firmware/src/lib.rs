@@ -9,3 +9,5 @@ pub mod frame;
 pub mod gate;
 pub mod neighbours;
 pub mod nic;
+
+pub use smoltcp::wire::EthernetAddress;

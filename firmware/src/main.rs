@@ -14,6 +14,8 @@ mod office;
 #[cfg(target_os = "none")]
 mod room;
 #[cfg(target_os = "none")]
+mod time;
+#[cfg(target_os = "none")]
 mod wire;
 
 #[cfg(target_os = "none")]

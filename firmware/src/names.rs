@@ -16,7 +16,7 @@ use warmline_core::image::MAX_TARGETS;
 use warmline_core::time::{Duration, Instant};
 
 use crate::board::BOARD;
-use crate::wire::now;
+use crate::time::now;
 
 /// How many names are asked for at once.
 pub(crate) const AT_ONCE: usize = 2;
@@ -40,8 +40,9 @@ type Found = heapless::Vec<Ipv4Addr, ADDRESSES>;
 
 /// What is asked, answered and remembered.
 pub(crate) struct Names {
-    // A call asks one question at a time, so neither is ever full.
-    asked: Channel<NoopRawMutex, Question, { BOARD.calls }>,
+    // One for each task that answers, as a channel remembers one to wake. A call asks one question at a time, so that
+    // none is ever full.
+    asked: [Channel<NoopRawMutex, Question, { BOARD.calls }>; AT_ONCE],
     answered: Channel<NoopRawMutex, Question, { BOARD.calls }>,
     known: RefCell<[Known; MAX_TARGETS]>,
 }
@@ -56,12 +57,17 @@ impl Names {
     /// Nothing is known yet: all zero bits.
     pub(crate) const fn new() -> Self {
         const NOTHING: Known = Known { addresses: heapless::Vec::new(), found: None };
-        Self { asked: Channel::new(), answered: Channel::new(), known: RefCell::new([NOTHING; MAX_TARGETS]) }
+        Self {
+            asked: [const { Channel::new() }; _],
+            answered: Channel::new(),
+            known: RefCell::new([NOTHING; MAX_TARGETS]),
+        }
     }
 
     /// Asks for a target's addresses.
     pub(crate) fn ask(&self, question: Question) {
-        if self.asked.try_send(question).is_err() {
+        let asked = &self.asked[question.target.0 as usize % AT_ONCE];
+        if asked.try_send(question).is_err() {
             defmt::error!("more questions than calls");
         }
     }
@@ -96,11 +102,16 @@ impl Names {
     }
 }
 
-/// Answers questions, one after the other.
+/// Answers the questions of channel `number`, one after the other.
 #[embassy_executor::task(pool_size = AT_ONCE)]
-pub(crate) async fn resolve(names: &'static Names, stack: Stack<'static>, config: &'static Config<'static>) {
+pub(crate) async fn resolve(
+    number: usize,
+    names: &'static Names,
+    stack: Stack<'static>,
+    config: &'static Config<'static>,
+) {
     loop {
-        let question = names.asked.receive().await;
+        let question = names.asked[number].receive().await;
         if !names.is_fresh(question) {
             let host = config.target(question.target).map(|target| config.text(target.host));
             let found = look_up(stack, host.unwrap_or_default()).await;

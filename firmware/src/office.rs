@@ -15,13 +15,16 @@ use warmline_core::image::MAX_LISTENERS;
 use warmline_core::relay;
 use warmline_core::time::Instant;
 use warmline_core::transport::{Path, Transport};
-use warmline_core::{Cx, Input, Output, Question, Sbc};
+use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
+use warmline_fw::door::Ground;
 use warmline_fw::frame::{Class, HEADERS};
 
-use crate::board::{BOARD, Watchdog};
+use crate::board::retained::{RECORD, records};
+use crate::board::{self, BOARD, Watchdog};
 use crate::journal::Journal;
 use crate::names::Names;
-use crate::wire::{Shared, now};
+use crate::time::{now, wake_at};
+use crate::wire::Shared;
 
 /// Bytes of SIP that wait to be read, over all listeners: where there is one, its largest message three times.
 const WAITING: usize = 12 * 1024;
@@ -46,6 +49,7 @@ pub(crate) struct Office {
     sbc: Sbc<'static>,
     config: &'static Config<'static>,
     gate: &'static Shared,
+    stack: Stack<'static>,
     names: &'static Names,
     /// In the order of the configuration's listeners.
     sockets: heapless::Vec<UdpSocket<'static>, MAX_LISTENERS>,
@@ -82,16 +86,27 @@ impl Office {
             assert!(sockets.push(socket).is_ok(), "the image has no more listeners than there is room for");
         }
         let (heard, said) = (HEARD.take(), SAID.take());
-        Self { sbc, config, gate, names, sockets, heard, said, journal: Journal::new(), due: [None; 2] }
+        Self {
+            sbc,
+            config,
+            gate,
+            stack,
+            names,
+            sockets,
+            heard,
+            said,
+            journal: Journal::new(),
+            due: [None; 2],
+        }
     }
 
     /// Takes calls.
     pub(crate) async fn run(&mut self, mut watchdog: Watchdog) -> ! {
         let mut tick = embassy_time::Instant::now();
+        self.take_up();
         self.settle();
         loop {
-            let due =
-                self.due.iter().flatten().min().map(|at| embassy_time::Instant::from_micros(at.as_micros()));
+            let due = self.due.iter().flatten().min().map(|&at| wake_at(at));
             let wake = Timer::at(due.map_or(tick, |due| due.min(tick)));
             match select3(hear(&self.sockets, self.heard), self.names.answered(), wake).await {
                 Either3::First(Came::Message { listener, from, len }) => self.read(listener, from, len),
@@ -104,6 +119,8 @@ impl Office {
                 tick = embassy_time::Instant::now() + TICK;
                 watchdog.feed();
                 self.journal.state(&self.sbc, self.gate);
+                self.look_at_lease();
+                records::were_good();
             }
         }
     }
@@ -148,12 +165,64 @@ impl Office {
                 }
                 Output::Media { worker: _, control } => self.gate.borrow_mut().relay.control(cx.now, control),
                 Output::Resolve(question) => self.names.ask(question),
-                Output::Event(event) => self.journal.event(&cx, &self.sbc, event),
+                Output::Event(event) => {
+                    self.journal.event(&cx, &self.sbc, event);
+                    self.keep(&cx, event);
+                }
                 Output::Wait(at) => {
                     self.due[0] = at;
                     return;
                 }
             }
+        }
+    }
+
+    /// Keeps the records of answered calls, for a start after a reset.
+    fn keep(&mut self, cx: &Cx<'_>, event: Event) {
+        match event {
+            Event::Settled(id) => {
+                if let Some(len) = self.sbc.save(cx, id, &mut self.said[..RECORD]) {
+                    records::write(id.index() as usize, &self.said[..len]);
+                }
+            }
+            Event::Ended(id) => records::forget(id.index() as usize),
+            _ => {}
+        }
+    }
+
+    /// Takes up the calls that a reset has interrupted.
+    fn take_up(&mut self) {
+        if !records::may_be_read() {
+            defmt::error!("calls are not taken up: it has failed twice");
+            (0..BOARD.calls).for_each(records::forget);
+            return;
+        }
+        let mut record = [0; RECORD];
+        let cx = self.cx();
+        let taken = (0..BOARD.calls).filter(|&place| {
+            records::read(place, &mut record);
+            self.sbc.restore(&cx, &record).is_ok()
+        });
+        let taken = taken.count();
+        // Each is kept again, at its new place, when core says so.
+        (0..BOARD.calls).for_each(records::forget);
+        if taken > 0 {
+            defmt::warn!("calls that the reset interrupted: {=usize} taken up", taken);
+        }
+    }
+
+    /// A lease may be renewed with another gateway, or lost and replaced by one of another address.
+    fn look_at_lease(&mut self) {
+        let Some(leased) = self.stack.config_v4() else { return };
+        let mut gate = self.gate.borrow_mut();
+        let ground = gate.ground();
+        if leased.address.address() != ground.address {
+            board::retained::fall(format_args!("the network leases us another address"));
+        }
+        if leased.gateway != ground.gateway || leased.address.prefix_len() != ground.prefix {
+            let ground =
+                Ground { gateway: leased.gateway, prefix: leased.address.prefix_len(), ..ground.clone() };
+            gate.settle(now(), ground);
         }
     }
 

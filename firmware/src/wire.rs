@@ -4,12 +4,12 @@ use core::cell::RefCell;
 use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState};
-use warmline_core::time::Instant;
 use warmline_fw::frame::{Frame, LARGEST};
 use warmline_fw::gate::{Gate, Incoming};
 use warmline_fw::nic::Nic;
 
 use crate::board::Controller;
+use crate::time::now;
 
 /// The gate, shared by the stack and the signalling. Nobody holds it across an await.
 pub(crate) type Shared = RefCell<Gate<'static, 'static, Controller>>;
@@ -24,11 +24,6 @@ impl Wire {
     pub(crate) fn new(gate: &'static Shared, frame: &'static mut Frame) -> Self {
         Self { gate, frame }
     }
-}
-
-/// Time as core knows it.
-pub(crate) fn now() -> Instant {
-    Instant::from_micros(embassy_time::Instant::now().as_micros())
 }
 
 impl Driver for Wire {

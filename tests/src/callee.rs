@@ -36,6 +36,10 @@ pub struct Callee {
     pub over: bool,
     /// The last description we sent it.
     pub session: Option<Description>,
+    /// Whether a restart took the call up again, and no description of ours has come since.
+    pub(crate) resumed: bool,
+    /// Whether a restart cut the call off, so that nobody knows of it.
+    pub orphaned: bool,
     plan: Plan,
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
@@ -78,6 +82,8 @@ impl Callee {
             cancelled: false,
             over: false,
             session: Some(session),
+            resumed: false,
+            orphaned: false,
             plan,
             invite: bytes.to_vec(),
             steps: Vec::new(),
@@ -86,6 +92,11 @@ impl Callee {
             leaving: false,
             held: false,
         })
+    }
+
+    /// The caller was lost in a restart: nobody is heard, and after a while nobody is waited for.
+    pub(crate) fn lonely(&mut self, now: u64) {
+        self.steps.push((now + 30_000_000, Step::Bye));
     }
 
     fn sdp(&self, direction: &str) -> String {
@@ -270,14 +281,11 @@ impl Callee {
                 }
                 let new = Description::parse(response.body)?;
                 let Some(old) = self.session.replace(new.clone()) else { return Ok(()) };
-                let same = old.rest == new.rest;
-                let expected = if same { old.origin } else { (old.origin.0, old.origin.1 + 1) };
-                if new.origin != expected {
-                    return Err(format!("RFC 3264 8: origin {:?} then {:?}", old.origin, new.origin));
-                }
+                new.follows(&old, core::mem::take(&mut self.resumed))?;
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
+            ("BYE", 481) if self.orphaned => self.over = true,
             // The call is being ended.
             ("INVITE", 481) => {}
             // It was overtaken by the BYE.

@@ -51,6 +51,10 @@ pub struct Caller {
     pub notes: Vec<String>,
     /// How often another branch of the INVITE was refused.
     pub merged: u32,
+    /// Whether a restart took the call up again, and no description of ours has come since.
+    pub(crate) resumed: bool,
+    /// Whether a restart cut the call off, so that nobody knows of it.
+    pub orphaned: bool,
     steps: Vec<(u64, Step)>,
     invite: String,
     other: String,
@@ -86,6 +90,8 @@ impl Caller {
             session: None,
             notes: Vec::new(),
             merged: 0,
+            resumed: false,
+            orphaned: false,
             steps: Vec::new(),
             invite: String::new(),
             other: String::new(),
@@ -254,10 +260,16 @@ impl Caller {
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => {
                 self.over = true
             }
-            ("BYE", 200) if !self.expects_wrong => self.over = true,
+            ("BYE", 200) if !self.expects_wrong || self.orphaned => self.over = true,
             ("CANCEL", 200) => {}
             // It came so late that the refused INVITE was forgotten (timer I).
             ("CANCEL", 481) if matches!(self.outcome, Outcome::Failed(_)) => {}
+            ("CANCEL", 481) if self.orphaned => {
+                // 9.1: nothing more will come of its INVITE.
+                self.outcome = Outcome::Silent;
+                self.over = true;
+            }
+            ("BYE", 481) if self.orphaned => self.over = true,
             (method, status) => return Err(format!("{method} got {status}")),
         }
         Ok(())
@@ -292,6 +304,14 @@ impl Caller {
         Ok(())
     }
 
+    /// The SBC restarted and does not know of the call: who was not answered loses patience.
+    pub(crate) fn orphan(&mut self, now: u64) {
+        self.orphaned = true;
+        if self.outcome == Outcome::Open {
+            self.steps.push((now + 20_000_000, Step::Cancel));
+        }
+    }
+
     /// Checks a description of ours against the one before, and as an answer.
     fn describes(&mut self, response: &Text<'_>) -> Result<(), String> {
         if response.body.is_empty() {
@@ -299,16 +319,7 @@ impl Caller {
         }
         let new = Description::parse(response.body)?;
         if let Some(old) = &self.session {
-            let same = old.rest == new.rest;
-            let expected = if same { old.origin } else { (old.origin.0, old.origin.1 + 1) };
-            if new.origin != expected {
-                return Err(format!(
-                    "RFC 3264 8: origin {:?} then {:?}, and the description is {}",
-                    old.origin,
-                    new.origin,
-                    if same { "the same" } else { "another" }
-                ));
-            }
+            new.follows(old, core::mem::take(&mut self.resumed))?;
         }
         let (_, _, formats) = new.audio().ok_or("no audio")?;
         let sections =
@@ -339,8 +350,10 @@ impl Caller {
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));
         }
-        if self.outcome == Outcome::Silent {
-            // Nothing reached it before it gave up; it has never heard of a dialog.
+        let another = request.get("From") != Some(&self.peer.remote);
+        if self.outcome == Outcome::Silent || self.orphaned && (self.outcome != Outcome::Answered || another)
+        {
+            // Nothing reached it before it gave up, or before a restart; it has never heard of this dialog.
             self.peer.serve(request);
             self.peer.respond(now, request, 481, "", "", out);
             return Ok(());

@@ -6,26 +6,32 @@
 //! against it.
 //!
 //! [`sipp`] is a stage for the program itself: Warmline as users start it, between SIP programs that are not ours.
+//! [`board`] is one for Warmline on an emulated board.
 
 mod callee;
 mod caller;
 mod dice;
 mod media;
+mod mutation;
 mod peer;
 mod plan;
+mod record;
 mod sdp;
 mod setting;
 mod tap;
 mod text;
 mod world;
 
+pub mod board;
 pub mod sipp;
 
 pub use callee::Callee;
 pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
+pub use mutation::{mutate, renew};
 pub use plan::{Answer, Ending, From, Plan, Refresh};
+pub use record::{Entered, Left, Record};
 pub use setting::{Memory, Setting, address};
 pub use tap::Tap;
 pub use text::Text;
-pub use world::{Told, Weather, World, core_is_running};
+pub use world::{Audio, Told, Weather, World, core_is_running};

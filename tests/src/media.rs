@@ -23,7 +23,15 @@ pub(crate) struct Media<'w> {
     /// How many RTCP packets the relay sent of its own accord.
     pub(crate) rtcp: u64,
     /// When the relay wants to be polled.
-    pub(crate) wake: Option<u64>,
+    pub(crate) wake: Option<Instant>,
+}
+
+/// What the relay has to say.
+pub(crate) enum Said {
+    /// This, to signalling.
+    Report(Report),
+    /// These bytes, to a peer.
+    Sent(SocketAddr, Vec<u8>),
 }
 
 impl<'w> Media<'w> {
@@ -41,16 +49,24 @@ impl<'w> Media<'w> {
         }
     }
 
+    /// The relay was restarted with its host: `relay` has no streams.
+    pub(crate) fn restart(&mut self, relay: Relay<'w>) {
+        let (bridged, rtcp) = (self.bridged, self.rtcp);
+        *self = Self { bridged, rtcp, ..Self::new(relay) };
+    }
+
     /// How many streams are open: by what it was told, and by the relay.
     pub(crate) fn streams(&self) -> usize {
         self.open.len().max(self.relay.streams())
     }
 
-    pub(crate) fn control(&mut self, now: u64, control: Control) -> Result<Vec<Report>, String> {
+    /// Tells the relay something. It is to be asked afterwards what it has to say; what comes back is said in its
+    /// place.
+    pub(crate) fn control(&mut self, now: Instant, control: Control) -> Result<Option<Report>, String> {
         match control {
             // A host whose ports cannot be bound says so itself.
-            Control::Open { stream, .. } if self.broken => return Ok(vec![Report::Failed { stream }]),
-            _ if self.broken => return Ok(Vec::new()),
+            Control::Open { stream, .. } if self.broken => return Ok(Some(Report::Failed { stream })),
+            _ if self.broken => return Ok(None),
             Control::Open { stream, ports } => {
                 for port in ports {
                     if !port.is_multiple_of(2) {
@@ -82,28 +98,27 @@ impl<'w> Media<'w> {
                 self.bridged += u64::from(pointed == [true; 2]);
             }
         }
-        in_core(|| self.relay.control(Instant::from_micros(now), control));
-        self.poll(now)
+        in_core(|| self.relay.control(now, control));
+        Ok(None)
     }
 
-    /// Takes everything out that the relay has to say.
-    pub(crate) fn poll(&mut self, now: u64) -> Result<Vec<Report>, String> {
-        let mut reports = Vec::new();
+    /// The next thing that the relay has to say; none when it waits.
+    pub(crate) fn poll(&mut self, now: Instant, utc: Utc) -> Result<Option<Said>, String> {
         for _ in 0..10_000 {
-            let utc = Some(Utc(now as i64));
-            match in_core(|| self.relay.poll(Instant::from_micros(now), utc, &mut self.buffer)) {
+            match in_core(|| self.relay.poll(now, Some(utc), &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
                     self.rtcp += 1;
                     if port.is_multiple_of(2) || network(to).is_none() || len < 8 {
                         return Err(format!("RTCP of {len} bytes from {port} to {to}"));
                     }
+                    return Ok(Some(Said::Sent(to, self.buffer[..len].to_vec())));
                 }
-                Output::Report(report) => reports.push(report),
+                Output::Report(_) if self.mute => {}
+                Output::Report(report) => return Ok(Some(Said::Report(report))),
                 Output::Wait(at) => {
-                    self.wake = at.map(Instant::as_micros);
+                    self.wake = at;
                     if self.wake.is_none_or(|at| at > now) {
-                        reports.retain(|_| !self.mute);
-                        return Ok(reports);
+                        return Ok(None);
                     }
                 }
             }
@@ -114,14 +129,13 @@ impl<'w> Media<'w> {
     /// An RTP packet comes to a port of ours; what leaves for it, and from which port to whom.
     pub(crate) fn forward(
         &mut self,
-        now: u64,
+        now: Instant,
         port: u16,
         from: SocketAddr,
         packet: &[u8],
     ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
         let mut room = packet.to_vec();
         room.resize(packet.len() + TAILROOM, 0);
-        let now = Instant::from_micros(now);
         match in_core(|| self.relay.forward(now, port, from, &mut room, packet.len())) {
             Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
             other => Err(other),

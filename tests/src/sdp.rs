@@ -18,6 +18,23 @@ pub struct Description {
 }
 
 impl Description {
+    /// Holds it against the one of the same session before (RFC 3264 section 8). After a restart the version may have
+    /// leapt.
+    pub(crate) fn follows(&self, old: &Self, leaps: bool) -> Result<(), String> {
+        let same = old.rest == self.rest;
+        let next = if same { old.origin } else { (old.origin.0, old.origin.1 + 1) };
+        let leapt = leaps && self.origin.0 == next.0 && self.origin.1 >= next.1;
+        if self.origin == next || leapt {
+            return Ok(());
+        }
+        Err(format!(
+            "RFC 3264 8: origin {:?} then {:?}, and the description is {}",
+            old.origin,
+            self.origin,
+            if same { "the same" } else { "another" }
+        ))
+    }
+
     /// Reads a description strictly.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut lines: Vec<&str> = text.split("\r\n").collect();

@@ -312,6 +312,16 @@ impl Tap {
         Ok(())
     }
 
+    /// The SBC restarts: of what it sent and got it knows no transaction any more. Its dialogs may go on.
+    pub(crate) fn restart(&mut self) {
+        self.asked.clear();
+        self.got.clear();
+        self.lines.values_mut().for_each(|line| line.bye = false);
+        if let Some(ladder) = &mut self.ladder {
+            ladder.push("-- restart --".into());
+        }
+    }
+
     /// Whether nothing ever came back for the INVITE of this dialog, so that it could not even be cancelled (9.1).
     pub(crate) fn never_heard(&self, call_id: &str) -> bool {
         let line = format!("\r\nCall-ID: {call_id}\r\n");

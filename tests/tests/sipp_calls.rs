@@ -19,13 +19,13 @@ fn a_hundred_calls_at_twenty_a_second() {
     }
     const CALLS: u16 = 100;
     let mut stage = Stage::set(WARMLINE, &[]);
-    let mut talk = stage.talk(CALLS, AI, PACKETS);
-    let many = |name, at| Scenario { calls: CALLS, rate: 20, lasting: 4_000, ..Scenario::once(name, at) };
-    let zendesk = stage.answer(many("zendesk_answers", ZENDESK), &talk.targets());
-    let ai = stage.play(many("ai_calls", AI), &talk.callers());
+    let mut talk = stage.cast.talk(CALLS, AI, PACKETS);
+    let many = |name, at| Scenario { calls: CALLS, every: 50, lasting: 4_000, ..Scenario::once(name, at) };
+    let zendesk = stage.cast.answer(many("zendesk_answers", ZENDESK), &talk.targets());
+    let ai = stage.cast.play(many("ai_calls", AI), &talk.callers());
     talk.hold(PATIENCE);
-    stage.ends_well(ai);
-    stage.ends_well(zendesk);
+    stage.cast.ends_well(ai);
+    stage.cast.ends_well(zendesk);
     talk.end(PATIENCE);
     let log = stage.stop();
     assert!(log.contains("stopped after 100 calls") && log.contains(NOTHING_AMISS), "{log}");
@@ -68,14 +68,14 @@ fn early_media_is_heard_before_an_answer() {
         return;
     }
     let mut stage = Stage::set(WARMLINE, &[]);
-    let mut talk = stage.talk(1, AI, 25);
+    let mut talk = stage.cast.talk(1, AI, 25);
     let lasting = |name, at| Scenario { lasting: 5_000, ..Scenario::once(name, at) };
-    let zendesk = stage.answer(lasting("zendesk_speaks_early", ZENDESK), &talk.targets());
-    let ai = stage.play(lasting("ai_hears_early", AI), &talk.callers());
+    let zendesk = stage.cast.answer(lasting("zendesk_speaks_early", ZENDESK), &talk.targets());
+    let ai = stage.cast.play(lasting("ai_hears_early", AI), &talk.callers());
     talk.hold(PATIENCE);
     assert!(!stage.warmline.written().contains("answered"), "heard only after an answer");
-    stage.ends_well(ai);
-    stage.ends_well(zendesk);
+    stage.cast.ends_well(ai);
+    stage.cast.ends_well(zendesk);
     talk.end(PATIENCE);
     let log = stage.stop();
     assert!(log.contains("answered by zendesk-support") && log.contains(NOTHING_AMISS), "{log}");
@@ -87,11 +87,11 @@ fn audio_of_a_program_that_is_not_ours_is_relayed() {
         return;
     }
     let mut stage = Stage::set(WARMLINE, &[]);
-    let zendesk = stage.answer(Scenario::once("zendesk_echoes", ZENDESK), &[9]);
+    let zendesk = stage.cast.answer(Scenario::once("zendesk_echoes", ZENDESK), &[9]);
     let lasting = Scenario { lasting: 6_000, ..Scenario::once("ai_plays", AI) };
-    let ai = stage.play(lasting, &[9]);
-    stage.ends_well(ai);
-    stage.ends_well(zendesk);
+    let ai = stage.cast.play(lasting, &[9]);
+    stage.cast.ends_well(ai);
+    stage.cast.ends_well(zendesk);
     let log = stage.stop();
     assert!(log.contains("Caller's audio: 100 packets, 0 lost, "), "{log}");
     assert!(log.contains("target's: 100 packets, 0 lost, "), "{log}");
@@ -145,8 +145,8 @@ fn a_stranger_is_not_answered_not_read_and_counted() {
     }
     let mut stage = Stage::set(WARMLINE, &[]);
     let three = Scenario { calls: 3, ..Scenario::once("stranger_calls", STRANGER) };
-    let stranger = stage.play(three, &[9; 3]);
-    stage.ends_well(stranger);
+    let stranger = stage.cast.play(three, &[9; 3]);
+    stage.cast.ends_well(stranger);
     let log = stage.stop();
     assert!(log.contains("dropped 1 from 127.0.0.9:") && log.contains("unanswered: unknown-source"), "{log}");
     assert!(log.contains("stopped after 0 calls, 0 SIP messages read, "), "{log}");
@@ -160,21 +160,21 @@ fn told_to_stop_it_lets_calls_go_on_and_then_hangs_up() {
     }
     const CALLS: u16 = 5;
     let mut stage = Stage::set(WARMLINE, &["--grace", "8s"]);
-    let mut talk = stage.talk(CALLS, AI, PACKETS);
+    let mut talk = stage.cast.talk(CALLS, AI, PACKETS);
     let many = |name, at| Scenario { calls: CALLS, ..Scenario::once(name, at) };
-    let zendesk = stage.answer(many("zendesk_answers", ZENDESK), &talk.targets());
-    let ai = stage.play(many("ai_is_hung_up", AI), &talk.callers());
+    let zendesk = stage.cast.answer(many("zendesk_answers", ZENDESK), &talk.targets());
+    let ai = stage.cast.play(many("ai_is_hung_up", AI), &talk.callers());
     stage.warmline.has_written("call 5: answered");
     stage.warmline.terminate();
     stage.warmline.has_written("stopping: no new calls; 5 may go on for 8 s");
-    let late = stage.play(Scenario::once("ai_comes_late", AI), &[9]);
+    let late = stage.cast.play(Scenario::once("ai_comes_late", AI), &[9]);
     // Nobody has said anything yet: what is heard now is heard although it is stopping.
     talk.hold(PATIENCE);
-    stage.ends_well(late);
+    stage.cast.ends_well(late);
     assert!(!stage.warmline.written().contains("hanging up"), "it waits for calls in progress");
     let status = stage.warmline.end(PATIENCE);
-    stage.ends_well(ai);
-    stage.ends_well(zendesk);
+    stage.cast.ends_well(ai);
+    stage.cast.ends_well(zendesk);
     talk.end(Duration::ZERO);
     let log = stage.warmline.written();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -188,12 +188,12 @@ fn talks(caller: Scenario<'_>, target: Scenario<'_>) -> String {
     // It has to outlast what is said.
     let lasting = |scenario| Scenario { lasting: 3_000, ..scenario };
     let mut stage = Stage::set(WARMLINE, &[]);
-    let mut talk = stage.talk(1, caller.at, PACKETS);
-    let target = stage.answer(lasting(target), &talk.targets());
-    let caller = stage.play(lasting(caller), &talk.callers());
+    let mut talk = stage.cast.talk(1, caller.at, PACKETS);
+    let target = stage.cast.answer(lasting(target), &talk.targets());
+    let caller = stage.cast.play(lasting(caller), &talk.callers());
     talk.hold(PATIENCE);
-    stage.ends_well(caller);
-    stage.ends_well(target);
+    stage.cast.ends_well(caller);
+    stage.cast.ends_well(target);
     talk.end(PATIENCE);
     stage.stop()
 }
@@ -201,11 +201,11 @@ fn talks(caller: Scenario<'_>, target: Scenario<'_>) -> String {
 /// A call, or what is less than one, in which nothing is said. Gives Warmline's log.
 fn rings(zendesk: Option<&str>, ai: &str) -> String {
     let mut stage = Stage::set(WARMLINE, &[]);
-    let zendesk = zendesk.map(|name| stage.answer(Scenario::once(name, ZENDESK), &[9]));
-    let ai = stage.play(Scenario::once(ai, AI), &[9]);
-    stage.ends_well(ai);
+    let zendesk = zendesk.map(|name| stage.cast.answer(Scenario::once(name, ZENDESK), &[9]));
+    let ai = stage.cast.play(Scenario::once(ai, AI), &[9]);
+    stage.cast.ends_well(ai);
     if let Some(zendesk) = zendesk {
-        stage.ends_well(zendesk);
+        stage.cast.ends_well(zendesk);
     }
     stage.stop()
 }

@@ -1,15 +1,17 @@
-//! Hostile bytes for core's parsers.
+//! Hostile bytes for core's parsers, and for a board's door.
 //!
 //! Each target is a plain function over bytes that panics where core breaks a promise: a panic of its own, a range
 //! outside its input, an answer that depends on how bytes were cut. libFuzzer calls them from `fuzz_targets`, and
 //! `tests/replay.rs` does on seeds and random mutations, without a fuzzer and on any toolchain.
 #![no_std]
 
+mod frame;
 mod image;
 mod media;
 mod sdp;
 mod sip;
 
+pub use frame::frame;
 pub use image::image;
 pub use media::{rtcp, rtp};
 pub use sdp::sdp;

@@ -16,7 +16,7 @@ macro_rules! replay {
     )* };
 }
 
-replay!(message uri framer sdp rtp rtcp image);
+replay!(message uri framer sdp rtp rtcp image frame);
 
 fn replay(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);

@@ -96,7 +96,8 @@ pub struct Call {
 pub struct View<'a> {
     /// How far it has come.
     pub progress: Progress,
-    /// The line that was dialled.
+    /// The line that was dialled. Leads nowhere where a restored call's line is not configured any more; so do its
+    /// trunk and target.
     pub line: LineIndex,
     /// The trunk it came from.
     pub trunk: TrunkIndex,
@@ -121,6 +122,13 @@ pub struct View<'a> {
 }
 
 impl Call {
+    /// Once it is answered, its record is no longer what it should be.
+    pub(crate) fn unsettle(&mut self) {
+        if self.progress == Progress::Answered {
+            self.pending.add(Pending::SETTLED);
+        }
+    }
+
     /// What can be seen of it; `call_id` is its caller's.
     pub(crate) fn view<'a>(&'a self, call_id: &'a [u8]) -> View<'a> {
         View {

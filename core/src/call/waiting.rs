@@ -1,11 +1,11 @@
 //! Sets of things that wait to leave: one bit each.
 
-/// Makes a set of at most eight kinds of thing.
+/// Makes a set of as many kinds of thing as its number has bits.
 macro_rules! waiting {
-    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $one:ident = $bit:literal,)+ }) => {
+    ($(#[doc = $about:literal])+ $name:ident($bits:ty) { $($(#[doc = $doc:literal])+ $one:ident = $bit:literal,)+ }) => {
         $(#[doc = $about])+
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name(u8);
+        pub struct $name($bits);
 
         impl $name {
             $($(#[doc = $doc])+ pub const $one: Self = Self(1 << $bit);)+
@@ -22,6 +22,11 @@ macro_rules! waiting {
                 there
             }
 
+            /// Whether `what` is there.
+            pub const fn has(self, what: Self) -> bool {
+                self.0 & what.0 != 0
+            }
+
             /// Whether nothing waits.
             pub fn is_empty(self) -> bool {
                 self.0 == 0
@@ -32,7 +37,7 @@ macro_rules! waiting {
 
 waiting! {
     /// What a call has waiting to leave, beside its legs' messages; each is a fact that is said once.
-    Pending {
+    Pending(u16) {
         /// The relay opens its stream.
         OPEN = 0,
         /// The relay learns where the caller is.
@@ -49,12 +54,14 @@ waiting! {
         ANSWERED = 6,
         /// The call has ended.
         ENDED = 7,
+        /// What a restart would need of the call has changed.
+        SETTLED = 8,
     }
 }
 
 waiting! {
     /// What a leg has waiting to leave.
-    Todo {
+    Todo(u8) {
         /// An INVITE.
         INVITE = 0,
         /// The ACK to a 2xx.

@@ -3,6 +3,8 @@
 //! A dialog is what it takes to send the peer a request and to know its requests: Call-ID, tags, URIs, the remote
 //! target, the route set and the sequence numbers. It knows nothing of calls, media or time.
 
+mod saved;
+
 use heapless::Vec;
 
 use crate::random::Random;
@@ -124,22 +126,31 @@ impl Dialog {
         Ok(())
     }
 
-    /// Takes over the Contact of a target refresh, which a re-INVITE or its 2xx is (12.2); a missing or unusable one changes nothing.
-    pub fn refresh(&mut self, message: &Message<'_>) {
-        let Ok(contact) = contact(message) else { return };
+    /// Takes over the Contact of a target refresh, which a re-INVITE or its 2xx is (12.2); a missing or unusable one
+    /// changes nothing. Whether it is another than before.
+    pub fn refresh(&mut self, message: &Message<'_>) -> bool {
+        let Ok(contact) = contact(message) else { return false };
         let room = TEXT.saturating_sub(usize::from(self.target.start));
-        if contact.bytes.len() <= room {
-            self.text.truncate(usize::from(self.target.start));
-            if let Ok(target) = self.keep(&[contact.bytes]) {
-                self.target = target;
-            }
+        if contact.bytes.len() > room || contact.bytes == self.text(self.target) {
+            return false;
         }
+        self.text.truncate(usize::from(self.target.start));
+        if let Ok(target) = self.keep(&[contact.bytes]) {
+            self.target = target;
+        }
+        true
     }
 
     /// Whether a request of the peer belongs to this dialog, whose local tag it is known to name (12.2.2).
     pub fn is(&self, essentials: &Essentials<'_>) -> bool {
         self.text(self.call_id) == essentials.call_id
             && self.text(self.remote_tag) == essentials.from.tag().unwrap_or_default()
+    }
+
+    /// Whether a response of the peer belongs to this dialog, whose local tag it is known to name (12.2.1.2).
+    pub fn answers(&self, essentials: &Essentials<'_>) -> bool {
+        self.text(self.call_id) == essentials.call_id
+            && self.text(self.remote_tag) == essentials.to.tag().unwrap_or_default()
     }
 
     /// Whether a request of the peer with this CSeq comes after all that came before it (12.2.2).

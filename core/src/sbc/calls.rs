@@ -33,6 +33,11 @@ impl Sbc<'_> {
             None if call.stream == Stream::Opening => {
                 call.stream = Stream::Open;
                 call.pending.add(Pending::POINT_A);
+                call.pending.add(Pending::POINT_B);
+                if call.progress == Progress::Answered {
+                    // It was restored, and goes on.
+                    self.clock.cancel(id.index());
+                }
                 self.next_target(cx, id);
             }
             None => {}
@@ -246,10 +251,15 @@ impl Sbc<'_> {
     /// Takes over what was agreed on with a leg's peer, and has the relay told.
     pub(super) fn set_agreed(&mut self, call: CallId, id: LegId, agreed: Agreed) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        leg.agreed = Some(agreed);
+        let other = leg.agreed.replace(agreed) != Some(agreed);
         let side = leg.side;
-        if let Some(call) = self.calls.get_mut(call).filter(|call| call.stream == Stream::Open) {
-            call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
+        if let Some(call) = self.calls.get_mut(call) {
+            if call.stream == Stream::Open {
+                call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
+            }
+            if other {
+                call.unsettle();
+            }
         }
         self.wake(call);
     }
@@ -260,6 +270,7 @@ impl Sbc<'_> {
         if matches!(call.progress, Progress::Ended(_)) {
             return;
         }
+        call.unsettle();
         call.progress = Progress::Ended(reason);
         call.ended = Some(cx.now);
         call.pending.take(Pending::RESOLVE);
@@ -317,6 +328,8 @@ impl Sbc<'_> {
                 called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
                 self.target_failed(cx, id, Reason::NoAnswer, None);
             }
+            // A restored call whose relay does not answer.
+            Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
             Progress::Answered => {}
             // The relay does not answer: its ports are free when its host says so, or now.
             Progress::Ended(_) => self.closed(id),

@@ -1,6 +1,7 @@
 //! The keys by which messages find what they belong to: keyed hashes of what the RFC matches on.
 
 use crate::call::LegId;
+use crate::dialog::Dialog;
 use crate::sip::{Essentials, Host, Message, Method};
 
 use super::{Admitted, Sbc};
@@ -79,13 +80,24 @@ impl Sbc<'_> {
     /// The leg whose dialog a request belongs to (12.2.2).
     pub(super) fn find_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
         let local_tag = parse_hex(e.to.tag()?)?;
+        self.leg_with(from, local_tag, |dialog| dialog.is(e))
+    }
+
+    /// Whether a response is the answer of a leg that is there.
+    pub(super) fn has_answered(&self, from: &Admitted, e: &Essentials<'_>) -> bool {
+        let local_tag = e.from.tag().and_then(parse_hex);
+        local_tag.and_then(|tag| self.leg_with(from, tag, |dialog| dialog.answers(e))).is_some()
+    }
+
+    /// The leg with this tag of ours, of the trunk that speaks, when its dialog `is` the one meant.
+    fn leg_with(&self, from: &Admitted, local_tag: u64, is: impl Fn(&Dialog) -> bool) -> Option<LegId> {
         let slot = self.dialogs.find(self.dialog_key(local_tag), |slot| {
             let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
             leg.is_some_and(|leg| {
                 leg.dialog.local_tag() == local_tag
                     && leg.trunk == from.trunk
                     && leg.is_alive()
-                    && leg.dialog.is(e)
+                    && is(&leg.dialog)
             })
         })?;
         self.legs.id_at(slot)

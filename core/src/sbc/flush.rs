@@ -73,10 +73,27 @@ impl Sbc<'_> {
         if call.pending.take(Pending::ANSWERED) {
             return Some(Output::Event(Event::Answered(id)));
         }
-        if call.pending.take(Pending::ENDED) {
+        if call.pending.has(Pending::SETTLED) && self.has_settled(id) {
+            self.calls.get_mut(id)?.pending.take(Pending::SETTLED);
+            return Some(Output::Event(Event::Settled(id)));
+        }
+        if !self.is_in_an_ear(id) && self.calls.get_mut(id)?.pending.take(Pending::ENDED) {
             return Some(Output::Event(Event::Ended(id)));
         }
         None
+    }
+
+    /// Whether a peer of the call may not know yet that it is over: a call lasts to the last BYE, and so does its
+    /// record.
+    fn is_in_an_ear(&self, id: CallId) -> bool {
+        let mut leg = self.leg_after(id, None);
+        while let Some(this) = leg.and_then(|leg| self.legs.get(leg)) {
+            if this.can_be_saved() {
+                return true;
+            }
+            leg = this.next;
+        }
+        false
     }
 
     /// Lets go of legs that are over, and of the call once nothing is left of it.
@@ -217,6 +234,14 @@ impl Sbc<'_> {
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let mut w = Writer::new(out);
         leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
+        let progress = self.calls.get(leg.call).map(|call| call.progress);
+        // That a person hung up needs no explanation (RFC 3326 section 1).
+        if let Some(Progress::Ended(reason)) = progress
+            && let Some(status) = reason.status()
+        {
+            w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).bytes(b";text=\"");
+            w.bytes(reason.sentence().trim_ascii().as_bytes()).bytes(b"\"").end_line();
+        }
         w.empty_body();
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(branch, Method::Bye));
@@ -307,6 +332,9 @@ impl Sbc<'_> {
         let says = self.key.hash(&[b"said", self.reply.get(..len).unwrap_or_default()]);
         if leg.said.replace(says).is_some_and(|said| said != says) {
             leg.version = leg.version.saturating_add(1);
+            if let Some(call) = self.calls.get_mut(leg.call) {
+                call.unsettle();
+            }
         }
     }
 

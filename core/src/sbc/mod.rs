@@ -11,6 +11,8 @@ mod legs;
 mod replies;
 mod requests;
 mod responses;
+mod restore;
+mod saved;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use crate::time::{Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use restore::RestoreError;
 pub use storage::{Sizes, Storage, TrunkState};
 
 /// What is lent for each call into core.
@@ -99,7 +102,10 @@ pub enum Event {
     Started(CallId),
     /// A target answered.
     Answered(CallId),
-    /// A call has ended; this is the last that is heard of it.
+    /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
+    /// place of the one before. The last time when the call begins to end.
+    Settled(CallId),
+    /// A call has ended; this is the last that is heard of it. Its record is of no use any more.
     Ended(CallId),
 }
 

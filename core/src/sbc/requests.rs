@@ -354,7 +354,7 @@ impl Sbc<'_> {
 
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
         let old = leg.answer.take();
-        leg.dialog.refresh(message);
+        let moved = leg.dialog.refresh(message);
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.reply_path = reply_path(from.path, &e.via);
@@ -366,6 +366,10 @@ impl Sbc<'_> {
         self.reply_to_invite_again(cx, request, id)?;
         self.transactions.accepted(cx.now, key);
         self.expect_ack(cx, id);
+        if let Some(call) = self.calls.get_mut(call).filter(|_| moved) {
+            call.unsettle();
+        }
+        self.wake(call);
         Ok(())
     }
 
@@ -484,7 +488,7 @@ fn refusal(refusal: sdp::Refusal) -> Reason {
 
 /// Whether media may go to what was agreed on: inside the trunk's ranges, or, for a trunk whose media is taken as
 /// signalled, a public address; and never back into our own ports.
-fn media_allowed(config: &Config<'_>, trunk: &Trunk, agreed: &Agreed) -> bool {
+pub(super) fn media_allowed(config: &Config<'_>, trunk: &Trunk, agreed: &Agreed) -> bool {
     if agreed.is_held() {
         return true;
     }

@@ -21,6 +21,13 @@ impl Sbc<'_> {
         let key = self.client_key(branch, e.cseq.method);
         let heard = self.transactions.hear(cx.now, key, status, &mut self.blocks);
         match heard {
+            // The ACK to a restored leg's answer was lost before the restart.
+            Heard::Stray
+                if (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success)
+                    && self.has_answered(&from, &e) =>
+            {
+                self.ack_success(cx, from.path, message, &e);
+            }
             Heard::Stray => self.counters.add(Reason::StrayResponse),
             Heard::Absorbed => {}
             Heard::Pass(leg) => self.heard(cx, &from, message, &e, leg, status),
@@ -148,6 +155,7 @@ impl Sbc<'_> {
         owner.progress = Progress::Answered;
         owner.answered = Some(cx.now);
         owner.pending.add(Pending::ANSWERED);
+        owner.unsettle();
         let caller = owner.first.and_then(|leg| self.legs.get_mut(leg));
         if let Some(caller) = caller.filter(|leg| leg.side == Side::A && leg.state == LegState::Proceeding) {
             caller.status = 200;

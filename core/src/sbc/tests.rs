@@ -1,5 +1,8 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
+mod records;
+mod restore;
+
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -108,7 +111,14 @@ fn config() -> Config<'static> {
 
 impl World {
     fn new() -> Self {
-        let config = config();
+        Self::seeded(7)
+    }
+
+    fn seeded(seed: u8) -> Self {
+        Self::with(seed, config())
+    }
+
+    fn with(seed: u8, config: Config<'static>) -> Self {
         let sizes = Sizes::of(4, 4);
         let storage = Storage {
             calls: empty(sizes.calls, || Slot::EMPTY),
@@ -123,11 +133,11 @@ impl World {
             },
             blocks: empty(sizes.blocks, || Block::EMPTY),
             ports: empty(50, || PortSlot::EMPTY),
-            port_queues: empty(2, || PortQueue::EMPTY),
+            port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(3, TrunkState::default),
             reply: empty(4096, || 0),
         };
-        Self { sbc: Sbc::new(storage, &config, &[7; 32]), config, now: Instant::from_micros(1_000_000) }
+        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }
     }
 
     fn cx(&self) -> Cx<'static> {
@@ -144,7 +154,7 @@ impl World {
                 Output::Transmit { to, len } => {
                     outs.push(Out::Message(
                         to.remote.to_string(),
-                        String::from_utf8(buffer[..len].to_vec()).unwrap(),
+                        String::from_utf8_lossy(&buffer[..len]).into_owned(),
                     ));
                 }
                 other => outs.push(Out::Other(other)),
@@ -328,9 +338,9 @@ fn a_call_goes_through() {
     let bye = message(&outs, ZENDESK, "BYE").to_string();
     assert_eq!(field(&bye, "CSeq"), "2 BYE");
     assert!(bye.contains(";tag=zen\r\n"));
-    let outs = w.close(call);
+    assert!(w.close(call).is_empty(), "a call lasts to the last BYE");
+    let outs = w.hear(ZENDESK, &respond(&bye, "200 OK", "", ""));
     assert!(matches!(outs[..], [Out::Other(Output::Event(Event::Ended(ended)))] if ended == call));
-    assert!(silent(&w.hear(ZENDESK, &respond(&bye, "200 OK", "", ""))));
     // What comes again is answered again, and does nothing.
     message(&w.hear(AI, &(request("BYE", "3", 2, &ok) + END)), AI, "SIP/2.0 200 OK");
     message(&w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER)), ZENDESK, "ACK");

@@ -1,5 +1,7 @@
 //! Offer and answer (RFC 3264): what two ends have in common.
 
+mod saved;
+
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 

@@ -110,6 +110,8 @@ impl Journal {
                 let after = view.answered.unwrap_or(cx.now).since(view.started);
                 info!("call {}: answered{} after {}", self.number(id), Target(cx.config, &view), Secs(after));
             }
+            // Nothing is kept over a restart yet.
+            Event::Settled(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 self.ended(cx, self.number(id), &view);

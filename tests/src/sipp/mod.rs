@@ -3,16 +3,18 @@
 //! SIPp signals; its scenarios are in `tests/scenarios`. What is heard is held to what was said by [`Talk`], at the
 //! addresses that SIPp's session descriptions name, because SIPp does not look into what it receives.
 
+mod cast;
 mod companding;
 mod ports;
 mod program;
 mod stage;
 mod talk;
 
+pub use cast::{Cast, Scenario, sipp_is_missing};
 pub use companding::{a_to_mu, mu_to_a};
 pub use ports::ports;
 pub use program::Program;
-pub use stage::{AI, CARRIER, STRANGER, Scenario, Stage, WARMLINE, ZENDESK, sipp_is_missing};
+pub use stage::{AI, CARRIER, STRANGER, Stage, WARMLINE, ZENDESK};
 pub use talk::{Law, Talk};
 
 use core::time::Duration;

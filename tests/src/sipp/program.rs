@@ -22,10 +22,32 @@ impl Program {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start(name: &str, mut command: Command, folder: &Path) -> Self {
+    pub fn start(name: &str, command: Command, folder: &Path) -> Self {
         let written = folder.join(format!("{name}.out"));
         let file = File::create(&written).expect("a file can be made");
-        command.stdin(Stdio::null()).stderr(file.try_clone().expect("a file can be shared")).stdout(file);
+        let shared = file.try_clone().expect("a file can be shared");
+        Self::launch(name, command, written, (file, shared))
+    }
+
+    /// Starts `command`, whose output is not text: it goes to the file `output`, and only what it complains of is what
+    /// it [has written](Self::written).
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_apart(name: &str, command: Command, folder: &Path, output: &Path) -> Self {
+        let written = folder.join(format!("{name}.out"));
+        let [output, complaints] =
+            [output, &written].map(|path| File::create(path).expect("a file can be made"));
+        Self::launch(name, command, written, (output, complaints))
+    }
+
+    fn launch(
+        name: &str,
+        mut command: Command,
+        written: PathBuf,
+        (output, complaints): (File, File),
+    ) -> Self {
+        command.stdin(Stdio::null()).stdout(output).stderr(complaints);
         let child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         Self { name: name.to_owned(), child, written }
     }

@@ -1,13 +1,9 @@
-//! One test's stage: a folder, a configuration, Warmline, and SIPp in whatever part a test gives it.
+//! One test's stage: a configuration, Warmline as users start it, and a cast around it.
 
-use core::cell::Cell;
-use core::fmt::Write as _;
-use core::net::{Ipv4Addr, SocketAddr};
-use core::sync::atomic::{AtomicU32, Ordering};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio, id};
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::process::Command;
 
-use super::{Law, PATIENCE, Program, Talk, ports};
+use super::{Cast, PATIENCE, Program, ports};
 
 /// Where Warmline stands. The AI agent calls from the same address.
 pub const WARMLINE: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -23,70 +19,13 @@ pub const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 /// How many calls Warmline may carry.
 const CAPACITY: u16 = 200;
 
-/// The ticket of a stage's first call.
-const TICKETS: u64 = 1001;
-
-/// Bytes in the file that scenarios can play: two seconds.
-const AUDIO: usize = 16_000;
-
-/// What tells that a missing program is an error.
-const MUST_RUN: &str = "WARMLINE_E2E";
-
-/// Whether SIPp is not installed: then it says so, and the test has nothing to do.
-///
-/// # Panics
-/// When it is not installed but has to be, as `tests/run` demands.
-pub fn sipp_is_missing(test: &str) -> bool {
-    let run = Command::new("sipp")
-        .arg("-v")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    if let Ok(mut child) = run {
-        // Its version comes with an exit code of its own.
-        let _ = child.wait();
-        return false;
-    }
-    assert!(std::env::var_os(MUST_RUN).is_none_or(|value| value != "1"), "sipp is not installed");
-    println!("not run: {test}: sipp is not installed");
-    true
-}
-
-/// What SIPp is to play.
-#[derive(Clone, Copy, Debug)]
-pub struct Scenario<'a> {
-    /// The file in `tests/scenarios`, without its ending.
-    pub name: &'a str,
-    /// Where it stands.
-    pub at: Ipv4Addr,
-    /// How many calls.
-    pub calls: u16,
-    /// How many a second, of those who call.
-    pub rate: u16,
-    /// How long they last, where the scenario leaves it open, in milliseconds.
-    pub lasting: u32,
-}
-
-impl<'a> Scenario<'a> {
-    /// One call of a scenario, which lasts a second where that is left open.
-    pub const fn once(name: &'a str, at: Ipv4Addr) -> Self {
-        Self { name, at, calls: 1, rate: 10, lasting: 1000 }
-    }
-}
-
-/// A folder of its own, a running Warmline, and whoever was called upon it.
+/// A running Warmline, and whoever was called upon it.
 #[derive(Debug)]
 pub struct Stage {
-    folder: PathBuf,
     /// Warmline.
     pub warmline: Program,
-    /// Where it listens.
-    pub sip: SocketAddr,
-    /// Where Zendesk is looked for.
-    zendesk: u16,
-    /// SIP programs started so far.
-    players: Cell<u16>,
+    /// Who plays.
+    pub cast: Cast,
 }
 
 impl Stage {
@@ -95,93 +34,16 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn set(program: &str, more: &[&str]) -> Self {
-        static STAGES: AtomicU32 = AtomicU32::new(0);
-        let number = STAGES.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("warmline-tests-{}-{number}", id()));
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
         let (sip, zendesk) = (ports(2), ports(2));
         let media = ports(4 * CAPACITY);
-        let file = folder.join("warmline.toml");
+        let cast = Cast::new(SocketAddrV4::new(WARMLINE, sip), SocketAddrV4::new(ZENDESK, zendesk));
+        let file = cast.folder().join("warmline.toml");
         std::fs::write(&file, configuration(sip, zendesk, media)).expect("a file can be written");
-        let audio: Vec<u8> = (0..AUDIO).map(|at| (at % 251) as u8).collect();
-        std::fs::write(folder.join("audio.ulaw"), audio).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
-        let mut warmline = Program::start("warmline", command, &folder);
+        let mut warmline = Program::start("warmline", command, cast.folder());
         warmline.has_written("listens on");
-        let sip = SocketAddr::from((WARMLINE, sip));
-        Self { folder, warmline, sip, zendesk, players: Cell::new(0) }
-    }
-
-    /// Starts SIPp; `ends` are whom its calls talk with, and give each call its ticket and its RTP port.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    pub fn play(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
-        let number = self.players.get();
-        self.players.set(number + 1);
-        let name = format!("{number}-{}", scenario.name);
-        let calls = self.folder.join(format!("{name}.csv"));
-        let mut lines = "SEQUENTIAL\n".to_owned();
-        for (ticket, port) in (TICKETS..).zip(ends) {
-            writeln!(lines, "{ticket};{port};").expect("text takes text");
-        }
-        std::fs::write(&calls, lines).expect("a file can be written");
-        let port = if scenario.at == ZENDESK { self.zendesk } else { ports(2) };
-        // One end that sends back what it hears is enough.
-        let echo = (scenario.at == ZENDESK).then_some("-rtp_echo");
-        let file = |ending: &str| self.folder.join(format!("{name}.{ending}"));
-        let mut command = Command::new("sipp");
-        command
-            .arg("-sf")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", scenario.name)))
-            .args(["-i", &scenario.at.to_string(), "-p", &port.to_string()])
-            .args(["-mi", &scenario.at.to_string(), "-mp", &ports(4).to_string()])
-            .args(echo)
-            .arg("-inf")
-            .arg(&calls)
-            .args(["-m", &scenario.calls.to_string(), "-r", &scenario.rate.to_string()])
-            .args(["-d", &scenario.lasting.to_string()])
-            .args(["-timeout", &PATIENCE.as_secs().to_string(), "-timeout_error", "-nostdin"])
-            .args(["-trace_err", "-error_file"])
-            .arg(file("err"))
-            .args(["-trace_logs", "-log_file"])
-            .arg(file("log"))
-            .args(["-trace_msg", "-message_file"])
-            .arg(file("msg"))
-            .arg(self.sip.to_string())
-            // Where the audio is.
-            .current_dir(&self.folder);
-        Program::start(&name, command, &self.folder)
-    }
-
-    /// Has SIPp play a scenario that calls nobody and is called, and waits until it listens.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
-        let player = self.play(scenario, ends);
-        let at = (scenario.at, self.zendesk);
-        let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
-        assert!(listens.is_some(), "{} does not listen", scenario.name);
-        player
-    }
-
-    /// People who talk: who call, at that address, and Zendesk's.
-    ///
-    /// # Panics
-    /// When there are no sockets for them.
-    pub fn talk(&self, calls: u16, callers: Ipv4Addr, packets: u16) -> Talk {
-        Talk::new(&self.folder, (callers, Law::Mu), (ZENDESK, Law::A), calls, packets)
-    }
-
-    /// Waits for the good end of a SIP program.
-    ///
-    /// # Panics
-    /// When one of its calls failed.
-    pub fn ends_well(&self, mut player: Program) {
-        let status = player.end(PATIENCE * 2);
-        assert!(status.success(), "{player:?}: {status}");
+        Self { warmline, cast }
     }
 
     /// Ends Warmline, which has to have no call left, and gives its log.
@@ -193,30 +55,6 @@ impl Stage {
         let status = self.warmline.end(PATIENCE);
         assert!(status.success(), "warmline: {status}");
         self.warmline.written()
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            show(&self.folder);
-        } else {
-            // Left behind at worst.
-            let _ = std::fs::remove_dir_all(&self.folder);
-        }
-    }
-}
-
-/// Prints the end of everything that was written.
-fn show(folder: &Path) {
-    const SHOWN: usize = 6_000;
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read(&file).unwrap_or_default();
-        let end = text.get(text.len().saturating_sub(SHOWN)..).unwrap_or_default();
-        println!("---- {} ----\n{}", file.display(), String::from_utf8_lossy(end));
     }
 }
 

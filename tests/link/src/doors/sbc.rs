@@ -79,6 +79,7 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             Output::Event(Event::Started(call) | Event::Answered(call) | Event::Ended(call)) => {
                 see(sbc.call(call));
             }
+            Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len))),
             Output::Media { worker, control } => see((worker, control)),

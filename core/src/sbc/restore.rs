@@ -1,0 +1,275 @@
+//! Answered calls that outlive the node: their records, and how they are taken up again.
+
+use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::config::{Config, TargetIndex};
+use crate::filter;
+use crate::memory::Ports;
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::time::{Duration, Instant};
+use crate::transport::{Path, Transport};
+
+use super::requests::media_allowed;
+use super::saved::{self, Saved, SavedLeg};
+use super::{Cx, Sbc};
+
+/// Why a record makes no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RestoreError {
+    /// It is not what was written: cut, changed, half-written, or never a record.
+    Damaged,
+    /// It was written in another version of the format.
+    Version(u8),
+    /// It is whole, but says what no call can be.
+    Malformed,
+    /// The call is there already.
+    Known,
+    /// There is no place left for a call or its legs.
+    Full,
+}
+
+impl core::fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Damaged => f.write_str("the call's record is damaged; it cannot be taken up again"),
+            Self::Version(found) => write!(
+                f,
+                "the call's record has version {found}, this program reads version {}; it cannot be taken up again",
+                crate::record::VERSION
+            ),
+            Self::Malformed => {
+                f.write_str("the call's record contradicts itself; it cannot be taken up again")
+            }
+            Self::Known => f.write_str("the call of this record is there already"),
+            Self::Full => {
+                f.write_str("there is no place for the call of this record; make room for as many as before")
+            }
+        }
+    }
+}
+
+impl core::error::Error for RestoreError {}
+
+impl Sbc<'_> {
+    /// Writes what a restart needs of an answered call to the start of `out`: how many bytes. The record is of no use
+    /// once the call has ended.
+    ///
+    /// None when the call is not answered, while an offer of ours waits for its answer (the record before still
+    /// holds), or when `out` is too small: two usual legs take less than 1,100 bytes, and 2,200 are always enough.
+    ///
+    /// A call that is ending has a record too. It says so: whoever restores it ends the legs it had left.
+    pub fn save(&self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<usize> {
+        let (legs, ending) = self.to_be_saved(id)?;
+        saved::write(cx, self.calls.get(id)?, legs, ending, out)
+    }
+
+    /// The legs that a call's record has now, and why the call is ending where it is.
+    fn to_be_saved(&self, id: CallId) -> Option<([Option<&Leg>; 2], Option<Reason>)> {
+        let call = self.calls.get(id)?;
+        let leg = |id: Option<LegId>, side| {
+            id.and_then(|id| self.legs.get(id)).filter(|leg| leg.side == side && leg.can_be_saved())
+        };
+        let legs = [leg(call.first, Side::A), leg(call.called, Side::B)];
+        let ending = match call.progress {
+            Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
+            // What the caller will answer to our offer was never known: it cannot go on after a restart.
+            Progress::Answered if legs[0].is_some_and(Leg::has_only_our_offer) => Some(Reason::AckMissing),
+            Progress::Ended(reason) if call.answered.is_some() => Some(reason),
+            _ => return None,
+        };
+        Some((legs, ending))
+    }
+
+    /// Takes up the call of a record that [`Sbc::save`] wrote, here or on another node, before a restart. What follows
+    /// the record in `record` does not matter. Afterwards [`Sbc::poll`] is called until it waits, once for many.
+    ///
+    /// The relay is told to open the same ports, and then where the peers are, so that audio goes on without a word of
+    /// SIP. Where that cannot be (a port is gone, our address or the trunk has changed) both legs are ended. Either
+    /// way the call is there, and its [`Event::Ended`](super::Event::Ended) will come; it is not told as started or
+    /// answered again. What happened on its streams before is not known any more.
+    ///
+    /// Times before the origin of [`Cx::now`] become the origin: a host whose clock starts over with it begins it some
+    /// days in.
+    ///
+    /// # Errors
+    /// Says why there is no call. Nothing was changed then.
+    pub fn restore(&mut self, cx: &Cx<'_>, record: &[u8]) -> Result<CallId, RestoreError> {
+        let saved = Saved::read(cx, record)?;
+        let legs = saved.legs.iter().flatten();
+        if legs.clone().any(|leg| self.is_known(leg.dialog.local_tag())) {
+            return Err(RestoreError::Known);
+        }
+        if self.calls.is_full() || self.legs.capacity().saturating_sub(self.legs.len()) < legs.count() {
+            return Err(RestoreError::Full);
+        }
+        let ports = match saved.ending {
+            Some(reason) => Err(reason),
+            None => self.take_up_ports(cx.config, &saved),
+        };
+        let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
+        let Saved { line, trunk, target, attempt, max_forwards, caller, ticket, note, .. } = saved;
+        let mut pending = Pending::default();
+        pending.add(Pending::OPEN);
+        pending.add(Pending::SETTLED);
+        let call = self.calls.insert(Call {
+            progress: Progress::Answered,
+            stream: Stream::Opening,
+            pending,
+            queued: false,
+            behind: None,
+            first: None,
+            called: None,
+            line,
+            trunk,
+            attempt,
+            target,
+            caller,
+            ticket,
+            note,
+            failure: None,
+            max_forwards,
+            ports: ports.unwrap_or_default(),
+            worker: Ports::worker(saved.ports[0], cx.config.node.workers),
+            statistics: Default::default(),
+            started: ago(saved.started),
+            answered: Some(ago(saved.answered)),
+            ended: None,
+        });
+        let Ok(call) = call else { return Err(RestoreError::Full) };
+        for (side, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
+            let Some(leg) = leg else { continue };
+            let leg = leg.revive(cx.config, call, side, target);
+            if self.join(call, leg, None).is_err() {
+                self.drop_call(call);
+                return Err(RestoreError::Full);
+            }
+        }
+        match ports {
+            Ok(_) => self.guard(cx, call),
+            Err(reason) => self.end(cx, call, reason),
+        }
+        self.wake(call);
+        Ok(call)
+    }
+
+    /// Whether an answered call can be saved as it is now, or is ending.
+    pub(super) fn has_settled(&self, id: CallId) -> bool {
+        self.to_be_saved(id).is_some()
+    }
+
+    /// Whether a leg with this tag of ours is there.
+    fn is_known(&self, local_tag: u64) -> bool {
+        let same = |slot| {
+            let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
+            leg.is_some_and(|leg| leg.dialog.local_tag() == local_tag)
+        };
+        self.dialogs.find(self.dialog_key(local_tag), same).is_some()
+    }
+
+    /// Takes the call's media ports, or says why the call cannot go on.
+    fn take_up_ports(&mut self, config: &Config<'_>, saved: &Saved) -> Result<[u16; 2], Reason> {
+        let [Some(a), Some(b)] = &saved.legs else { return Err(Reason::Stopped) };
+        let interfaces = [a.still_holds(config)?, b.still_holds(config)?];
+        let workers = config.node.workers;
+        let [port_a, port_b] = saved.ports;
+        if Ports::worker(port_a, workers) != Ports::worker(port_b, workers) {
+            return Err(Reason::NoPort);
+        }
+        if !self.ports.claim(interfaces[0], port_a) {
+            return Err(Reason::NoPort);
+        }
+        if !self.ports.claim(interfaces[1], port_b) {
+            self.ports.give_back(port_a);
+            return Err(Reason::NoPort);
+        }
+        Ok(saved.ports)
+    }
+
+    /// Undoes what was made of a call so far.
+    fn drop_call(&mut self, id: CallId) {
+        while let Some(leg) = self.leg_after(id, None) {
+            self.part(id, leg);
+        }
+        if let Some(call) = self.calls.remove(id) {
+            call.ports.iter().for_each(|&port| self.ports.give_back(port));
+        }
+    }
+}
+
+impl Leg {
+    /// Whether its peer knows of the dialog, and may still be in it.
+    pub(super) const fn can_be_saved(&self) -> bool {
+        matches!(self.state, LegState::Accepted { .. } | LegState::Confirmed | LegState::Terminating)
+    }
+
+    /// Whether it could go on from a record as it is. It can while the ACK to an answer of ours is awaited: that the
+    /// answer arrived is likely. It cannot while an offer of ours waits for its answer, which comes with the ACK.
+    const fn rests(&self) -> bool {
+        matches!(self.state, LegState::Accepted { ending: false } | LegState::Confirmed)
+            && self.agreed.is_some()
+            && !(self.offered && self.resend.is_some())
+            && !self.todo.has(Todo::ACK)
+    }
+
+    /// Whether our 2xx offered, and the ACK that is to answer has not come.
+    fn has_only_our_offer(&self) -> bool {
+        self.state == LegState::Accepted { ending: false } && self.agreed.is_none()
+    }
+
+    /// The CSeq number of a re-INVITE whose ACK is awaited.
+    pub(super) fn unacknowledged(&self) -> Option<u32> {
+        self.resend.filter(|_| self.state == LegState::Confirmed).map(|_| self.invited)
+    }
+}
+
+impl SavedLeg {
+    /// The interface of a leg that can go on; why it cannot.
+    fn still_holds(&self, config: &Config<'_>) -> Result<u8, Reason> {
+        let listener = self.listener.ok_or(Reason::AddressChanged)?;
+        let (listener, _) = config.listener(listener).ok_or(Reason::AddressChanged)?;
+        let trunk = config.trunk(self.trunk).ok_or(Reason::TrunkChanged)?;
+        let of = filter::lookup(config.sources, listener.interface, self.remote.ip());
+        if of != Some(self.trunk.0) {
+            return Err(Reason::TrunkChanged);
+        }
+        match &self.agreed {
+            Some(agreed) if media_allowed(config, trunk, agreed) => Ok(listener.interface),
+            _ => Err(Reason::MediaOutsideRange),
+        }
+    }
+
+    /// The leg, as part of `call`. Where it was heard is gone, it is ended from where its trunk is reached.
+    fn revive(self, config: &Config<'_>, call: CallId, side: Side, target: Option<TargetIndex>) -> Leg {
+        let reached = config.trunk(self.trunk).map_or(0, |trunk| trunk.listener);
+        let listener = self.listener.unwrap_or(reached);
+        let transport = config.listener(listener).map_or(Transport::Udp, |(listener, _)| listener.transport);
+        let path = Path { transport, listener, flow: 0, remote: self.remote };
+        Leg {
+            call,
+            next: None,
+            side,
+            trunk: self.trunk,
+            target: target.unwrap_or(TargetIndex(u16::MAX)),
+            path,
+            reply_path: path,
+            merged: None,
+            state: LegState::Confirmed,
+            todo: Todo::default(),
+            dialog: self.dialog,
+            branch: 0,
+            invite: None,
+            echo: None,
+            status: 0,
+            early: false,
+            answer: None,
+            resend: None,
+            invited: 0,
+            offered: false,
+            agreed: self.agreed,
+            session: self.session,
+            version: self.version,
+            said: None,
+        }
+    }
+}

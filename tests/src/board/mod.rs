@@ -1,0 +1,24 @@
+//! A stage for Warmline on a board: QEMU emulates it, on a network that is the test's alone.
+//!
+//! `tests/run` builds the firmware, makes a network namespace, and runs the tests in it. There each test lays a [`Lane`]
+//! of its own: a TAP with the addresses of everyone who plays, SIPp as well as what a test does by itself. The board's
+//! log is decoded as it grows ([`Log`]), so that a test waits for what it says and never for a time; what stood on the
+//! wire can be looked at as well ([`Wire`]).
+
+mod account;
+mod flash;
+mod lane;
+mod log;
+mod machine;
+mod monitor;
+mod stage;
+mod wire;
+
+pub use account::{Account, Stack, Told, Traffic};
+pub use flash::image;
+pub use lane::{AI, BOARD, Lane, NOBODY, RESOLVER, STRANGER, ZENDESK};
+pub use log::Log;
+pub use machine::Machine;
+pub use monitor::Monitor;
+pub use stage::{BoardStage, Plot, board_is_missing};
+pub use wire::{Packet, Wire};

@@ -1,0 +1,36 @@
+//! Who gets in at a board's door, and who gets nothing.
+
+use warmline_core::reason::Reason;
+use warmline_tests::board::{AI, BoardStage, Plot, STRANGER, board_is_missing};
+use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
+
+#[test]
+fn a_stranger_gets_nothing_at_all() {
+    const TEST: &str = "a_stranger_gets_nothing_at_all";
+    if board_is_missing(TEST) || sipp_is_missing(TEST) {
+        return;
+    }
+    const CALLS: u16 = 3;
+    let mut stage = BoardStage::set(&Plot::USUAL);
+    let [ai, stranger] = [AI, STRANGER].map(|last| stage.lane.address(last));
+    // Else its question who the board is would be answered.
+    stage.lane.introduce();
+    let before = stage.board.wire.sent().len();
+    let player =
+        stage.cast.play(Scenario { calls: CALLS, ..Scenario::once("stranger_calls", stranger) }, &[9; 3]);
+    stage.cast.ends_well(player);
+    let unknown = u64::from(CALLS);
+    let account =
+        stage.board.log.account_when(PATIENCE, |account| account.frames(Reason::UnknownSource) == unknown);
+    assert_eq!(account.traffic.parsed, 0);
+    assert!(account.is_idle() && account.signalling.is_empty(), "{account:#?}");
+    let sent = stage.board.wire.sent();
+    assert_eq!(sent.len(), before, "{:02x?}", &sent[before..]);
+
+    // It was there all the time for those it knows.
+    let player = stage.cast.play(Scenario::once("ai_asks", ai), &[9]);
+    stage.cast.ends_well(player);
+    assert!(stage.board.wire.sent().len() > before);
+    let account = stage.board.log.account_when(PATIENCE, |account| account.traffic.parsed == 1);
+    assert_eq!(account.frames(Reason::UnknownSource), unknown);
+}
