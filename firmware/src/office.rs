@@ -191,6 +191,7 @@ impl Office {
     }
 
     /// Takes up the calls that a reset has interrupted.
+    #[inline(never)] // what it needs on the stack is needed once
     fn take_up(&mut self) {
         if !records::may_be_read() {
             defmt::error!("calls are not taken up: it has failed twice");
