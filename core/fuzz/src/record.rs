@@ -172,7 +172,7 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
     };
     let (peer, line, uri) = (say(b"peer"), say(b"line"), say(b"sip:b@198.51.100.7"));
     let host = say(b"198.51.100.7");
-    let address = u128::from(Ipv4Addr::new(198, 51, 100, 7).to_ipv6_mapped().to_bits());
+    let address = Ipv4Addr::new(198, 51, 100, 7).to_ipv6_mapped().to_bits();
     let rate = Rate { per_second: 1_000, burst: 1_000 };
     let ours = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let config = Config {
