@@ -205,8 +205,13 @@ impl Office {
             self.sbc.restore(&cx, &record).is_ok()
         });
         let taken = taken.count();
-        // Each is kept again, at its new place, when core says so.
-        (0..BOARD.calls).for_each(records::forget);
+        // Each is kept again, at its new place, when core says so; until then the old one stays.
+        self.settle();
+        for place in 0..BOARD.calls {
+            if !self.sbc.calls().any(|id| id.index() as usize == place) {
+                records::forget(place);
+            }
+        }
         if taken > 0 {
             defmt::warn!("calls that the reset interrupted: {=usize} taken up", taken);
         }

@@ -11,8 +11,10 @@ use crate::transport::Transport;
 /// # Errors
 /// [`ImageError::OutOfRange`].
 pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), ImageError> {
-    let leased = matches!(appliance.network, Network::Dhcp);
-    let dns = appliance.dns.iter().all(is_unicast) && !(leased && !appliance.dns.is_empty());
+    let dns = match appliance.network {
+        Network::Dhcp => appliance.dns.is_empty(),
+        Network::Static { .. } => appliance.dns.iter().all(is_unicast),
+    };
     if appliance.network.check().is_err() || !dns {
         return Err(ImageError::OutOfRange("the network"));
     }

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
 /// Copies the log from stdin to stdout, in words.
 fn show(program: &str) -> Result<(), String> {
     let elf = std::fs::read(program).map_err(|error| error.to_string())?;
-    let table = Table::parse(&elf).map_err(|error| format!("{error:#}"))?.ok_or("it logs nothing by defmt")?;
+    let table =
+        Table::parse(&elf).map_err(|error| format!("{error:#}"))?.ok_or("it logs nothing by defmt")?;
     let mut decoder = table.new_stream_decoder();
     let mut bytes = [0; 4096];
     loop {
