@@ -13,11 +13,11 @@ use warmline_core::config::Config;
 use warmline_core::image::{self, Appliance, ImageError, Network, Tables};
 use warmline_core::random::Random;
 use warmline_core::relay::Relay;
-use warmline_fw::door::{Ground, RESOLVERS};
-use warmline_fw::frame::Frame;
-use warmline_fw::gate::Gate;
-use warmline_fw::neighbours::Neighbours;
-use warmline_fw::nic::Nic;
+use warmline_gate::Gate;
+use warmline_gate::door::{Ground, RESOLVERS};
+use warmline_gate::frame::Frame;
+use warmline_gate::neighbours::Neighbours;
+use warmline_gate::nic::Nic;
 
 use crate::board::{self, BOARD, Controller, Parts, Watchdog};
 use crate::names::{self, Names};

@@ -16,8 +16,8 @@ use warmline_core::relay;
 use warmline_core::time::Instant;
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
-use warmline_fw::door::Ground;
-use warmline_fw::frame::{Class, HEADERS};
+use warmline_gate::door::Ground;
+use warmline_gate::frame::{Class, HEADERS};
 
 use crate::board::retained::{RECORD, records};
 use crate::board::{self, BOARD, Watchdog};

@@ -4,6 +4,7 @@
 
 mod count;
 mod files;
+mod frames;
 
 use core::fmt::Display;
 
@@ -53,6 +54,7 @@ fn run() -> Option<()> {
         ("count", None) => {
             let mut meter = Meter::new();
             count::play(&mut source, &mut meter)?;
+            frames::count(&mut meter);
             meter.print();
             Some(())
         }

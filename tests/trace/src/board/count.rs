@@ -71,6 +71,11 @@ impl Meter {
         sum.most = sum.most.max(ticks[0] + ticks[1]);
     }
 
+    /// What was counted since the last time was for one of this kind.
+    pub(crate) fn book_as(&mut self, what: &str) {
+        self.book(kind(what, "", ""));
+    }
+
     /// A line for each kind: how often, ticks in signalling, in the relay, the most for one, and the kind.
     pub(crate) fn print(&self) {
         for (kind, sum) in &self.sums {

@@ -8,7 +8,7 @@ const TICK: f64 = 40.0;
 const INSTRUCTION: f64 = 128.0;
 
 /// What the table has, by what the board calls it, in this order.
-const ROWS: [(&str, &str); 16] = [
+const ROWS: [(&str, &str); 19] = [
     ("packet: PCMU to PCMU", "RTP packet, PCMU as it is"),
     ("packet: PCMA to PCMA", "RTP packet, PCMA as it is"),
     ("packet: PCMU to PCMA", "RTP packet, PCMU to PCMA"),
@@ -24,6 +24,9 @@ const ROWS: [(&str, &str); 16] = [
     ("message: BYE in a dialog", "BYE in; 200 and BYE out, RTCP BYE to both sides"),
     ("message: 200 to BYE", "200 in"),
     ("timer: signalling", "timers of signalling"),
+    ("frame: PCMU to PCMU", "frame in, door, IP, relay, frame out; PCMU as it is"),
+    ("frame: PCMU to PCMA", "the same, PCMU to PCMA"),
+    ("frame: of a stranger", "frame of a stranger, left at the door"),
     ("call", "a whole call without its audio"),
 ];
 
@@ -78,7 +81,7 @@ pub(crate) fn table(said: &str) -> Result<String, String> {
     let call = call(&counts).ok_or_else(|| format!("a kind of message is missing:\n{said}"))?;
     counts.insert("call", call);
     let mut text = String::from(
-        "Instructions of a Cortex-M4 in core, without driver, IP and checksums:\n\n\
+        "Instructions of a Cortex-M4: packets and messages in core alone, frames from and to a controller in memory:\n\n\
          | what | times | instructions | of them in the relay | most |\n|---|--:|--:|--:|--:|\n",
     );
     for (kind, what) in ROWS {
@@ -89,15 +92,15 @@ pub(crate) fn table(said: &str) -> Result<String, String> {
     }
     let mean = |kind| counts.get(kind).map_or(0.0, |count| count.mean);
     // Of a call that lasts three minutes; reports go both ways to and from both sides every five seconds.
-    let packet = f64::midpoint(mean("packet: PCMU to PCMA"), mean("packet: PCMA to PCMU"));
+    let packet = mean("frame: PCMU to PCMA");
     let second = 100.0 * packet + 0.4 * mean("packet: RTCP") + 0.2 * mean("timer: RTCP") + call.mean / 180.0;
     let calls = |cycles: f64| 480e6 / (second * cycles);
     let _ = write!(
         text,
         "\nAn estimate, not a measurement: a call of three minutes with transcoding takes {:.2} million instructions a \
-         second (100 packets of {packet:.0}, RTCP, its share of {:.0} for signalling). At 480 MHz core would carry {:.0} \
-         calls at one cycle an instruction, which is optimistic, and {:.0} at two. What the driver and IP take for each \
-         packet comes on top, and memory is made for 16.\n",
+         second (100 packets of {packet:.0}, RTCP, its share of {:.0} for signalling). At 480 MHz a board would carry \
+         {:.0} calls at one cycle an instruction, which is optimistic, and {:.0} at two. Signalling is core's alone, without \
+         the IP stack, and memory is made for 16.\n",
         second / 1e6,
         call.mean,
         calls(1.0),
