@@ -33,6 +33,7 @@ pub(crate) const PARTS: &[Part] = &[
         "media ports",
         &["warmline_fw::room::PORT", "warmline_fw::room::DOORS", "warmline_fw::room::NAMES"],
     ),
+    of_calls("records of answered calls, kept over a reset", &["warmline_fw::board::retained::RECORDS"]),
     of_the_board(
         "configuration",
         &["warmline_fw::appliance::TABLES", "warmline_fw::appliance::CONFIG", "warmline_fw::room::TRUNKS"],
@@ -58,7 +59,7 @@ pub(crate) const PARTS: &[Part] = &[
     of_the_board("DNS", &["warmline_fw::appliance::NAMES"]),
     of_the_board("tasks", &["..::POOL", "..::EXECUTOR"]),
     of_the_board("log", &["defmt_", "_SEGGER_RTT"]),
-    of_the_board("kept over a reset", &["warmline_fw::board::retained::"]),
+    of_the_board("last words, kept over a reset", &["warmline_fw::board::retained::LAST"]),
 ];
 
 impl Part {
