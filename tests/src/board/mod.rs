@@ -6,6 +6,7 @@
 //! wire can be looked at as well ([`Wire`]).
 
 mod account;
+mod debugger;
 mod flash;
 mod lane;
 mod log;
@@ -15,6 +16,7 @@ mod stage;
 mod wire;
 
 pub use account::{Account, Stack, Told, Traffic};
+pub use debugger::Debugger;
 pub use flash::image;
 pub use lane::{AI, BOARD, Lane, NOBODY, RESOLVER, STRANGER, ZENDESK};
 pub use log::Log;
