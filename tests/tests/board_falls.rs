@@ -1,7 +1,9 @@
 //! What becomes of a board whose program falls.
 
-use warmline_tests::board::{BoardStage, Plot, board_is_missing};
+use warmline_tests::board::{BoardStage, board_is_missing};
 use warmline_tests::sipp::PATIENCE;
+
+const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
 /// Memory that nobody uses while the board runs: the far end of the stack.
 const SPARE: u32 = 0x2003_2000;
@@ -24,7 +26,7 @@ fn falls(test: &str, at: u32, words: &str) {
     if board_is_missing(test) {
         return;
     }
-    let mut stage = BoardStage::set(&Plot::USUAL);
+    let mut stage = BoardStage::set(WARMLINE);
     let mut debugger = stage.board.monitor.debug(stage.cast.folder());
     debugger.write(SPARE, &STANDSTILL);
     debugger.go_on_at(at);
