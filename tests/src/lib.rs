@@ -12,7 +12,6 @@ mod callee;
 mod caller;
 mod dice;
 mod media;
-mod mutation;
 mod peer;
 mod plan;
 mod record;
@@ -23,6 +22,7 @@ mod text;
 mod world;
 
 pub mod board;
+pub mod mutation;
 pub mod sipp;
 
 pub use callee::Callee;

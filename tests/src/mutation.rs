@@ -1,6 +1,51 @@
-//! Messages that are nearly right, made of such as are.
+//! Messages that are nearly right: those of calls of every kind, and what chance makes of them.
 
-use crate::dice::Dice;
+use core::net::SocketAddr;
+
+use crate::{Answer, Dice, Ending, From, Memory, Plan, Refresh, Setting, Weather, World};
+
+/// A message as it came to a listener, and from whom.
+pub type Message = (u8, SocketAddr, Vec<u8>);
+
+/// Calls of every kind, for what their messages look like.
+pub fn plans() -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for ending in [Ending::Caller(900), Ending::Target(900), Ending::Cancel(700), Ending::WrongCSeq(800)] {
+        for (answer, refresh) in [
+            (Answer::After(600), Refresh::CallerHolds),
+            (Answer::EarlyMedia(700), Refresh::TargetHolds),
+            (Answer::Refuse(486, 300), Refresh::None),
+            (Answer::AnswerWhenCancelled, Refresh::None),
+            (Answer::AtOnce, Refresh::CallerAsks),
+        ] {
+            for (from, offers, proxied) in [(From::Ai, true, false), (From::Carrier, false, true)] {
+                plans.push(Plan {
+                    from,
+                    offers,
+                    proxied,
+                    ending,
+                    refresh,
+                    answers: vec![answer],
+                    ..Plan::plain()
+                });
+            }
+        }
+    }
+    plans
+}
+
+/// What is said in calls of every kind, one after the other.
+pub fn recorded(setting: &Setting, seed: u64) -> Vec<Message> {
+    let mut memory = Memory::of(setting);
+    let mut world = World::new(setting, &mut memory, seed, Weather::FINE);
+    world.recording = Some(Vec::new());
+    for (number, plan) in plans().into_iter().enumerate() {
+        world.call(plan, number as u64 * 200_000);
+    }
+    world.settle(120);
+    world.expect_clean();
+    world.recording.take().unwrap_or_default()
+}
 
 /// Makes another transaction of a message, and now and then another call: else most would be retransmissions.
 pub fn renew(dice: &mut Dice, message: &mut [u8]) {
@@ -19,7 +64,7 @@ pub fn renew(dice: &mut Dice, message: &mut [u8]) {
     }
 }
 
-/// Changes a message in one to three places, or not at all.
+/// Changes a message in one to three places, or not at all; `other` is where pieces of another come from.
 pub fn mutate(dice: &mut Dice, message: &mut Vec<u8>, other: &[u8]) {
     if dice.chance(1_500) {
         return;

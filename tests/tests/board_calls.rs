@@ -2,8 +2,10 @@
 
 use core::time::Duration;
 
-use warmline_tests::board::{AI, BoardStage, Plot, ZENDESK, board_is_missing};
+use warmline_tests::board::{AI, BoardStage, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
+
+const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
 /// Packets that each end of a call says: a second.
 const PACKETS: u16 = 50;
@@ -20,7 +22,7 @@ fn a_hundred_calls_eight_at_once() {
     const CALLS: u16 = 100;
     // The board is made for two a second and takes no two within half of one.
     const EVERY: u32 = 667;
-    let mut stage = BoardStage::set(&Plot::USUAL);
+    let mut stage = BoardStage::set(WARMLINE);
     let [ai, zendesk] = [AI, ZENDESK].map(|last| stage.lane.address(last));
     let mut talk = stage.cast.talk(CALLS, ai, PACKETS);
     let many =

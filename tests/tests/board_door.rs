@@ -1,8 +1,10 @@
 //! Who gets in at a board's door, and who gets nothing.
 
 use warmline_core::reason::Reason;
-use warmline_tests::board::{AI, BoardStage, Plot, STRANGER, board_is_missing};
+use warmline_tests::board::{AI, BoardStage, STRANGER, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
+
+const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
 #[test]
 fn a_stranger_gets_nothing_at_all() {
@@ -11,7 +13,7 @@ fn a_stranger_gets_nothing_at_all() {
         return;
     }
     const CALLS: u16 = 3;
-    let mut stage = BoardStage::set(&Plot::USUAL);
+    let mut stage = BoardStage::set(WARMLINE);
     let [ai, stranger] = [AI, STRANGER].map(|last| stage.lane.address(last));
     // Else its question who the board is would be answered.
     stage.lane.introduce();

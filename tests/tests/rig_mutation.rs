@@ -2,38 +2,8 @@
 
 use warmline_core::Usage;
 use warmline_core::reason::Reason;
-use warmline_tests::{
-    Answer, Dice, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Weather, World, mutate, renew, seed,
-};
-
-type Message = (u8, core::net::SocketAddr, Vec<u8>);
-
-/// Calls of every kind, for what their messages look like.
-fn plans() -> Vec<Plan> {
-    let mut plans = Vec::new();
-    for ending in [Ending::Caller(900), Ending::Target(900), Ending::Cancel(700), Ending::WrongCSeq(800)] {
-        for (answer, refresh) in [
-            (Answer::After(600), Refresh::CallerHolds),
-            (Answer::EarlyMedia(700), Refresh::TargetHolds),
-            (Answer::Refuse(486, 300), Refresh::None),
-            (Answer::AnswerWhenCancelled, Refresh::None),
-            (Answer::AtOnce, Refresh::CallerAsks),
-        ] {
-            for (from, offers, proxied) in [(From::Ai, true, false), (From::Carrier, false, true)] {
-                plans.push(Plan {
-                    from,
-                    offers,
-                    proxied,
-                    ending,
-                    refresh,
-                    answers: vec![answer],
-                    ..Plan::plain()
-                });
-            }
-        }
-    }
-    plans
-}
+use warmline_tests::mutation::{mutate, plans, recorded, renew};
+use warmline_tests::{Dice, Memory, Outcome, Plan, Setting, Weather, World, seed};
 
 /// How many messages did not get past the parser.
 fn stopped(world: &World<'_>) -> u64 {
@@ -56,18 +26,7 @@ fn a_million_mutated_messages_break_nothing() {
     let mut dice = Dice::new(seed);
     let setting = Setting::new(300, 100);
 
-    let mut recorded: Vec<Message> = Vec::new();
-    let mut memory = Memory::of(&setting);
-    {
-        let mut world = World::new(&setting, &mut memory, seed, Weather::FINE);
-        world.recording = Some(Vec::new());
-        for (number, plan) in plans().into_iter().enumerate() {
-            world.call(plan, number as u64 * 200_000);
-        }
-        world.settle(120);
-        world.expect_clean();
-        recorded.extend(world.recording.take().unwrap());
-    }
+    let recorded = recorded(&setting, seed);
 
     let mut memory = Memory::of(&setting);
     let mut world = World::new(&setting, &mut memory, seed, Weather::FINE);

@@ -4,7 +4,7 @@ use core::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use super::flash::MODEL;
+use super::flash::model;
 use super::lane::{Lane, text};
 use super::monitor::{Monitor, WIRE};
 use super::{Log, Wire};
@@ -67,7 +67,7 @@ impl Drop for Machine {
 fn command(program: &Path, lane: &Lane, flash: &Path, capture: &Path, socket: &Path) -> Command {
     let mut command = Command::new("qemu-system-arm");
     command
-        .args(["-machine", MODEL.name, "-nodefaults", "-display", "none", "-serial", "null"])
+        .args(["-machine", model().name, "-nodefaults", "-display", "none", "-serial", "null"])
         .args(["-semihosting-config", "enable=on,target=native"])
         .arg("-netdev")
         .arg(format!("tap,id={WIRE},ifname={},script=no,downscript=no", lane.device()))
@@ -78,7 +78,7 @@ fn command(program: &Path, lane: &Lane, flash: &Path, capture: &Path, socket: &P
         .arg("-qmp")
         .arg(format!("unix:{},server=on,wait=off", socket.display()))
         .arg("-device")
-        .arg(format!("loader,file={},addr={:#x},force-raw=on", flash.display(), MODEL.config_address))
+        .arg(format!("loader,file={},addr={:#x},force-raw=on", flash.display(), model().config_address))
         .arg("-kernel")
         .arg(program);
     command

@@ -6,7 +6,10 @@
 //! wire can be looked at as well ([`Wire`]).
 
 mod account;
+mod debugger;
+mod exchange;
 mod flash;
+mod heckler;
 mod lane;
 mod log;
 mod machine;
@@ -15,10 +18,13 @@ mod stage;
 mod wire;
 
 pub use account::{Account, Stack, Told, Traffic};
-pub use flash::image;
+pub use debugger::Debugger;
+pub use exchange::{Dialog, Request, answer, field, status};
+pub use flash::model;
+pub use heckler::{Heckler, said_by_agents};
 pub use lane::{AI, BOARD, Lane, NOBODY, RESOLVER, STRANGER, ZENDESK};
 pub use log::Log;
 pub use machine::Machine;
 pub use monitor::Monitor;
-pub use stage::{BoardStage, Plot, board_is_missing};
+pub use stage::{Backstage, BoardStage, board_is_missing};
 pub use wire::{Packet, Wire};

@@ -3,10 +3,9 @@
 use core::net::SocketAddrV4;
 use std::path::PathBuf;
 
-use warmline_core::image::{Appliance, Network};
-
+use super::flash;
 use super::lane::{AI, BOARD, Lane, ZENDESK};
-use super::{Machine, image};
+use super::machine::Machine;
 use crate::sipp::{Cast, PATIENCE, ports};
 
 /// What names the program that the board runs.
@@ -17,7 +16,7 @@ const SIP: u16 = 5060;
 
 /// Whether there is no board to test: then it says so, and the test has nothing to do.
 pub fn board_is_missing(test: &str) -> bool {
-    let missing = program().is_none();
+    let missing = elf().is_none();
     if missing {
         println!(
             "not run: {test}: {PROGRAM} names no firmware; tests/run --only board builds it and runs this"
@@ -26,22 +25,17 @@ pub fn board_is_missing(test: &str) -> bool {
     missing
 }
 
-fn program() -> Option<PathBuf> {
+fn elf() -> Option<PathBuf> {
     std::env::var_os(PROGRAM).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// What a stage is to be like.
-#[derive(Clone, Debug)]
-pub struct Plot {
-    /// How many calls the board may take in a second.
-    pub new_calls: u32,
-    /// How many at once.
-    pub calls: u16,
-}
-
-impl Plot {
-    /// What the board is made for.
-    pub const USUAL: Self = Self { new_calls: 2, calls: 16 };
+/// Where everything is made ready before a board is switched on.
+#[derive(Debug)]
+pub struct Backstage {
+    /// Who will play.
+    pub cast: Cast,
+    /// Where they will play.
+    pub lane: Lane,
 }
 
 /// A running board, and whoever was called upon it.
@@ -56,45 +50,63 @@ pub struct BoardStage {
 }
 
 impl BoardStage {
-    /// Switches on a board for that plot, and waits until it listens.
+    /// Switches on a board with the usual configuration, of which `program` (the `warmline` command) makes its image,
+    /// and waits until it listens.
     ///
     /// # Panics
     /// When it does not.
-    pub fn set(plot: &Plot) -> Self {
-        let lane = Lane::lay();
-        let cast = cast(&lane);
-        let network = Network::Static { address: lane.address(BOARD), prefix: 24, gateway: None };
-        let appliance = Appliance { network, dns: core::iter::empty().collect(), calls: plot.calls };
-        let image = image(&configuration(&lane, cast.zendesk.port(), plot), &appliance);
-        let mut stage = Self::start(lane, cast, &image);
+    pub fn set(program: &str) -> Self {
+        let backstage = Backstage::new();
+        let image = backstage.image(program, &backstage.configuration());
+        let mut stage = backstage.switch_on(&image);
         stage.board.log.wait_for("listening at", PATIENCE);
         stage
+    }
+}
+
+impl Backstage {
+    /// A lane, and nobody on it yet.
+    ///
+    /// # Panics
+    /// When there can be none.
+    pub fn new() -> Self {
+        let lane = Lane::lay();
+        let sip = SocketAddrV4::new(lane.address(BOARD), SIP);
+        let zendesk = SocketAddrV4::new(lane.address(ZENDESK), ports(2));
+        Self { cast: Cast::new(sip, zendesk), lane }
+    }
+
+    /// The image that `program` (the `warmline` command) makes of a configuration.
+    ///
+    /// # Panics
+    /// When it makes none.
+    pub fn image(&self, program: &str, text: &str) -> Vec<u8> {
+        flash::image(program, text, self.cast.folder())
     }
 
     /// Switches on a board that finds `image` in its flash.
     ///
     /// # Panics
     /// When it does not start.
-    pub fn start(lane: Lane, cast: Cast, image: &[u8]) -> Self {
-        let program = program().expect("asked for before");
-        let board = Machine::start(&program, image, &lane, cast.folder());
-        Self { board, cast, lane }
+    pub fn switch_on(self, image: &[u8]) -> BoardStage {
+        let Self { cast, lane } = self;
+        let elf = elf().expect("it was asked for before");
+        let board = Machine::start(&elf, image, &lane, cast.folder());
+        BoardStage { board, cast, lane }
     }
-}
 
-/// Nobody yet, around a board on that lane.
-fn cast(lane: &Lane) -> Cast {
-    Cast::new(SocketAddrV4::new(lane.address(BOARD), SIP), SocketAddrV4::new(lane.address(ZENDESK), ports(2)))
-}
+    /// The usual configuration: an AI agent dials `support`, and Zendesk rings.
+    pub fn configuration(&self) -> String {
+        let [board, ai] = [BOARD, AI].map(|last| self.lane.address(last));
+        let (zendesk, port) = (self.cast.zendesk.ip(), self.cast.zendesk.port());
+        format!(
+            r#"
+[appliance]
+address = "{board}/24"
 
-fn configuration(lane: &Lane, zendesk_port: u16, plot: &Plot) -> String {
-    let [board, ai, zendesk] = [BOARD, AI, ZENDESK].map(|last| lane.address(last));
-    let Plot { new_calls, calls } = plot;
-    format!(
-        r#"
 [node]
 name     = "board"
-capacity = {calls}
+capacity = 16
 
 [[interface]]
 name    = "lan"
@@ -102,11 +114,8 @@ address = "{board}"
 listen  = ["udp:{SIP}"]
 media   = "20000-20127"
 
-[media]
-workers = 1
-
 [limits]
-new_calls = "{new_calls}/s"
+new_calls = "2/s"
 
 [[trunk]]
 name       = "ai"
@@ -123,7 +132,7 @@ media      = ["{zendesk}"]
 [[target]]
 name  = "zendesk-support"
 trunk = "zendesk"
-uri   = "sip:support@{zendesk}:{zendesk_port}"
+uri   = "sip:support@{zendesk}:{port}"
 
 [[line]]
 name = "support"
@@ -131,5 +140,12 @@ dial = ["support"]
 from = ["ai"]
 ring = [{{ targets = ["zendesk-support"], for = "20s" }}]
 "#
-    )
+        )
+    }
+}
+
+impl Default for Backstage {
+    fn default() -> Self {
+        Self::new()
+    }
 }
