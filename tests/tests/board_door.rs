@@ -1,7 +1,9 @@
 //! Who gets in at a board's door, and who gets nothing.
 
+use core::time::Duration;
+
 use warmline_core::reason::Reason;
-use warmline_tests::board::{AI, BoardStage, STRANGER, board_is_missing};
+use warmline_tests::board::{AI, BoardStage, STRANGER, board_is_missing, ping};
 use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
@@ -35,4 +37,25 @@ fn a_stranger_gets_nothing_at_all() {
     assert!(stage.board.wire.sent().len() > before);
     let account = stage.board.log.account_when(PATIENCE, |account| account.traffic.parsed == 1);
     assert_eq!(account.frames(Reason::UnknownSource), unknown);
+}
+
+#[test]
+fn echo_is_answered_for_those_it_knows() {
+    if board_is_missing("echo_is_answered_for_those_it_knows") {
+        return;
+    }
+    let mut stage = BoardStage::set(WARMLINE);
+    let [ai, stranger] = [AI, STRANGER].map(|last| stage.lane.address(last));
+    let board = *stage.cast.sip.ip();
+    stage.lane.introduce();
+    let before = stage.board.wire.sent().len();
+    assert_eq!(ping(stranger, board, Duration::from_secs(1)), None);
+    assert_eq!(stage.board.wire.sent().len(), before);
+    let account =
+        stage.board.log.account_when(PATIENCE, |account| account.frames(Reason::UnknownSource) == 1);
+    assert_eq!(account.traffic.stack, 0);
+    // Nobody has asked by ARP: the first answer is lost while the board does.
+    let mut asked = (1..=3).filter_map(|number| Some((number, ping(ai, board, Duration::from_secs(1))?)));
+    let (number, took) = asked.next().expect("it answers whom it knows");
+    println!("echo {number} is answered after {} us", took.as_micros());
 }

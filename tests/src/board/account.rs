@@ -52,21 +52,15 @@ pub struct Traffic {
 }
 
 impl Account {
-    /// The last account in a log.
-    ///
-    /// # Panics
-    /// When the log has one, but not as it is understood here.
-    pub fn read(lines: &[String]) -> Self {
-        let mut account = Self::default();
-        for line in lines {
-            account.take(line).unwrap_or_else(|| panic!("this is not understood: {line}"));
-        }
-        account
-    }
-
     /// Whether nothing is in use.
     pub fn is_idle(&self) -> bool {
         self.usage == Usage::default() && self.streams == 0
+    }
+
+    /// How many frames were taken off the wire.
+    pub fn taken(&self) -> u64 {
+        let dropped: u64 = self.frames.values().chain(self.packets.values()).sum();
+        self.traffic.stack + self.traffic.relayed + self.traffic.taken + dropped
     }
 
     /// How often the frames of somebody were dropped for `reason`.
@@ -79,8 +73,15 @@ impl Account {
         self.signalling.get(reason.code()).copied().unwrap_or(0)
     }
 
-    /// Takes a line over, if it is of an account.
-    fn take(&mut self, line: &str) -> Option<()> {
+    /// Takes a line of the log over, if it is of an account.
+    ///
+    /// # Panics
+    /// When it is, but not as it is understood here.
+    pub(super) fn take(&mut self, line: &str) {
+        self.understand(line).unwrap_or_else(|| panic!("this is not understood: {line}"));
+    }
+
+    fn understand(&mut self, line: &str) -> Option<()> {
         let Some((_, text)) = line.split_once(' ') else { return Some(()) };
         if let Some(text) = text.strip_prefix("in use: ") {
             let (used, stack) = text.split_once("; stack ")?;
@@ -122,7 +123,9 @@ mod tests {
     use super::*;
 
     fn account(text: &str) -> Account {
-        Account::read(&text.lines().map(str::to_owned).collect::<Vec<_>>())
+        let mut account = Account::default();
+        text.lines().for_each(|line| account.take(line));
+        account
     }
 
     #[test]

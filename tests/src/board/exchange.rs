@@ -2,6 +2,8 @@
 //! there is of a header field, because what the board repeats of spoilt messages is spoilt.
 
 use core::net::SocketAddr;
+use core::time::Duration;
+use std::net::UdpSocket;
 
 use crate::sdp::describe;
 
@@ -31,6 +33,21 @@ impl<'a> Request<'a> {
     /// A request from whoever is at that address.
     pub const fn new(method: &'a str, uri: &'a str, at: SocketAddr) -> Self {
         Self { method, uri, at }
+    }
+
+    /// Sends it from there, and says whether it is answered with 200 within `patience`.
+    ///
+    /// # Panics
+    /// When somebody else is there.
+    pub fn is_answered(&self, to: SocketAddr, patience: Duration) -> bool {
+        let socket = UdpSocket::bind(self.at).expect("nobody is there");
+        let at = socket.local_addr().expect("a socket has an address");
+        socket.set_read_timeout(Some(patience)).expect("a socket that does not wait for ever");
+        let text = Self { at, ..*self }.text(&format!("alone-{}", at.port()), 0);
+        // Where nobody is any more, that shows.
+        let _ = socket.send_to(text.as_bytes(), to);
+        let mut buffer = [0; 8192];
+        socket.recv(&mut buffer).is_ok_and(|len| status(&buffer[..len]) == Some(200))
     }
 
     /// Its text, in a call and a transaction of that name.

@@ -1,6 +1,8 @@
 //! The board's log: defmt, decoded as it grows.
 
 use core::time::Duration;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,8 +16,9 @@ pub struct Log {
     file: PathBuf,
     decoder: Box<dyn StreamDecoder + Send + Sync>,
     /// How many of the file's bytes were decoded.
-    read: usize,
+    read: u64,
     lines: Vec<String>,
+    account: Account,
 }
 
 impl Log {
@@ -30,19 +33,24 @@ impl Log {
             let elf = std::fs::read(program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
             Table::parse(&elf).expect("a table that is understood").expect("a program that logs by defmt")
         });
-        Self { file: file.to_owned(), decoder: table.new_stream_decoder(), read: 0, lines: Vec::new() }
+        let decoder = table.new_stream_decoder();
+        Self { file: file.to_owned(), decoder, read: 0, lines: Vec::new(), account: Account::default() }
     }
 
     /// All lines so far, each with its level before it.
     pub fn lines(&mut self) -> &[String] {
-        let bytes = std::fs::read(&self.file).unwrap_or_default();
-        self.decoder.received(bytes.get(self.read..).unwrap_or_default());
-        self.read = bytes.len();
+        let mut fresh = Vec::new();
+        let mut file = File::open(&self.file).expect("the board's log is there");
+        let read = file.seek(SeekFrom::Start(self.read)).and_then(|_| file.read_to_end(&mut fresh));
+        self.read += read.expect("the board's log can be read") as u64;
+        self.decoder.received(&fresh);
         loop {
             match self.decoder.decode() {
                 Ok(frame) => {
                     let level = frame.level().map_or("", |level| level.as_str());
-                    self.lines.push(format!("{level} {}", frame.display_message()));
+                    let line = format!("{level} {}", frame.display_message());
+                    self.account.take(&line);
+                    self.lines.push(line);
                 }
                 Err(DecodeError::UnexpectedEof) => return &self.lines,
                 // The board was reset in the middle of a line; the next is whole again.
@@ -67,7 +75,8 @@ impl Log {
 
     /// What the board counts, as it was told last.
     pub fn account(&mut self) -> Account {
-        Account::read(self.lines())
+        self.lines();
+        self.account.clone()
     }
 
     /// Waits until what the board counts is as `wanted`.

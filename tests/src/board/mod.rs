@@ -14,6 +14,8 @@ mod lane;
 mod log;
 mod machine;
 mod monitor;
+mod ping;
+mod servers;
 mod stage;
 mod wire;
 
@@ -26,5 +28,7 @@ pub use lane::{AI, BOARD, Lane, NOBODY, RESOLVER, STRANGER, ZENDESK};
 pub use log::Log;
 pub use machine::Machine;
 pub use monitor::Monitor;
+pub use ping::ping;
+pub use servers::Server;
 pub use stage::{Backstage, BoardStage, board_is_missing};
 pub use wire::{Packet, Wire};

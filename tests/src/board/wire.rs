@@ -58,9 +58,20 @@ impl Wire {
 }
 
 impl Packet {
+    /// Whether a controller of that address takes it.
+    pub fn is_for(&self, hardware: [u8; 6]) -> bool {
+        !self.from_board && [hardware, [0xff; 6]].iter().any(|address| self.bytes.starts_with(address))
+    }
+
     /// Whether it is ARP.
     pub fn is_arp(&self) -> bool {
         self.ethertype() == [8, 6]
+    }
+
+    /// Whom it asks for, if it is a question by ARP.
+    pub fn asks_for(&self) -> Option<Ipv4Addr> {
+        let question = self.bytes.get(20..22) == Some(&[0, 1]) && self.is_arp();
+        Some(Ipv4Addr::from(*self.bytes.get(38..)?.first_chunk::<4>().filter(|_| question)?))
     }
 
     /// Whose IPv4 packet it is and for whom, if it is one.

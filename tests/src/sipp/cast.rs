@@ -52,12 +52,14 @@ pub struct Scenario<'a> {
     pub every: u32,
     /// How long they last, where the scenario leaves it open, in milliseconds.
     pub lasting: u32,
+    /// The line that is dialled, where the scenario leaves it open.
+    pub dials: &'a str,
 }
 
 impl<'a> Scenario<'a> {
     /// One call of a scenario, which lasts a second where that is left open.
     pub const fn once(name: &'a str, at: Ipv4Addr) -> Self {
-        Self { name, at, calls: 1, every: 100, lasting: 1000 }
+        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support" }
     }
 }
 
@@ -122,7 +124,7 @@ impl Cast {
             .arg("-inf")
             .arg(&calls)
             .args(["-m", &scenario.calls.to_string(), "-r", "1", "-rp", &scenario.every.to_string()])
-            .args(["-d", &scenario.lasting.to_string()])
+            .args(["-d", &scenario.lasting.to_string(), "-s", scenario.dials])
             .args(["-timeout", &patience(scenario).to_string(), "-timeout_error", "-nostdin"])
             .args(["-trace_err", "-error_file"])
             .arg(file("err"))

@@ -15,7 +15,7 @@ pub use companding::{a_to_mu, mu_to_a};
 pub use ports::ports;
 pub use program::Program;
 pub use stage::{AI, CARRIER, STRANGER, Stage, WARMLINE, ZENDESK};
-pub use talk::{Law, Talk};
+pub use talk::{Heard, Law, Talk};
 
 use core::time::Duration;
 use std::time::Instant;

@@ -63,6 +63,15 @@ pub struct Talk {
 /// and must not find more than there is room for when he does: 10 kB in the controller that QEMU has.
 const ON_THEIR_WAY: usize = 24;
 
+/// How many packets the two ends of a call have heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Who called.
+    pub caller: u64,
+    /// Who was called.
+    pub target: u64,
+}
+
 /// One end of one call.
 #[derive(Debug)]
 struct End {
@@ -146,6 +155,40 @@ impl Talk {
             heard.unwrap_or_else(|wrong| panic!("{wrong}"));
         }
         assert!(done.is_some(), "not everyone was in a call: {self}");
+    }
+
+    /// Talks until `enough` is true of how much was heard, or for `patience`; says whether it was.
+    pub fn go_on(&mut self, patience: Duration, enough: impl Fn(&[Heard]) -> bool) -> bool {
+        let done = poll(patience, || {
+            self.learn();
+            let packets = self.packets;
+            // Where some are lost, how many are still on their way is not known.
+            let mut room = usize::MAX;
+            for end in self.callers.iter_mut().chain(&mut self.targets) {
+                end.go_on(packets, &mut room);
+            }
+            enough(&self.heard()).then_some(())
+        });
+        done.is_some()
+    }
+
+    /// How much was heard so far in each call that is known at both ends.
+    pub fn heard(&self) -> Vec<Heard> {
+        let heard = |end: &End| u64::try_from(end.heard.len()).unwrap_or(u64::MAX);
+        self.pairs().map(|(caller, target)| Heard { caller: heard(caller), target: heard(target) }).collect()
+    }
+
+    /// Holds what was heard so far to what was said, where some of it may have been lost on its way.
+    ///
+    /// # Panics
+    /// Where somebody has heard what was not said at the other end of their call, or not then, or twice, or as more
+    /// than `streams` RTP streams.
+    pub fn holds_but_for_losses(&self, streams: usize) {
+        for (caller, target) in self.pairs() {
+            let heard = [(caller, target), (target, caller)];
+            let heard = heard.into_iter().try_for_each(|(end, other)| end.check_pieces(other, streams));
+            heard.unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
     }
 
     /// Waits until everyone was told by RTCP that it is over.
@@ -314,6 +357,39 @@ impl End {
             true => Ok(()),
             false => wrong(self.heard.len(), &format!("never came; {} were said", other.sent)),
         }
+    }
+
+    /// What is wrong with what was heard here of what was said at `other`, but for what is missing.
+    fn check_pieces(&self, other: &Self, streams: usize) -> Result<(), String> {
+        let Some(call) = self.call else { return Ok(()) };
+        let wrong = |at: usize, what: &str| {
+            Err(format!("call with ticket {}, end in {:?}, packet {at}: {what}", call.ticket, self.law))
+        };
+        let said: Vec<Vec<u8>> = (0..other.sent)
+            .map(|number| other.said(call.ticket, number).map(|code| self.law.of_other(code)).collect())
+            .collect();
+        let (mut next, mut seen) = (0, 0);
+        let mut stream: Option<([u8; 4], u16)> = None;
+        for (at, datagram) in self.heard.iter().enumerate() {
+            let Some((header, audio)) = datagram.bytes.split_first_chunk::<12>() else {
+                return wrong(at, "is no RTP");
+            };
+            if header[0] != 0x80 || header[1] & 0x7f != self.law.payload_type() || datagram.from != call.peer
+            {
+                return wrong(at, "is not from where it should be, or not as it should be");
+            }
+            let Some(number) = (next..said.len()).find(|&number| said[number] == audio) else {
+                return wrong(at, "is not what was said, or was heard before");
+            };
+            // Which of a stream's packets it is follows from its sequence number alone.
+            let sequence = u16::from_be_bytes([header[2], header[3]]).wrapping_sub(number as u16);
+            let ssrc = [header[8], header[9], header[10], header[11]];
+            if stream.replace((ssrc, sequence)) != Some((ssrc, sequence)) {
+                seen += 1;
+            }
+            next = number + 1;
+        }
+        if seen > streams { wrong(0, &format!("and others are of {seen} streams")) } else { Ok(()) }
     }
 
     /// What is wrong with the RTCP that came here.
