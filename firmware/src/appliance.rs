@@ -3,7 +3,9 @@
 use core::cell::RefCell;
 
 use embassy_executor::Spawner;
-use embassy_net::{Config as Addressing, DhcpConfig, Ipv4Cidr, Runner, StackResources, StaticConfigV4};
+use embassy_net::{
+    Config as Addressing, DhcpConfig, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4,
+};
 use embassy_time::{Duration, Timer, with_timeout};
 use static_cell::{ConstStaticCell, StaticCell};
 use warmline_core::Sbc;
@@ -11,16 +13,16 @@ use warmline_core::config::Config;
 use warmline_core::image::{self, Appliance, ImageError, Network, Tables};
 use warmline_core::random::Random;
 use warmline_core::relay::Relay;
-use warmline_fw::door::{Ground, RESOLVERS};
-use warmline_fw::frame::Frame;
-use warmline_fw::gate::Gate;
-use warmline_fw::neighbours::Neighbours;
-use warmline_fw::nic::Nic;
+use warmline_gate::Gate;
+use warmline_gate::door::{Ground, RESOLVERS};
+use warmline_gate::frame::Frame;
+use warmline_gate::neighbours::Neighbours;
+use warmline_gate::nic::Nic;
 
-use crate::board::{self, BOARD, Parts, Watchdog};
+use crate::board::{self, BOARD, Controller, Parts, Watchdog};
 use crate::names::{self, Names};
 use crate::office::Office;
-use crate::room::{Relaying, Signalling};
+use crate::room;
 use crate::time::now;
 use crate::wire::{Shared, Wire};
 
@@ -31,14 +33,13 @@ const SOCKETS: usize = image::MAX_LISTENERS + 2;
 const PAUSE: Duration = Duration::from_secs(1);
 
 static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
-static ROOM: ConstStaticCell<Signalling> = ConstStaticCell::new(Signalling::EMPTY);
-static RELAYING: ConstStaticCell<Relaying> = ConstStaticCell::new(Relaying::EMPTY);
 static NEIGHBOURS: ConstStaticCell<Neighbours> = ConstStaticCell::new(Neighbours::new());
 static FRAME: ConstStaticCell<Frame> = ConstStaticCell::new(Frame::EMPTY);
 static STACK: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
 static NAMES: ConstStaticCell<Names> = ConstStaticCell::new(Names::new());
 static GATE: StaticCell<Shared> = StaticCell::new();
 static CONFIG: StaticCell<Config<'static>> = StaticCell::new();
+static OFFICE: StaticCell<Office> = StaticCell::new();
 
 /// Starts the board and everything on it.
 pub(crate) fn start(spawner: Spawner) {
@@ -53,7 +54,11 @@ pub(crate) fn start(spawner: Spawner) {
         defmt::error!("started anew, after: {=str}", words.as_str());
     }
     let tables = TABLES.take();
-    let task = match image::read(board::image(), tables) {
+    let image = image::read(board::image(), tables).and_then(|appliance| {
+        BOARD.check(&tables.lend(), appliance.calls)?;
+        Ok(appliance)
+    });
+    let task = match image {
         Ok(appliance) => run(spawner, parts, tables, appliance),
         Err(error) => {
             parts.watchdog.feed();
@@ -81,15 +86,8 @@ async fn complain(mut watchdog: Watchdog, error: ImageError) {
 async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, appliance: Appliance) -> ! {
     let Parts { controller, mut watchdog, seed } = parts;
     let mut random = Random::new(&seed);
-    let hardware = controller.hardware_address();
-    let dhcp = matches!(appliance.network, Network::Dhcp);
-    let relay = Relay::new(RELAYING.take().lend(&tables.lend()), &draw(&mut random));
-    let ground = Ground::unsettled(hardware, dhcp);
-    let gate = GATE.init(RefCell::new(Gate::new(controller, relay, ground, NEIGHBOURS.take())));
-    let wire = Wire::new(gate, FRAME.take());
-    let (stack, runner) = embassy_net::new(wire, addressing(&appliance), STACK.take(), random.next_u64());
-    spawner.spawn(network(runner).expect("it is started once"));
-
+    let gate = shut(controller, tables, &appliance, &mut random);
+    let stack = connect(spawner, gate, &appliance, &mut random);
     let leased = loop {
         if let Some(leased) = stack.config_v4() {
             break leased;
@@ -97,11 +95,55 @@ async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, applia
         watchdog.feed();
         let _ = with_timeout(PAUSE, stack.wait_config_up()).await;
     };
+    tables.set_address(leased.address.address());
+    let office = open(spawner, (gate, stack), tables, &appliance, leased, &mut random);
+    office.run(watchdog).await
+}
+
+// What follows moves large values about, once. Inlined into a task, their room would stand on the stack for good.
+
+/// The gate, with no address yet.
+#[inline(never)]
+fn shut(
+    controller: Controller,
+    tables: &Tables,
+    appliance: &Appliance,
+    random: &mut Random,
+) -> &'static Shared {
+    let dhcp = matches!(appliance.network, Network::Dhcp);
+    let ground = Ground::unsettled(controller.hardware_address(), dhcp);
+    let relay = Relay::new(room::relaying(&tables.lend()), &draw(random));
+    GATE.init_with(|| RefCell::new(Gate::new(controller, relay, ground, NEIGHBOURS.take())))
+}
+
+/// Starts the IP stack behind the gate.
+#[inline(never)]
+fn connect(
+    spawner: Spawner,
+    gate: &'static Shared,
+    appliance: &Appliance,
+    random: &mut Random,
+) -> Stack<'static> {
+    let wire = Wire::new(gate, FRAME.take());
+    let (stack, runner) = embassy_net::new(wire, addressing(appliance), STACK.take(), random.next_u64());
+    spawner.spawn(network(runner).expect("it is started once"));
+    stack
+}
+
+/// Opens the house, at the address we have now.
+#[inline(never)]
+fn open(
+    spawner: Spawner,
+    (gate, stack): (&'static Shared, Stack<'static>),
+    tables: &'static Tables,
+    appliance: &Appliance,
+    leased: StaticConfigV4,
+    random: &mut Random,
+) -> &'static mut Office {
     let address = leased.address.address();
-    tables.set_address(address);
-    let tables: &'static Tables = tables;
     let config: &'static Config<'static> = CONFIG.init(tables.lend());
     defmt::info!("at {} of {}, gateway {}", address, leased.address.network(), leased.gateway);
+    let Ground { hardware, dhcp, .. } = *gate.borrow().ground();
     let ground = Ground {
         address,
         prefix: leased.address.prefix_len(),
@@ -118,9 +160,9 @@ async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, applia
     for number in 0..names::AT_ONCE {
         spawner.spawn(names::resolve(number, names, stack, config).expect("it is started so often"));
     }
-    let storage = ROOM.take().lend(usize::from(appliance.calls));
-    let sbc = Sbc::new(storage, config, &draw(&mut random));
-    Office::new(sbc, config, gate, stack, names).run(watchdog).await
+    let storage = room::signalling(usize::from(appliance.calls));
+    let sbc = Sbc::new(storage, config, &draw(random));
+    OFFICE.init_with(|| Office::new(sbc, config, gate, stack, names))
 }
 
 /// The network: frames in and out, and the IP stack.

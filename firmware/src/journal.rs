@@ -5,7 +5,7 @@ use warmline_core::config::{Config, Span};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::{Counters, Reason};
 use warmline_core::{Cx, Event, Sbc, Usage};
-use warmline_fw::gate::Traffic;
+use warmline_gate::Traffic;
 
 use crate::wire::Shared;
 

@@ -9,15 +9,15 @@ use embassy_futures::select::{Either3, select3};
 use embassy_net::udp::{PacketMetadata, RecvError, UdpSocket};
 use embassy_net::{IpAddress, Stack};
 use embassy_time::{Duration, Timer};
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use warmline_core::config::Config;
 use warmline_core::image::MAX_LISTENERS;
 use warmline_core::relay;
 use warmline_core::time::Instant;
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
-use warmline_fw::door::Ground;
-use warmline_fw::frame::{Class, HEADERS};
+use warmline_gate::door::Ground;
+use warmline_gate::frame::{Class, HEADERS};
 
 use crate::board::retained::{RECORD, records};
 use crate::board::{self, BOARD, Watchdog};
@@ -39,8 +39,8 @@ const REPORT: usize = 128;
 const TICK: Duration = Duration::from_secs(1);
 
 static WAITING_BYTES: ConstStaticCell<[u8; WAITING]> = ConstStaticCell::new([0; WAITING]);
-static WAITING_MESSAGES: ConstStaticCell<[[PacketMetadata; MESSAGES]; MAX_LISTENERS]> =
-    ConstStaticCell::new([[PacketMetadata::EMPTY; MESSAGES]; MAX_LISTENERS]);
+// Written at the start: empty ones are not all zero bits, and would stand in flash as well.
+static WAITING_MESSAGES: StaticCell<[[PacketMetadata; MESSAGES]; MAX_LISTENERS]> = StaticCell::new();
 static HEARD: ConstStaticCell<[u8; BOARD.message]> = ConstStaticCell::new([0; BOARD.message]);
 static SAID: ConstStaticCell<[u8; HEADERS + BOARD.message]> =
     ConstStaticCell::new([0; HEADERS + BOARD.message]);
@@ -76,7 +76,7 @@ impl Office {
     ) -> Self {
         let share = WAITING / config.listeners.len().max(1);
         let bytes = WAITING_BYTES.take().chunks_exact_mut(share);
-        let messages = WAITING_MESSAGES.take().iter_mut();
+        let messages = WAITING_MESSAGES.init([[PacketMetadata::EMPTY; MESSAGES]; MAX_LISTENERS]).iter_mut();
         let mut sockets = heapless::Vec::new();
         for ((listener, bytes), messages) in config.listeners.iter().zip(bytes).zip(messages) {
             // What is sent does not pass through the stack.
@@ -101,7 +101,7 @@ impl Office {
     }
 
     /// Takes calls.
-    pub(crate) async fn run(mut self, mut watchdog: Watchdog) -> ! {
+    pub(crate) async fn run(&mut self, mut watchdog: Watchdog) -> ! {
         let mut tick = embassy_time::Instant::now();
         self.take_up();
         self.settle();
@@ -191,6 +191,7 @@ impl Office {
     }
 
     /// Takes up the calls that a reset has interrupted.
+    #[inline(never)] // what it needs on the stack is needed once
     fn take_up(&mut self) {
         if !records::may_be_read() {
             defmt::error!("calls are not taken up: it has failed twice");
@@ -204,8 +205,13 @@ impl Office {
             self.sbc.restore(&cx, &record).is_ok()
         });
         let taken = taken.count();
-        // Each is kept again, at its new place, when core says so.
-        (0..BOARD.calls).for_each(records::forget);
+        // Each is kept again, at its new place, when core says so; until then the old one stays.
+        self.settle();
+        for place in 0..BOARD.calls {
+            if !self.sbc.calls().any(|id| id.index() as usize == place) {
+                records::forget(place);
+            }
+        }
         if taken > 0 {
             defmt::warn!("calls that the reset interrupted: {=usize} taken up", taken);
         }

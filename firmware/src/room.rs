@@ -1,5 +1,7 @@
-//! The memory core works in, as one value that is all zero bits before it is used.
+//! The memory core works in. Each pool is a static of its own, so that the program's symbols say what it takes
+//! (`tests/sizes`), and all zero bits before it is used, so that nothing of it stands in flash.
 
+use static_cell::ConstStaticCell as Cell;
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::Config;
 use warmline_core::image::MAX_TRUNKS;
@@ -12,87 +14,53 @@ use crate::board::BOARD;
 
 const SIZES: Sizes = Sizes::of(BOARD.calls, BOARD.rate);
 
-/// Memory for signalling.
-pub(crate) struct Signalling {
-    calls: [Slot<Call>; SIZES.calls],
-    legs: [Slot<Leg>; SIZES.legs],
-    dialogs: [Entry; SIZES.dialogs],
-    clock: [TimerSlot; SIZES.clock],
-    live: [Slot<Live>; SIZES.transactions],
-    index: [Entry; SIZES.transaction_index],
-    timers: [TimerSlot; SIZES.transactions],
-    finished: [LingeringSlot; SIZES.finished],
-    blocks: [Block; SIZES.blocks],
-    ports: [PortSlot; BOARD.port_pairs],
-    port_queues: [PortQueue; 1],
-    trunks: [TrunkState; MAX_TRUNKS],
-    reply: [u8; BOARD.message],
-}
+static CALLS: Cell<[Slot<Call>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
+static LEGS: Cell<[Slot<Leg>; SIZES.legs]> = Cell::new([const { Slot::EMPTY }; _]);
+static DIALOGS: Cell<[Entry; SIZES.dialogs]> = Cell::new([Entry::EMPTY; _]);
+static CLOCK: Cell<[TimerSlot; SIZES.clock]> = Cell::new([TimerSlot::EMPTY; _]);
+static TRANSACTIONS: Cell<[Slot<Live>; SIZES.transactions]> = Cell::new([const { Slot::EMPTY }; _]);
+static TRANSACTION_INDEX: Cell<[Entry; SIZES.transaction_index]> = Cell::new([Entry::EMPTY; _]);
+static TRANSACTION_TIMERS: Cell<[TimerSlot; SIZES.transactions]> = Cell::new([TimerSlot::EMPTY; _]);
+static FINISHED: Cell<[LingeringSlot; SIZES.finished]> = Cell::new([LingeringSlot::EMPTY; _]);
+static BLOCKS: Cell<[Block; SIZES.blocks]> = Cell::new([const { Block::EMPTY }; _]);
+static PORTS: Cell<[PortSlot; BOARD.port_pairs]> = Cell::new([PortSlot::EMPTY; _]);
+static PORT_QUEUES: Cell<[PortQueue; 1]> = Cell::new([PortQueue::EMPTY; _]);
+static TRUNKS: Cell<[TrunkState; MAX_TRUNKS]> = Cell::new([TrunkState::EMPTY; _]);
+static REPLY: Cell<[u8; BOARD.message]> = Cell::new([0; _]);
 
-impl Signalling {
-    pub(crate) const EMPTY: Self = Self {
-        calls: [const { Slot::EMPTY }; _],
-        legs: [const { Slot::EMPTY }; _],
-        dialogs: [Entry::EMPTY; _],
-        clock: [TimerSlot::EMPTY; _],
-        live: [const { Slot::EMPTY }; _],
-        index: [Entry::EMPTY; _],
-        timers: [TimerSlot::EMPTY; _],
-        finished: [LingeringSlot::EMPTY; _],
-        blocks: [const { Block::EMPTY }; _],
-        ports: [PortSlot::EMPTY; _],
-        port_queues: [PortQueue::EMPTY; _],
-        trunks: [TrunkState::EMPTY; _],
-        reply: [0; _],
-    };
+static DOORS: Cell<[Door; BOARD.port_pairs]> = Cell::new([Door::EMPTY; _]);
+static NAMES: Cell<[Name; SIZES.calls]> = Cell::new([Name::EMPTY; _]);
+static STREAMS: Cell<[Slot<Stream>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
+static STREAM_TIMERS: Cell<[TimerSlot; SIZES.calls]> = Cell::new([TimerSlot::EMPTY; _]);
 
-    /// The memory, for so many calls at once, at most the board's.
-    pub(crate) fn lend(&mut self, calls: usize) -> Storage<'_> {
-        Storage {
-            calls: &mut self.calls[..calls.min(SIZES.calls)],
-            legs: &mut self.legs,
-            dialogs: &mut self.dialogs,
-            clock: &mut self.clock,
-            transactions: transaction::Storage {
-                live: &mut self.live,
-                index: &mut self.index,
-                timers: &mut self.timers,
-                finished: Lingering::new(&mut self.finished),
-            },
-            blocks: &mut self.blocks,
-            ports: &mut self.ports,
-            port_queues: &mut self.port_queues,
-            trunks: &mut self.trunks,
-            reply: &mut self.reply,
-        }
+/// The memory for signalling, for so many calls at once, at most the board's. Is to be called once.
+pub(crate) fn signalling(calls: usize) -> Storage<'static> {
+    Storage {
+        calls: &mut CALLS.take()[..calls.min(SIZES.calls)],
+        legs: LEGS.take(),
+        dialogs: DIALOGS.take(),
+        clock: CLOCK.take(),
+        transactions: transaction::Storage {
+            live: TRANSACTIONS.take(),
+            index: TRANSACTION_INDEX.take(),
+            timers: TRANSACTION_TIMERS.take(),
+            finished: Lingering::new(FINISHED.take()),
+        },
+        blocks: BLOCKS.take(),
+        ports: PORTS.take(),
+        port_queues: PORT_QUEUES.take(),
+        trunks: TRUNKS.take(),
+        reply: REPLY.take(),
     }
 }
 
-/// Memory for the relay.
-pub(crate) struct Relaying {
-    doors: [Door; BOARD.port_pairs],
-    names: [Name; SIZES.calls],
-    streams: [Slot<Stream>; SIZES.calls],
-    timers: [TimerSlot; SIZES.calls],
-}
-
-impl Relaying {
-    pub(crate) const EMPTY: Self = Self {
-        doors: [Door::EMPTY; _],
-        names: [Name::EMPTY; _],
-        streams: [const { Slot::EMPTY }; _],
-        timers: [TimerSlot::EMPTY; _],
-    };
-
-    /// The memory, for the media ports that `config` names.
-    pub(crate) fn lend(&mut self, config: &Config<'_>) -> relay::Storage<'_> {
-        let first_port = config.interfaces.first().map_or(0, |interface| interface.media.0);
-        relay::Storage {
-            first_port,
-            doors: &mut self.doors,
-            names: &mut self.names,
-            streams: &mut self.streams,
-            timers: &mut self.timers,
-        }
+/// The memory for the relay, for the media ports that `config` names. Is to be called once.
+pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
+    relay::Storage {
+        first_port: config.interfaces.first().map_or(0, |interface| interface.media.0),
+        doors: DOORS.take(),
+        names: NAMES.take(),
+        streams: STREAMS.take(),
+        timers: STREAM_TIMERS.take(),
     }
 }

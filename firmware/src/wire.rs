@@ -4,9 +4,9 @@ use core::cell::RefCell;
 use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState};
-use warmline_fw::frame::{Frame, LARGEST};
-use warmline_fw::gate::{Gate, Incoming};
-use warmline_fw::nic::Nic;
+use warmline_gate::frame::{Frame, LARGEST};
+use warmline_gate::nic::Nic;
+use warmline_gate::{Gate, Incoming};
 
 use crate::board::Controller;
 use crate::time::now;

@@ -26,6 +26,14 @@ pub(crate) struct Media<'w> {
     pub(crate) wake: Option<Instant>,
 }
 
+/// What the relay has to say.
+pub(crate) enum Said {
+    /// This, to signalling.
+    Report(Report),
+    /// These bytes, to a peer.
+    Sent(SocketAddr, Vec<u8>),
+}
+
 impl<'w> Media<'w> {
     pub(crate) fn new(relay: Relay<'w>) -> Self {
         Self {
@@ -52,11 +60,13 @@ impl<'w> Media<'w> {
         self.open.len().max(self.relay.streams())
     }
 
-    pub(crate) fn control(&mut self, now: Instant, control: Control) -> Result<Vec<Report>, String> {
+    /// Tells the relay something. It is to be asked afterwards what it has to say; what comes back is said in its
+    /// place.
+    pub(crate) fn control(&mut self, now: Instant, control: Control) -> Result<Option<Report>, String> {
         match control {
             // A host whose ports cannot be bound says so itself.
-            Control::Open { stream, .. } if self.broken => return Ok(vec![Report::Failed { stream }]),
-            _ if self.broken => return Ok(Vec::new()),
+            Control::Open { stream, .. } if self.broken => return Ok(Some(Report::Failed { stream })),
+            _ if self.broken => return Ok(None),
             Control::Open { stream, ports } => {
                 for port in ports {
                     if !port.is_multiple_of(2) {
@@ -89,27 +99,26 @@ impl<'w> Media<'w> {
             }
         }
         in_core(|| self.relay.control(now, control));
-        self.poll(now)
+        Ok(None)
     }
 
-    /// Takes everything out that the relay has to say.
-    pub(crate) fn poll(&mut self, now: Instant) -> Result<Vec<Report>, String> {
-        let mut reports = Vec::new();
+    /// The next thing that the relay has to say; none when it waits.
+    pub(crate) fn poll(&mut self, now: Instant, utc: Utc) -> Result<Option<Said>, String> {
         for _ in 0..10_000 {
-            let utc = Some(Utc(now.as_micros() as i64));
-            match in_core(|| self.relay.poll(now, utc, &mut self.buffer)) {
+            match in_core(|| self.relay.poll(now, Some(utc), &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
                     self.rtcp += 1;
                     if port.is_multiple_of(2) || network(to).is_none() || len < 8 {
                         return Err(format!("RTCP of {len} bytes from {port} to {to}"));
                     }
+                    return Ok(Some(Said::Sent(to, self.buffer[..len].to_vec())));
                 }
-                Output::Report(report) => reports.push(report),
+                Output::Report(_) if self.mute => {}
+                Output::Report(report) => return Ok(Some(Said::Report(report))),
                 Output::Wait(at) => {
                     self.wake = at;
                     if self.wake.is_none_or(|at| at > now) {
-                        reports.retain(|_| !self.mute);
-                        return Ok(reports);
+                        return Ok(None);
                     }
                 }
             }

@@ -66,24 +66,42 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// A setting for `calls` calls at once and `rate` new ones each second, with as many ports.
+    /// A setting for `calls` calls at once and `rate` new ones each second, with as many ports. It stands in two
+    /// networks, the outside one with the callers and the inside one with Zendesk, and has two relay workers.
     ///
     /// Three lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
     /// `private` may only be dialled by the AI platform.
     pub fn new(calls: u16, rate: usize) -> Self {
+        let ports = |first: u16| (first, first + 2 * calls + 1);
+        let outside = ports(10_000);
+        let inside = ports(outside.1 + 1);
+        let interfaces =
+            [("outside", address::OUTSIDE.ip(), outside), ("inside", address::INSIDE.ip(), inside)];
+        Self::over(&interfaces, 2, Sizes::of(usize::from(calls), rate))
+    }
+
+    /// The same as a board has it: one network in which everybody is, one relay worker, and so many pairs of ports.
+    pub fn of_a_board(calls: u16, rate: usize, pairs: u16) -> Self {
+        let only = [("only", address::OUTSIDE.ip(), (10_000, 10_000 + 2 * pairs - 1))];
+        Self::over(&only, 1, Sizes::of(usize::from(calls), rate))
+    }
+
+    /// Callers are in the first network, Zendesk in the last.
+    fn over(interfaces: &[(&str, IpAddr, (u16, u16))], workers: u8, sizes: Sizes) -> Self {
+        let inside = interfaces.len() as u8 - 1;
         let mut this = Self {
             text: Vec::new(),
             node: Node {
                 name: Span::default(),
                 country: Span::default(),
                 new_calls: Rate::UNLIMITED,
-                workers: 2,
+                workers,
             },
             domains: Vec::new(),
             interfaces: Vec::new(),
             listeners: vec![
                 Listener { interface: 0, transport: Transport::Udp, port: address::OUTSIDE.port() },
-                Listener { interface: 1, transport: Transport::Udp, port: address::INSIDE.port() },
+                Listener { interface: inside, transport: Transport::Udp, port: address::INSIDE.port() },
             ],
             trunks: Vec::new(),
             sources: Vec::new(),
@@ -93,19 +111,15 @@ impl Setting {
             dials: Vec::new(),
             callers: vec![TrunkIndex(0), TrunkIndex(1)],
             rings: Vec::new(),
-            sizes: Sizes::of(usize::from(calls), rate),
+            sizes,
         };
         this.node.name = this.say("rig");
         this.node.country = this.say("1");
         let domain = this.say("sbc.example.com");
         this.domains.push(domain);
-        let ports = |first: u16| (first, first + 2 * calls + 1);
-        for (name, address, first) in
-            [("outside", address::OUTSIDE, 10_000), ("inside", address::INSIDE, ports(10_000).1 + 1)]
-        {
+        for &(name, address, media) in interfaces {
             let name = this.say(name);
-            let (address, advertise) = (address.ip(), address.ip());
-            this.interfaces.push(Interface { name, address, advertise, media: ports(first) });
+            this.interfaces.push(Interface { name, address, advertise: address, media });
         }
         for (name, kind, listener) in
             [("ai", TrunkKind::Ai, 0), ("carrier", TrunkKind::Carrier, 0), ("zendesk", TrunkKind::Zendesk, 1)]
@@ -123,7 +137,7 @@ impl Setting {
         this.sources = vec![
             Range::new(0, prefix([198, 51, 100, 0], 25), 0),
             Range::new(0, prefix([198, 51, 100, 128], 25), 1),
-            Range::new(1, prefix([203, 0, 113, 0], 24), 2),
+            Range::new(inside, prefix([203, 0, 113, 0], 24), 2),
         ];
         let kept = filter::build(&mut this.sources).expect("no ranges overlap");
         this.sources.truncate(kept);
@@ -245,7 +259,7 @@ impl Memory {
             reply: vec![0; 4096],
             first_port: setting.interfaces[0].media.0,
             doors: empty(
-                usize::from(setting.interfaces[1].media.1 - setting.interfaces[0].media.0) / 2 + 1,
+                Ports::pairs(setting.interfaces[0].media.0, setting.interfaces.last().expect("one").media.1),
                 || Door::EMPTY,
             ),
             names: empty(sizes.calls, || Name::EMPTY),

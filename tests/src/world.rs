@@ -1,11 +1,12 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
+mod audio;
 mod restart;
 
 use core::cell::Cell;
 use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use warmline_core::call::{CallId, Progress};
 use warmline_core::config::Config;
@@ -18,12 +19,15 @@ use warmline_core::{Command, Cx, Event, Input, Output, Question, Sbc, Usage};
 use crate::callee::Callee;
 use crate::caller::{Caller, Outcome, number_of};
 use crate::dice::Dice;
-use crate::media::Media;
+use crate::media::{Media, Said};
 use crate::peer::Sent;
 use crate::plan::{Answer, From, Plan};
+use crate::record::{Entered, Left, Record};
 use crate::setting::{Memory, Setting, address};
 use crate::tap::Tap;
 use crate::text::Text;
+
+pub use audio::Audio;
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -91,13 +95,27 @@ pub struct Told {
 
 #[derive(Debug)]
 enum What {
-    ToSbc { listener: u8, from: SocketAddr, bytes: Vec<u8> },
-    ToPeer { to: SocketAddr, bytes: Vec<u8> },
+    ToSbc {
+        listener: u8,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    ToPeer {
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
     Caller(usize),
     Callee(usize),
     Begin(usize),
     Media(Report),
     Resolved(Question),
+    /// The sides of this call speak, where there is audio.
+    Talk(usize),
+    Packet {
+        port: u16,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
 }
 
 /// Something that is to happen; earlier ones first, then in the order they were arranged.
@@ -156,8 +174,18 @@ pub struct World<'w> {
     pub recording: Option<Vec<(u8, SocketAddr, Vec<u8>)>>,
     /// Keeps a copy of every message that leaves the SBC, when that was asked for.
     pub sent: Option<Vec<(SocketAddr, Vec<u8>)>>,
+    /// Keeps everything that enters and leaves core, when that was asked for.
+    pub record: Option<Record>,
+    /// What is said in calls, when something is to be said.
+    pub audio: Option<Audio>,
     /// Whether names have addresses.
     pub resolves: bool,
+    /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
+    pub prompt: bool,
+    /// Civil time when the rig's clock was at 0, in microseconds.
+    pub utc: i64,
+    /// What everything follows from that the SBC and the relay make up.
+    pub seeds: [[u8; 32]; 2],
     /// The configuration, as it is lent whenever the SBC is entered.
     pub config: Config<'w>,
     sbc: Sbc<'w>,
@@ -171,6 +199,8 @@ pub struct World<'w> {
     wake: Option<u64>,
     dice: Dice,
     media: Media<'w>,
+    /// What is answered as soon as the SBC waits, where the host is prompt.
+    answers: VecDeque<What>,
     /// The targets by their Call-ID.
     rung: HashMap<String, usize>,
     out: Vec<u8>,
@@ -181,13 +211,14 @@ impl<'w> World<'w> {
     /// A world in which nothing has happened yet. Everything follows from `seed`.
     pub fn new(setting: &'w Setting, memory: &'w mut Memory, seed: u64, weather: Weather) -> Self {
         let mut dice = Dice::new(seed);
-        let mut bytes = [0; 32];
-        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&dice.next().to_le_bytes()));
+        let mut seeds = [[0; 32]; 2];
+        for chunk in seeds.as_flattened_mut().chunks_mut(8) {
+            chunk.copy_from_slice(&dice.next().to_le_bytes());
+        }
         let config = setting.config();
         let (storage, relay) = memory.lend();
-        let sbc = Sbc::new(storage, &config, &bytes);
-        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&dice.next().to_le_bytes()));
-        let media = Media::new(Relay::new(relay, &bytes));
+        let sbc = Sbc::new(storage, &config, &seeds[0]);
+        let media = Media::new(Relay::new(relay, &seeds[1]));
         Self {
             now: 1_000_000,
             weather,
@@ -202,7 +233,12 @@ impl<'w> World<'w> {
             faults: Vec::new(),
             recording: None,
             sent: None,
+            record: None,
+            audio: None,
             resolves: true,
+            prompt: false,
+            utc: 0,
+            seeds,
             sbc,
             setting,
             origin: 0,
@@ -213,6 +249,7 @@ impl<'w> World<'w> {
             wake: None,
             dice,
             media,
+            answers: VecDeque::new(),
             rung: HashMap::new(),
             out: vec![0; 4096],
             sending: Vec::new(),
@@ -269,11 +306,11 @@ impl<'w> World<'w> {
                 Some(at) if at <= end => self.now = self.now.max(at),
                 _ => break,
             }
-            if woken.is_some_and(|at| at <= self.now) {
+            let due = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
+            if due(woken) || self.prompt && due(relay) {
                 self.drain();
-            } else if relay.is_some_and(|at| at <= self.now) {
-                let reports = self.media.poll(self.clock());
-                self.report(reports);
+            } else if due(relay) {
+                self.drain_media();
             } else if let Some(Reverse(next)) = self.queue.pop() {
                 self.happen(next.what);
             }
@@ -309,7 +346,12 @@ impl<'w> World<'w> {
                 self.callers[number].begin(self.now, &mut out);
                 self.send(out);
                 self.mind_caller(number);
+                if self.audio.is_some() {
+                    self.arrange(self.now, What::Talk(number));
+                }
             }
+            What::Talk(number) => self.talk(number),
+            What::Packet { port, from, bytes } => self.packet(port, from, &bytes),
             What::Caller(number) => {
                 if self.callers[number].next().is_some_and(|at| at <= self.now) {
                     let mut out = core::mem::take(&mut self.sending);
@@ -328,11 +370,22 @@ impl<'w> World<'w> {
                     self.mind_callee(place);
                 }
             }
-            What::Media(report) => self.input(Input::Media(report)),
+            What::Media(_) | What::Resolved(_) => {
+                self.answer(what);
+                self.drain();
+            }
+        }
+    }
+
+    /// Tells the SBC what it asked for.
+    fn answer(&mut self, what: What) {
+        match what {
+            What::Media(report) => self.handle(Input::Media(report)),
             What::Resolved(question) => {
                 let found: &[SocketAddr] = if self.resolves { &[address::ZENDESK] } else { &[] };
-                self.input(Input::Resolved(question, found));
+                self.handle(Input::Resolved(question, found));
             }
+            _ => {}
         }
     }
 
@@ -382,7 +435,10 @@ impl<'w> World<'w> {
 
     /// A datagram reaches a listener; whether its source may speak.
     pub fn deliver(&mut self, listener: u8, from: SocketAddr, bytes: &[u8]) -> bool {
-        let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
+        if let Some(record) = &mut self.record {
+            record.entered.push((self.now, Entered::Message { listener, from, bytes: bytes.to_vec() }));
+        }
+        let cx = Cx { now: self.clock(), utc: Some(self.utc()), config: &self.config };
         let path = Path { transport: Transport::Udp, listener, flow: 0, remote: from };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return false };
         if let Some(recording) = &mut self.recording {
@@ -396,27 +452,55 @@ impl<'w> World<'w> {
 
     /// An operator's command.
     pub fn command(&mut self, command: Command) {
+        if let Some(record) = &mut self.record {
+            record.entered.push((self.now, Entered::Command(command)));
+        }
         self.input(Input::Command(command));
     }
 
     fn input(&mut self, input: Input<'_>) {
-        let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
-        in_core(|| self.sbc.handle(&cx, input));
+        self.handle(input);
         self.drain();
     }
 
-    /// Takes everything out that wants out.
+    fn handle(&mut self, input: Input<'_>) {
+        let cx = Cx { now: self.clock(), utc: Some(self.utc()), config: &self.config };
+        in_core(|| self.sbc.handle(&cx, input));
+    }
+
+    const fn utc(&self) -> Utc {
+        Utc(self.utc + self.now as i64)
+    }
+
+    /// Takes everything out that wants out: of the SBC, and where the host is prompt, of both, until both wait.
     fn drain(&mut self) {
+        self.drain_signalling();
+        while self.prompt {
+            let answer = self.answers.pop_front().or_else(|| self.next_report().map(What::Media));
+            let Some(answer) = answer else { return };
+            self.answer(answer);
+            self.drain_signalling();
+        }
+    }
+
+    fn drain_signalling(&mut self) {
         for turn in 0..100_000 {
-            let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &self.config };
+            let cx = Cx { now: self.clock(), utc: Some(self.utc()), config: &self.config };
             let output = in_core(|| self.sbc.poll(&cx, &mut self.out));
             match output {
                 Output::Transmit { to, len } => self.transmit(to, len),
                 Output::Media { control, .. } => {
-                    let reports = self.media.control(self.clock(), control);
-                    self.report(reports);
+                    match self.media.control(self.clock(), control) {
+                        Ok(report) => {
+                            report.into_iter().for_each(|report| self.later(500, What::Media(report)))
+                        }
+                        Err(wrong) => self.judge("relay", Err(wrong)),
+                    }
+                    if !self.prompt {
+                        self.drain_media();
+                    }
                 }
-                Output::Resolve(question) => self.arrange(self.now + 20_000, What::Resolved(question)),
+                Output::Resolve(question) => self.later(20_000, What::Resolved(question)),
                 Output::Event(event) => self.hear(event),
                 Output::Wait(at) => {
                     self.wake = at.map(|at| at.as_micros() + self.origin);
@@ -431,14 +515,33 @@ impl<'w> World<'w> {
         self.judge("poll", Err("the SBC never waits".into()));
     }
 
-    fn report(&mut self, reports: Result<Vec<Report>, String>) {
-        match reports {
-            Ok(reports) => {
-                for report in reports {
-                    self.arrange(self.now + 500, What::Media(report));
+    fn drain_media(&mut self) {
+        while let Some(report) = self.next_report() {
+            self.later(500, What::Media(report));
+        }
+    }
+
+    /// What the relay reports next; none when it waits.
+    fn next_report(&mut self) -> Option<Report> {
+        loop {
+            match self.media.poll(self.clock(), self.utc()) {
+                Ok(Some(Said::Report(report))) => return Some(report),
+                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(to, bytes),
+                Ok(None) => return None,
+                Err(wrong) => {
+                    self.judge("relay", Err(wrong));
+                    return None;
                 }
             }
-            Err(wrong) => self.judge("relay", Err(wrong)),
+        }
+    }
+
+    /// The SBC gets an answer after so many microseconds, or as soon as it waits where the host is prompt.
+    fn later(&mut self, after: u64, answer: What) {
+        if self.prompt {
+            self.answers.push_back(answer);
+        } else {
+            self.arrange(self.now + after, answer);
         }
     }
 
@@ -481,6 +584,9 @@ impl<'w> World<'w> {
         if let Err(wrong) = result {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.judge("tap", Err(format!("{wrong}\n{text}")));
+        }
+        if let Some(record) = &mut self.record {
+            record.left.push(Left { at: self.now, to: to.remote, bytes: bytes.clone() });
         }
         if let Some(sent) = &mut self.sent {
             sent.push((to.remote, bytes.clone()));
@@ -588,7 +694,7 @@ impl<'w> World<'w> {
         // By address, not by order: an INVITE may arrive when its target was given up already.
         let answer =
             plan.answers.get(usize::from(at == address::BACKUP)).copied().unwrap_or(Answer::Refuse(480, 10));
-        let result = check_invite(&plan, at, invite);
+        let result = check_invite(&plan, at, self.setting.heard_at(1), invite);
         if self.tap.is_some() {
             self.judge(&format!("target {place}"), result);
         }
@@ -658,7 +764,7 @@ impl<'w> World<'w> {
 }
 
 /// What every INVITE to a target must say, by the design's rules.
-fn check_invite(plan: &Plan, at: SocketAddr, invite: &Text<'_>) -> Result<(), String> {
+fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'_>) -> Result<(), String> {
     let ticket: Vec<&str> = invite.all("X-Zendesk-Ticket-Id").collect();
     let expected = plan.ticket.filter(|_| plan.from == From::Ai).map(|ticket| ticket.to_string());
     if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
@@ -672,11 +778,12 @@ fn check_invite(plan: &Plan, at: SocketAddr, invite: &Text<'_>) -> Result<(), St
     if invite.one("Max-Forwards")? != "70" {
         return Err("Max-Forwards is not 70".into());
     }
-    let user = if plan.anonymous { "sip:anonymous@192.0.2.65" } else { "sip:+1415" };
-    if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with("@192.0.2.65")) {
+    let user = if plan.anonymous { "sip:anonymous@" } else { "sip:+1415" };
+    let host = format!("@{}", inside.ip());
+    if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with(&host)) {
         return Err(format!("From {:?}", invite.get("From")));
     }
-    if invite.address("Contact") != Some("sip:192.0.2.65:5062") {
+    if invite.address("Contact") != Some(&*format!("sip:{inside}")) {
         return Err(format!("Contact {:?}", invite.get("Contact")));
     }
     Ok(())

@@ -3,9 +3,9 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use warmline_core::filter::{Prefix, Range};
-use warmline_fw::EthernetAddress;
-use warmline_fw::door::{Ground, HEAD, Way};
-use warmline_fw::frame::{Arrived, HEADERS, is_unicast};
+use warmline_gate::EthernetAddress;
+use warmline_gate::door::{Ground, HEAD, Way};
+use warmline_gate::frame::{Arrived, HEADERS, is_unicast};
 
 /// A frame. What the door lets in for the relay is a whole datagram, or is known to be none.
 pub fn frame(data: &[u8]) {

@@ -8,11 +8,13 @@
 mod frame;
 mod image;
 mod media;
+mod record;
 mod sdp;
 mod sip;
 
 pub use frame::frame;
 pub use image::image;
 pub use media::{rtcp, rtp};
+pub use record::record;
 pub use sdp::sdp;
 pub use sip::{framer, message, uri};

@@ -14,7 +14,7 @@ pub const MAX_DNS: usize = 2;
 pub struct Appliance {
     /// How it gets its address.
     pub network: Network,
-    /// The DNS servers it asks; where there are any, those of a lease are not asked.
+    /// The DNS servers it asks; none where they are leased.
     pub dns: Vec<Ipv4Addr, MAX_DNS>,
     /// How many calls it takes at once (`node.capacity`); at least one, and at most what the board has memory for.
     pub calls: u16,

@@ -11,7 +11,11 @@ use crate::transport::Transport;
 /// # Errors
 /// [`ImageError::OutOfRange`].
 pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), ImageError> {
-    if appliance.network.check().is_err() || !appliance.dns.iter().all(is_unicast) {
+    let dns = match appliance.network {
+        Network::Dhcp => appliance.dns.is_empty(),
+        Network::Static { .. } => appliance.dns.iter().all(is_unicast),
+    };
+    if appliance.network.check().is_err() || !dns {
         return Err(ImageError::OutOfRange("the network"));
     }
     ensure(appliance.calls > 0, "the number of calls")?;

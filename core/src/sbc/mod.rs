@@ -105,7 +105,8 @@ pub enum Event {
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.
     Settled(CallId),
-    /// A call has ended; this is the last that is heard of it. Its record is of no use any more.
+    /// A call has ended, and its last BYE is done; this is the last that is heard of it. When it ended is
+    /// [`View::ended`](crate::call::View::ended). Its record is of no use any more.
     Ended(CallId),
 }
 

@@ -114,11 +114,18 @@ pub(crate) mod records {
             word[..bytes.len()].copy_from_slice(bytes);
             RECORDS.set(first(place) + at, u32::from_le_bytes(word));
         }
+        flush();
     }
 
     /// Forgets the record at `place`.
     pub(crate) fn forget(place: usize) {
         RECORDS.set(first(place), 0);
+        flush();
+    }
+
+    /// Writes a word for nothing: see [`super::fall`].
+    fn flush() {
+        RECORDS.set(0, RECORDS.get(0));
     }
 
     /// Whether records may be read: not when reading them has brought the board down twice already.

@@ -29,6 +29,11 @@ pub(super) fn read(root: &Table<'_>) -> Option<Section> {
     let network = table.need("address").and_then(|value| value.read(own_address));
     let gateway = table.get("gateway");
     let network = network.and_then(|network| with_gateway(network, gateway));
+    if let Some(value) = table.get("dns")
+        && network.is_some_and(|network| matches!(network.value, Network::Dhcp))
+    {
+        value.mistake("DNS servers are leased with the address; take \"dns\" away");
+    }
     let servers = table.get("dns").map(Value::strings).unwrap_or_default();
     if let Some(third) = servers.get(MAX_DNS) {
         let excess = Excess { who: "a board", what: "DNS servers", found: servers.len(), most: MAX_DNS };

@@ -7,11 +7,20 @@ use warmline_core::filter::Rate;
 
 const KEYS: &[&str] = &["new_calls"];
 
+/// However few calls come in the long run, so many may come at once: callers do not take turns.
+const AT_ONCE: u32 = 8;
+
 /// How many requests outside a dialog are taken, all sources together.
 pub(super) fn new_calls(root: &Table<'_>, machine: Machine) -> Rate {
     let table = root.one("limits", "[limits]", KEYS);
     let value = table.and_then(|table| table.get("new_calls"));
-    let Some(rate) = value.and_then(|value| value.read(rate)) else { return machine.new_calls() };
-    machine.bound(root.report(), rate, "new calls a second", |board| board.rate);
-    Rate::per_second(rate.value)
+    let per_second = match value.and_then(|value| value.read(rate)) {
+        Some(rate) => {
+            machine.bound(root.report(), rate, "new calls a second", |board| board.rate);
+            rate.value
+        }
+        None => machine.new_calls(),
+    };
+    let rate = Rate::per_second(per_second);
+    Rate { burst: rate.burst.max(AT_ONCE), ..rate }
 }

@@ -1,7 +1,6 @@
 //! What a configuration is for: a server, or a board and which. It says how much there is of what the file does not
 //! mention, and how much there may be.
 
-use warmline_core::filter::Rate;
 use warmline_core::image::{BOARDS, Board, Excess};
 
 use super::mistake::Report;
@@ -40,8 +39,8 @@ impl Machine {
     }
 
     /// How often a request outside a dialog is taken, where nothing is said.
-    pub(super) fn new_calls(self) -> Rate {
-        Rate::per_second(self.least(|board| board.rate).unwrap_or(NEW_CALLS))
+    pub(super) fn new_calls(self) -> u32 {
+        self.least(|board| board.rate).unwrap_or(NEW_CALLS)
     }
 
     /// The media ports, where nothing is said.

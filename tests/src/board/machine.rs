@@ -1,7 +1,7 @@
 //! The emulated board.
 
 use core::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::flash::model;
@@ -64,7 +64,7 @@ impl Drop for Machine {
     }
 }
 
-fn command(program: &Path, lane: &Lane, flash: &Path, capture: &Path, socket: &PathBuf) -> Command {
+fn command(program: &Path, lane: &Lane, flash: &Path, capture: &Path, socket: &Path) -> Command {
     let mut command = Command::new("qemu-system-arm");
     command
         .args(["-machine", model().name, "-nodefaults", "-display", "none", "-serial", "null"])

@@ -6,6 +6,7 @@
 //! wire can be looked at as well ([`Wire`]).
 
 mod account;
+mod debugger;
 mod exchange;
 mod flash;
 mod heckler;
@@ -19,6 +20,7 @@ mod stage;
 mod wire;
 
 pub use account::{Account, Stack, Told, Traffic};
+pub use debugger::Debugger;
 pub use exchange::{Dialog, Request, answer, field, status};
 pub use flash::model;
 pub use heckler::{Heckler, said_by_agents};

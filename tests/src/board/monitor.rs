@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use super::debugger::Debugger;
 use crate::sipp::{PATIENCE, poll};
 
 /// The name of the network in QEMU.
@@ -42,6 +43,17 @@ impl Monitor {
     /// When QEMU does not do it.
     pub fn reset(&mut self) {
         self.tell("system_reset", "");
+    }
+
+    /// Stops the board and opens its debugger's door, a socket in `folder`.
+    ///
+    /// # Panics
+    /// When QEMU does not do it.
+    pub fn debug(&mut self, folder: &Path) -> Debugger {
+        let socket = folder.join("debugger");
+        let command = format!("gdbserver unix:{},server=on,wait=off", socket.display());
+        self.tell("human-monitor-command", &format!(r#""command-line":"{command}""#));
+        Debugger::connect(&socket)
     }
 
     fn tell(&mut self, what: &str, arguments: &str) {

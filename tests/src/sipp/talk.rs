@@ -59,6 +59,10 @@ pub struct Talk {
     packets: u16,
 }
 
+/// How many packets are on their way at once. Where a machine is busy, whoever relays may not get his turn for a while,
+/// and must not find more than there is room for when he does: 10 kB in the controller that QEMU has.
+const ON_THEIR_WAY: usize = 24;
+
 /// How many packets the two ends of a call have heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
@@ -138,7 +142,12 @@ impl Talk {
             let packets = self.packets;
             let ends = || self.callers.iter().chain(&self.targets);
             let done = ends().all(|end| end.heard.len() >= usize::from(packets));
-            self.callers.iter_mut().chain(&mut self.targets).for_each(|end| end.go_on(packets));
+            let (sent, heard) = ends()
+                .fold((0, 0), |(sent, heard), end| (sent + usize::from(end.sent), heard + end.heard.len()));
+            let mut room = ON_THEIR_WAY.saturating_sub(sent.saturating_sub(heard));
+            for end in self.callers.iter_mut().chain(&mut self.targets) {
+                end.go_on(packets, &mut room);
+            }
             done.then_some(())
         });
         for (caller, target) in self.pairs() {
@@ -153,7 +162,11 @@ impl Talk {
         let done = poll(patience, || {
             self.learn();
             let packets = self.packets;
-            self.callers.iter_mut().chain(&mut self.targets).for_each(|end| end.go_on(packets));
+            // Where some are lost, how many are still on their way is not known.
+            let mut room = usize::MAX;
+            for end in self.callers.iter_mut().chain(&mut self.targets) {
+                end.go_on(packets, &mut room);
+            }
             enough(&self.heard()).then_some(())
         });
         done.is_some()
@@ -185,7 +198,10 @@ impl Talk {
     pub fn end(&mut self, patience: Duration) {
         let done = poll(patience, || {
             let packets = self.packets;
-            self.callers.iter_mut().chain(&mut self.targets).for_each(|end| end.go_on(packets));
+            let mut room = ON_THEIR_WAY;
+            for end in self.callers.iter_mut().chain(&mut self.targets) {
+                end.go_on(packets, &mut room);
+            }
             let left = |end: &End| end.reports.iter().any(|report| says_bye(&report.bytes));
             self.callers.iter().chain(&self.targets).all(left).then_some(())
         });
@@ -254,16 +270,18 @@ impl End {
         Self { law, port, rtp, rtcp, call: None, sent: 0, heard: Vec::new(), reports: Vec::new() }
     }
 
-    /// Says what is due, and hears what has come.
-    fn go_on(&mut self, packets: u16) {
+    /// Says what is due, as far as there is `room` for it, and hears what has come.
+    fn go_on(&mut self, packets: u16, room: &mut usize) {
         while let Some((call, since)) = self.call.and_then(|call| Some((call, call.since?)))
             && self.sent < packets
+            && *room > 0
             && since + PTIME * u32::from(self.sent) <= Instant::now()
         {
             let packet = self.packet(call.ticket, self.sent);
             // Where nobody listens any more, that is found at the other end.
             let _ = self.rtp.send_to(&packet, call.peer);
             self.sent += 1;
+            *room -= 1;
         }
         take(&self.rtp, &mut self.heard);
         take(&self.rtcp, &mut self.reports);

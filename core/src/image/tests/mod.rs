@@ -54,6 +54,7 @@ fn what_lies_behind_an_image_does_not_count() {
 fn a_lease_fills_in_what_the_image_has_not() {
     let mut owned = Owned::plain();
     owned.appliance.network = Network::Dhcp;
+    owned.appliance.dns.clear();
     owned.interfaces[0].address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     for told in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(203, 0, 113, 10)] {
         owned.interfaces[0].advertise = IpAddr::V4(told);

@@ -42,7 +42,14 @@ const CASES: &[Case] = &[
     }),
     ("the interface's address", |o| o.interfaces[0].advertise = [0; 4].into()),
     ("the interface's address", |o| o.interfaces[0].advertise = [0; 16].into()),
-    ("the interface's address", |o| o.appliance.network = Network::Dhcp),
+    ("the interface's address", |o| {
+        o.appliance.network = Network::Dhcp;
+        o.appliance.dns.clear();
+    }),
+    ("the network", |o| {
+        o.interfaces[0].address = Ipv4Addr::UNSPECIFIED.into();
+        o.appliance.network = Network::Dhcp;
+    }),
     ("media ports", |o| o.interfaces[0].media = (20_001, 20_127)),
     ("media ports", |o| o.interfaces[0].media = (20_000, 20_126)),
     ("media ports", |o| o.interfaces[0].media = (20_128, 20_127)),

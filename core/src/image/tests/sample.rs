@@ -250,7 +250,10 @@ fn network() -> impl Strategy<Value = Appliance> {
             prefix: 24,
             gateway: gateway.then_some([a, b, c, 1].into()),
         }),
-        dns: dns.into_iter().map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d)).collect(),
+        dns: if own.is_some() { dns } else { Vec::new() }
+            .into_iter()
+            .map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d))
+            .collect(),
         calls,
     })
 }

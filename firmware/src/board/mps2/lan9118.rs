@@ -6,9 +6,9 @@ use core::task::Waker;
 
 use embassy_sync::waitqueue::AtomicWaker;
 use smoltcp::wire::EthernetAddress;
-use warmline_fw::door::HEAD;
-use warmline_fw::frame::{Frame, LARGEST};
-use warmline_fw::nic::{Nic, Taken};
+use warmline_gate::door::HEAD;
+use warmline_gate::frame::{Frame, LARGEST};
+use warmline_gate::nic::{Nic, Taken};
 
 use super::ETHERNET_AT;
 use super::registers::Registers;

@@ -10,10 +10,10 @@ mod watchdog;
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
-use cortex_m_semihosting::nr::open;
-use cortex_m_semihosting::syscall;
 use defmt_semihosting as _;
 use embassy_executor::{Spawner, raw};
+use semihosting::fs::File;
+use semihosting::io::Read;
 use static_cell::StaticCell;
 
 pub(crate) use lan9118::Lan9118 as Controller;
@@ -46,14 +46,11 @@ pub(crate) fn start() -> super::Parts {
 /// Entropy: the machine that emulates the board lends it, as the board has no source of its own.
 fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
-    let name = b"/dev/urandom\0";
-    // SAFETY: the arguments are what semihosting's SYS_OPEN and SYS_READ ask for: a name that ends in NUL and its
-    // length without that; a handle, a buffer and its length.
-    let unread = unsafe {
-        let file = syscall!(OPEN, name.as_ptr(), open::R_BINARY, name.len() - 1);
-        syscall!(READ, file, seed.as_mut_ptr(), seed.len())
-    };
-    assert!(unread == 0 && seed != [0; 32], "no entropy: run QEMU with -semihosting-config enable=on");
+    let read = File::open(c"/dev/urandom").and_then(|mut file| file.read(&mut seed));
+    assert!(
+        read.is_ok_and(|len| len == seed.len()),
+        "no entropy: run QEMU with -semihosting-config enable=on"
+    );
     seed
 }
 

@@ -8,9 +8,9 @@ use embassy_stm32::eth::{Ethernet, GenericPhy, Sma};
 use embassy_stm32::peripherals::{ETH, ETH_SMA};
 use embassy_time::{Duration, Instant, Timer};
 use smoltcp::wire::EthernetAddress;
-use warmline_fw::door::HEAD;
-use warmline_fw::frame::{Frame, LARGEST};
-use warmline_fw::nic::{Nic, Taken};
+use warmline_gate::door::HEAD;
+use warmline_gate::frame::{Frame, LARGEST};
+use warmline_gate::nic::{Nic, Taken};
 
 type Inner = Ethernet<'static, ETH, GenericPhy<Sma<'static, ETH_SMA>>>;
 

@@ -15,7 +15,7 @@ pub(crate) struct Watchdog(IndependentWatchdog<'static, IWDG1>);
 impl Watchdog {
     pub(super) fn start(peripheral: Peri<'static, IWDG1>) -> Self {
         if RCC.rsr().read().iwdg1rstf() {
-            defmt::error!("the run before this one ended: the watchdog was not fed");
+            defmt::error!("started anew, after: the watchdog was not fed");
         }
         RCC.rsr().modify(|causes| causes.set_rmvf(true));
         let mut watchdog = IndependentWatchdog::new(peripheral, PERIOD);

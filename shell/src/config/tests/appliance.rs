@@ -113,7 +113,7 @@ fn what_is_not_mentioned_is_what_the_board_has() {
     ] {
         let loaded = loaded.unwrap();
         let config = loaded.lend();
-        assert_eq!((loaded.capacity(), config.node.new_calls), (calls, Rate::per_second(rate)));
+        assert_eq!((loaded.capacity(), config.node.new_calls), (calls, Rate { per_second: rate, burst: 8 }));
         assert_eq!(config.interfaces[0].media, (20_000, last));
         assert_eq!(config.trunks[0].max_calls, calls);
     }
@@ -192,7 +192,10 @@ fn what_is_leased_is_not_said_too() {
         with("[node]", "gateway = \"192.0.2.1\"\n[node]"),
         "c:4:11: the gateway is leased with the address; take \"gateway\" away"
     );
-    assert_eq!(with("[node]", "dns = [\"192.0.2.1\"]\n[node]"), "");
+    assert_eq!(
+        with("[node]", "dns = [\"192.0.2.1\"]\n[node]"),
+        "c:4:7: DNS servers are leased with the address; take \"dns\" away"
+    );
     assert_eq!(
         said(&DHCP[..1]),
         "c:12:11: the board is leased one, by [appliance] at c:2:11: write \"0.0.0.0\" here"

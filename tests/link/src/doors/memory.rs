@@ -81,6 +81,7 @@ pub(super) fn ports(bytes: &mut [u8]) {
     black_box(ports.add(values.u8(), values.u16(), values.u16(), values.u8()));
     black_box(ports.take(values.u8(), None));
     black_box(ports.take(values.u8(), Some(values.u8())));
+    black_box(ports.claim(values.u8(), values.u16()));
     ports.give_back(values.u16());
     black_box(ports.free(values.u8()));
 }

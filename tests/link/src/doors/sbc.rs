@@ -52,6 +52,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         drain(&mut sbc, &cx);
         sbc.handle(&cx, Input::Media(report(&mut values)));
         drain(&mut sbc, &cx);
+        see(sbc.restore(&cx, values.rest()));
+        drain(&mut sbc, &cx);
         sbc.handle(&cx, Input::Command(Command::Drain));
         let call = sbc.calls().next();
         if let Some(call) = call {

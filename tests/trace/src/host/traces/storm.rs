@@ -1,0 +1,53 @@
+//! Bad weather: datagrams are lost, doubled and late, and some are none that should be taken.
+
+use warmline_tests::{Answer, Audio, Dice, Ending, From, Plan, Refresh, Weather};
+
+use super::{Trace, outcomes, record};
+
+/// What chance makes of a call.
+fn any(dice: &mut Dice) -> Plan {
+    let time = dice.between(200, 3_000);
+    let talk = dice.between(500, 5_000);
+    let answer = match dice.below(10) {
+        0..6 => Answer::After(time),
+        6 => Answer::EarlyMedia(time),
+        7 => Answer::Refuse(*dice.pick(&[486, 503, 302]), time),
+        8 => *dice.pick(&[Answer::AnswerWhenCancelled, Answer::Ring, Answer::Silence]),
+        _ => Answer::AtOnce,
+    };
+    let both = dice.chance(1_500);
+    Plan {
+        from: if dice.chance(3_000) { From::Carrier } else { From::Ai },
+        dial: if both { "both" } else { "support" },
+        ticket: Some(1 + dice.below(1 << 40)),
+        offers: !dice.chance(1_500),
+        proxied: dice.chance(1_000),
+        format: *dice.pick(&[0, 8]),
+        formats: dice.pick(&[vec![0, 8, 101], vec![8, 0, 101], vec![0, 101], vec![8]]).clone(),
+        answers: if both { vec![Answer::Silence, answer] } else { vec![answer] },
+        ending: match dice.below(10) {
+            0..5 => Ending::Caller(talk),
+            5..7 => Ending::Target(talk),
+            7 => Ending::Both(talk),
+            8 => Ending::Cancel(time),
+            _ => Ending::WrongCSeq(talk),
+        },
+        refresh: *dice.pick(&[Refresh::None, Refresh::None, Refresh::CallerHolds, Refresh::TargetHolds]),
+        ..Plan::plain()
+    }
+}
+
+/// Calls by chance, with so many percent lost.
+pub(super) fn storm(name: &'static str, percent: u64) -> Trace {
+    record(name, percent, Weather::stormy(percent), |world| {
+        world.audio = Some(Audio::with_odd(100));
+        let mut dice = Dice::new(percent);
+        for number in 0..60 {
+            world.call(any(&mut dice), number * 1_000_000 + dice.below(1_000_000));
+        }
+        world.seconds(60);
+        world.seconds(240);
+        world.expect_clean();
+        outcomes(world)
+    })
+}
