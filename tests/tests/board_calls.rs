@@ -42,6 +42,7 @@ fn a_hundred_calls_eight_at_once() {
         usize::from(CALLS)
     );
     assert_eq!(log.count("refused"), 0);
+    assert!(log.count("in use: 8 calls") > 0, "{}", log.tail());
     assert!(account.signalling.is_empty() && account.packets.is_empty(), "{account:#?}");
     assert_eq!(account.traffic.relayed, u64::from(2 * CALLS * PACKETS));
     assert_eq!(stage.board.starts(), 1);

@@ -8,7 +8,7 @@ use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
 /// How long a lease is good for. Half of it later the board asks for more.
-const LEASE: Duration = Duration::from_secs(8);
+const LEASE: Duration = Duration::from_secs(4);
 
 #[test]
 fn a_leased_address_and_a_name_take_a_call() {

@@ -110,7 +110,7 @@ fn a_hundred_thousand_mutated_messages_leak_nothing() {
         heckler.repeated,
         heckler.said
     );
-    // What rings still does so for 20 s; it is answered as it should be.
+    // What rings still does so for 10 s; it is answered as it should be.
     let ended = Instant::now();
     while stage.board.log.account().usage.calls > 0 {
         assert!(ended.elapsed() < FORGETS, "{:#?}", stage.board.log.account());

@@ -138,7 +138,7 @@ uri   = "sip:support@{zendesk}:{port}"
 name = "support"
 dial = ["support"]
 from = ["ai"]
-ring = [{{ targets = ["zendesk-support"], for = "20s" }}]
+ring = [{{ targets = ["zendesk-support"], for = "10s" }}]
 "#
         )
     }
