@@ -6,7 +6,7 @@ use std::time::Instant;
 use warmline_tests::board::{AI, Account, BoardStage, Log, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// How long a board remembers what is over: 64*T1, and a little for its log.
 const FORGETS: Duration = Duration::from_secs(40);
