@@ -10,7 +10,7 @@ use warmline_tests::mutation::recorded;
 use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 use warmline_tests::{Dice, Setting, seed};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// How long a board remembers what is over: 64*T1, and a little for its log.
 const FORGETS: Duration = Duration::from_secs(40);

@@ -3,7 +3,7 @@
 use warmline_tests::board::{AI, Backstage, NOBODY, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// Calls to targets that are not there, and calls meanwhile.
 const PATIENT: u16 = 2;

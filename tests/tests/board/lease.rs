@@ -5,7 +5,7 @@ use core::time::Duration;
 use warmline_tests::board::{AI, BOARD, Backstage, NAME, Request, Server, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// How long a lease is good for. Half of it later the board asks for more.
 const LEASE: Duration = Duration::from_secs(4);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use warmline_tests::board::{AI, Backstage, BoardStage, NAME, Server, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// A second of audio.
 const SECOND: u64 = 50;

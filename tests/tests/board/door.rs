@@ -6,7 +6,7 @@ use warmline_core::reason::Reason;
 use warmline_tests::board::{AI, BoardStage, STRANGER, board_is_missing, ping};
 use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 #[test]
 fn a_stranger_gets_nothing_at_all() {

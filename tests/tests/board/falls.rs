@@ -3,7 +3,7 @@
 use warmline_tests::board::{BoardStage, board_is_missing};
 use warmline_tests::sipp::PATIENCE;
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// Memory that nobody uses while the board runs: the far end of the stack.
 const SPARE: u32 = 0x2003_2000;

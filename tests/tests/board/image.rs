@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use warmline_tests::board::{AI, Backstage, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, poll};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// Switches on a board with an image that was spoilt, and gives what it says.
 fn complaint(spoil: impl FnOnce(&mut Vec<u8>)) -> String {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use warmline_tests::board::{AI, BoardStage, Log, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// A second of audio.
 const SECOND: u64 = 50;

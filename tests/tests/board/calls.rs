@@ -5,7 +5,7 @@ use core::time::Duration;
 use warmline_tests::board::{AI, BoardStage, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, Scenario, sipp_is_missing};
 
-const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
+use crate::WARMLINE;
 
 /// Packets that each end of a call says: a second.
 const PACKETS: u16 = 50;

@@ -1,0 +1,16 @@
+//! Warmline on an emulated board: `tests/run --only board` builds the firmware and runs these on a network of their own.
+//! In one program, as most of their time is waiting, which is done side by side.
+
+mod calls;
+mod door;
+mod falls;
+mod image;
+mod lease;
+mod link;
+mod load;
+mod neighbours;
+mod reset;
+mod torture;
+
+/// The program that makes images.
+const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
