@@ -168,7 +168,7 @@ fn a_check_says_which_boards_have_room() {
 fn a_server_is_not_leased_an_address() {
     let file = FILE
         .replace("address = \"192.0.2.10\"", "address = \"0.0.0.0\"")
-        .replace("\"192.0.2.10/24\"\ngateway = \"192.0.2.1\"", "\"dhcp\"");
+        .replace("\"192.0.2.10/24\"\ngateway = \"192.0.2.1\"\ndns     = [\"192.0.2.1\"]", "\"dhcp\"");
     let folder = folder("leased", &file);
     warmline(&folder, "appliance build --board mps2-an386").expect("a board is");
     let error = warmline(&folder, "run --config warmline.toml").expect_err("it has no address");
