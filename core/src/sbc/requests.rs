@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use heapless::Vec;
 
-use crate::call::{self, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{self, Addresses, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, LineIndex, TargetIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
@@ -13,6 +13,7 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
 use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
+use crate::time::Instant;
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
@@ -156,6 +157,8 @@ impl Sbc<'_> {
             trunk: from.trunk,
             attempt: 0,
             target: None,
+            addresses: Addresses::EMPTY,
+            ring_until: Instant::ZERO,
             caller,
             ticket,
             note,
