@@ -20,7 +20,7 @@ impl Sbc<'_> {
         };
         let key = self.client_key(branch, e.cseq.method);
         let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
-        let answerer = if answers { self.answerer(&e) } else { Answerer::default() };
+        let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
         match self.transactions.hear(cx.now, key, status, answerer, &mut self.blocks) {
             Heard::Stray if answers => {
                 match self.has_answered(&from, &e) {

@@ -19,14 +19,18 @@ pub enum Reply {
 
 /// Who answered an INVITE, as far as it is remembered: 24 bits of a keyed hash of the To tag. A fork has several, each
 /// with a tag of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Answerer(u32);
 
 impl Answerer {
+    /// None of those there are.
+    pub const NOBODY: Self = Self(0);
+
     /// The one whose To tag has this hash.
     pub const fn new(hash: u64) -> Self {
-        Self((hash >> 40) as u32)
+        let bits = (hash >> 40) as u32;
+        Self(if bits == 0 { 1 } else { bits })
     }
 }
 
@@ -40,13 +44,14 @@ pub enum Finished {
     Served,
     /// A server INVITE whose failure was acknowledged: stragglers are absorbed.
     Acknowledged,
-    /// A client INVITE that was accepted: the first one's 2xx is acknowledged again when it comes again, and that of
-    /// another branch of a fork is one too many.
+    /// A client INVITE that was accepted: the 2xx of the one who had it first is acknowledged again when it comes
+    /// again, and that of another branch of a fork is one too many. When it was not waited for, all of them are.
     Accepted(Answerer),
     /// A client INVITE that failed: a failure that comes again is acknowledged again, and a 2xx that comes even so (a
     /// proxy passes each on, 16.7) is one too many. The target's URI is the Request-URI of that ACK.
     Failed(TargetIndex),
-    /// A client INVITE that was given up before its final response: the same as a failed one.
+    /// A client INVITE that was given up before its final response: what comes even so is treated as if it had not
+    /// been, but is one too many.
     Abandoned(TargetIndex),
     /// The 2xx of this one to a client INVITE was one too many; it has its ACK and BYE.
     Superfluous(Answerer),
@@ -109,7 +114,7 @@ mod tests {
             Finished::Accepted(Answerer::new(u64::MAX)),
             Finished::Failed(TargetIndex(513)),
             Finished::Abandoned(TargetIndex(u16::MAX)),
-            Finished::Superfluous(Answerer::new(1 << 40)),
+            Finished::Superfluous(Answerer::new(0)),
             Finished::Completed,
         ] {
             assert_eq!(Finished::unpack(finished.pack()), Some(finished));

@@ -303,10 +303,11 @@ impl<'s> Transactions<'s> {
             return match (self.finished.find(key).and_then(Finished::unpack), class) {
                 (None, _) => Heard::Stray,
                 (Some(Finished::Accepted(first)), Class::Success) if first == answerer => Heard::AckSuccess,
-                (
-                    Some(Finished::Accepted(_) | Finished::Failed(_) | Finished::Abandoned(_)),
-                    Class::Success,
-                ) => Heard::Superfluous,
+                (Some(Finished::Abandoned(_)), Class::Success) => {
+                    self.finished.replace(key, Finished::Accepted(Answerer::NOBODY).pack());
+                    Heard::Superfluous
+                }
+                (Some(Finished::Accepted(_) | Finished::Failed(_)), Class::Success) => Heard::Superfluous,
                 (Some(Finished::Failed(target) | Finished::Abandoned(target)), Class::Failure) => {
                     Heard::AckFailure(target)
                 }
@@ -452,9 +453,7 @@ impl<'s> Transactions<'s> {
         self.index.remove(live.key, id.index());
         release(blocks, live.message);
         let finished = match (live.machine, live.state) {
-            (Machine::InviteClient, State::Accepted) => {
-                first.map_or(Finished::Abandoned(live.target), Finished::Accepted)
-            }
+            (Machine::InviteClient, State::Accepted) => Finished::Accepted(first.unwrap_or(Answerer::NOBODY)),
             (Machine::InviteClient, State::Completed) => Finished::Failed(live.target),
             // Given up by its user or by timer B: an INVITE that took so long to arrive may be answered still.
             (Machine::InviteClient, _) => Finished::Abandoned(live.target),
