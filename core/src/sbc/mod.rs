@@ -78,7 +78,7 @@ pub enum Command {
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),
-    /// The addresses found for a question, best first; none when there are none.
+    /// The addresses found for a question, best first; none when there are none. Up to 4 of them are tried in turn.
     Resolved(Question, &'a [SocketAddr]),
     /// What a relay reports.
     Media(relay::Report),

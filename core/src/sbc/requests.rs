@@ -390,7 +390,9 @@ impl Sbc<'_> {
 
     fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
-        self.transactions.answered(cx.now, request.key, reply, invite, request.from.path.transport);
+        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
+            && self.find_leg(&request.from, request.e).is_none();
+        self.transactions.answered(cx.now, request.key, reply, invite, stray, request.from.path.transport);
         self.reply_with(cx, &request.from, request.message, request.e, reply);
     }
 

@@ -245,11 +245,18 @@ impl<'s> Transactions<'s> {
         self.find(key).is_some() || self.finished.find(key).is_some()
     }
 
-    /// Remembers that a request was answered at once, over `transport`.
-    pub fn answered(&mut self, now: Instant, key: u64, reply: Reply, invite: bool, transport: Transport) {
+    /// Remembers that a request was answered at once, over `transport`; `stray` when it belongs to no call.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        key: u64,
+        reply: Reply,
+        invite: bool,
+        stray: bool,
+        transport: Transport,
+    ) {
         // What belongs to no call may take half the room: a flood of it must not cost a call its stragglers. Beyond
         // that it is answered without being remembered (RFC 3261 8.2.7).
-        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities);
         if stray && self.finished.len() >= self.finished.capacity() / 2 {
             return;
         }
