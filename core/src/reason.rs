@@ -113,6 +113,8 @@ reasons! {
     // How a target fails.
     /// The target's name has no address in its trunk's ranges.
     TargetUnresolved = "target-unresolved", 480;
+    /// An address of the target's name is not in its trunk's ranges and was left out.
+    AddressOutsideRange = "address-outside-range", 0;
     /// The target did not answer in the time it was given.
     NoAnswer = "no-answer", 480;
     /// Nothing came back from the target's address.
@@ -129,6 +131,10 @@ reasons! {
     TargetRefused = "target-refused", 480;
     /// The target's answer to our offer cannot be used.
     TargetMedia = "target-media", 488;
+    /// The answer came after another one, or when nobody waited for it any more, and was hung up.
+    AnsweredTooLate = "answered-too-late", 0;
+    /// More branches answered one INVITE than can be hung up.
+    TooManyAnswers = "too-many-answers", 0;
 
     // How calls end.
     /// The caller hung up before an answer.

@@ -44,9 +44,14 @@ pub struct Callee {
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
     refreshed: String,
-    heard_bye: bool,
+    /// Whether it was hung up.
+    pub heard_bye: bool,
     leaving: bool,
     held: bool,
+    /// Whether it is a further branch of a fork.
+    pub(crate) further: bool,
+    /// Whether a further branch has answered.
+    pub(crate) others_answered: bool,
 }
 
 impl Callee {
@@ -91,6 +96,8 @@ impl Callee {
             heard_bye: false,
             leaving: false,
             held: false,
+            further: false,
+            others_answered: false,
         })
     }
 
@@ -126,10 +133,17 @@ impl Callee {
             Answer::Ring | Answer::AnswerWhenCancelled | Answer::ForgetWhenCancelled => {
                 steps.push((after(300), Step::Ring));
             }
+            Answer::Late(time) => steps.push((after(time), Step::Accept)),
+            Answer::LateRing(time) => steps.push((after(time), Step::Ring)),
             Answer::Silence | Answer::Trying => {}
         }
         self.steps = steps;
-        if !matches!(self.answer, Answer::AtOnce | Answer::WrongCodec) {
+        let quiet = matches!(
+            self.answer,
+            Answer::AtOnce | Answer::WrongCodec | Answer::Late(_) | Answer::LateRing(_)
+        );
+        // 100 is the proxy's word, not a branch's.
+        if !quiet && !self.further {
             self.peer.respond(now, invite, 100, "", "", out);
         }
     }
@@ -197,16 +211,35 @@ impl Callee {
         if request.method() == "ACK" {
             return self.ack(now, request, out);
         }
-        if self.answer == Answer::Silence || self.peer.again(request, out) {
+        let again = request.method() != "CANCEL" || !self.further;
+        if self.answer == Answer::Silence || again && self.peer.again(request, out) {
             return Ok(());
         }
         match request.method() {
+            "CANCEL" if self.further => {
+                self.cancelled = true;
+                if self.answered {
+                    return Ok(());
+                }
+                self.steps.clear();
+                match self.answer {
+                    Answer::AnswerWhenCancelled => self.steps.push((now, Step::Accept)),
+                    // What it says to the proxy stays there.
+                    _ => self.over = true,
+                }
+                self.tick(now, out)
+            }
             "CANCEL" => {
                 self.peer.serve(request);
                 self.peer.respond(now, request, 200, "", "", out);
                 self.cancelled = true;
                 let step = match self.answer {
                     _ if self.answered => return Ok(()),
+                    // After a 2xx a proxy passes on no failure (16.7).
+                    _ if self.others_answered => {
+                        self.over = true;
+                        return Ok(());
+                    }
                     Answer::AnswerWhenCancelled => Step::Accept,
                     Answer::ForgetWhenCancelled => {
                         self.over = true;
@@ -237,6 +270,27 @@ impl Callee {
                 Ok(())
             }
             method => Err(format!("{method} at a target")),
+        }
+    }
+
+    /// Whether others may have answered in its place.
+    const fn was_one_of_many(&self) -> bool {
+        !self.plan.forks.is_empty() || !self.plan.others.is_empty()
+    }
+
+    /// Another branch of the fork answered: its proxy cancels this one, if that is not too late.
+    pub(crate) fn stop_ringing(&mut self) {
+        let rings = matches!(
+            self.answer,
+            Answer::Ring
+                | Answer::AnswerWhenCancelled
+                | Answer::ForgetWhenCancelled
+                | Answer::Trying
+                | Answer::LateRing(_)
+        );
+        if rings && !self.answered {
+            self.steps.clear();
+            self.over = true;
         }
     }
 
@@ -286,6 +340,8 @@ impl Callee {
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
             ("BYE", 481) if self.orphaned => self.over = true,
+            // It was one too many, and has not heard so yet.
+            ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE", 481) => {}
             // It was overtaken by the BYE.

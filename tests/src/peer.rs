@@ -108,7 +108,12 @@ impl Peer {
 
     pub(crate) fn branch(&mut self) -> String {
         self.branches += 1;
-        format!("z9hG4bK{}-b{}", self.name, self.branches)
+        format!("{}{}", self.branches_begin(), self.branches)
+    }
+
+    /// How every branch of its own begins.
+    pub(crate) fn branches_begin(&self) -> String {
+        format!("z9hG4bK{}-b", self.name)
     }
 
     /// A request's bytes.

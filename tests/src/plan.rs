@@ -32,6 +32,10 @@ pub enum Answer {
     Trying,
     /// Answers with a description that shares no codec.
     WrongCodec,
+    /// Says nothing for so long, and then answers without any provisional response.
+    Late(u64),
+    /// Says nothing for so long, and then rings for ever and lets itself be cancelled.
+    LateRing(u64),
 }
 
 /// How a call ends. Times are in milliseconds: from the answer, or for a cancel from the INVITE.
@@ -85,6 +89,11 @@ pub struct Plan {
     pub format: u8,
     /// What each target does, in the order they are rung.
     pub answers: Vec<Answer>,
+    /// What the further branches do of a fork that an INVITE to `support` becomes, unless its first branch says nothing
+    /// at all or refuses. What that one does is in `answers`, or in `others`.
+    pub forks: Vec<Answer>,
+    /// What the further addresses of `support` do.
+    pub others: Vec<Answer>,
     /// How it ends.
     pub ending: Ending,
     /// What happens in between.
@@ -109,6 +118,8 @@ impl Plan {
             formats: vec![0, 8, 101],
             format: 8,
             answers: vec![Answer::After(1_500)],
+            forks: Vec::new(),
+            others: Vec::new(),
             ending: Ending::Caller(3_000),
             refresh: Refresh::None,
             merged: false,

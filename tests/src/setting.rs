@@ -38,6 +38,9 @@ pub mod address {
     pub const ZENDESK: SocketAddr = at([203, 0, 113, 5], 5060);
     /// Zendesk's second address, which is named literally.
     pub const BACKUP: SocketAddr = at([203, 0, 113, 6], 5060);
+    /// Further addresses of Zendesk's name, where it has more than one.
+    pub const OTHERS: [SocketAddr; 3] =
+        [at([203, 0, 113, 7], 5060), at([203, 0, 113, 8], 5080), at([203, 0, 113, 9], 5060)];
     /// Somebody.
     pub const STRANGER: SocketAddr = at([192, 88, 99, 1], 5060);
 }

@@ -36,14 +36,25 @@ struct Got {
     acked: bool,
 }
 
-/// One of our dialogs' sides, by Call-ID.
+/// What shares a Call-ID: one INVITE of ours or of the peer's, and the dialogs that came of it, by the peer's tag.
 #[derive(Debug, Default)]
 struct Line {
     tag: String,
+    /// The number of our INVITE.
+    invite: Option<u32>,
+    dialogs: HashMap<String, Dialog>,
+}
+
+/// One of our dialogs' sides.
+#[derive(Debug, Default)]
+struct Dialog {
     cseq: u32,
     bye: bool,
     /// The numbers of INVITEs whose ACK went out.
     acked: Vec<u32>,
+    /// Whether a 2xx to our INVITE has reached us, and whether the peer hung up.
+    answered: bool,
+    left: bool,
 }
 
 /// What was seen.
@@ -78,6 +89,13 @@ impl Tap {
         if let Some(status) = text.status() {
             let (_, method) = text.cseq().ok_or("no CSeq")?;
             if let Some(asked) = self.asked.get_mut(&format!("{method} {}", text.branch())) {
+                // 13.2.2.4: what is heard later than that is expected by nobody.
+                let in_time = asked.first_final.is_none_or(|first| now <= first + GIVE_UP);
+                if method == "INVITE" && (200..300).contains(&status) && in_time {
+                    let line = self.lines.entry(text.one("Call-ID")?.to_owned()).or_default();
+                    let tag = text.tag("To").unwrap_or_default();
+                    line.dialogs.entry(tag.to_owned()).or_default().answered = true;
+                }
                 if status < 200 {
                     asked.provisional = true;
                 } else {
@@ -94,6 +112,12 @@ impl Tap {
                 got.acked = true;
             }
             return Ok(());
+        }
+        if text.method() == "BYE"
+            && let Some(line) = self.lines.get_mut(text.one("Call-ID")?)
+            && let Some(dialog) = text.tag("From").and_then(|tag| line.dialogs.get_mut(tag))
+        {
+            dialog.left = true;
         }
         let own = |name| text.one(name).map(str::to_owned);
         let got = self.got.entry(key).or_insert_with(|| Got {
@@ -182,16 +206,23 @@ impl Tap {
             }
             return Ok(());
         }
+        let invited = line.invite;
+        let dialog = text.tag("To").map(|tag| line.dialogs.entry(tag.to_owned()).or_default());
         match method {
             "INVITE" | "BYE" => {
-                if line.bye {
-                    return Err(format!("{method} after a BYE"));
+                let before = dialog.as_ref().map_or(0, |dialog| dialog.cseq).max(invited.unwrap_or(0));
+                if cseq <= before {
+                    return Err(format!("CSeq {cseq} after {before}"));
                 }
-                if cseq <= line.cseq {
-                    return Err(format!("CSeq {cseq} after {}", line.cseq));
+                match dialog {
+                    None if method == "BYE" => return Err("a BYE without a To tag".into()),
+                    None => line.invite = Some(cseq),
+                    Some(dialog) if dialog.bye => return Err(format!("{method} after a BYE")),
+                    Some(dialog) if invited.is_some_and(|invited| !dialog.acked.contains(&invited)) => {
+                        return Err(format!("13.2.2.4: {method} before the ACK"));
+                    }
+                    Some(dialog) => (dialog.cseq, dialog.bye) = (cseq, method == "BYE"),
                 }
-                line.cseq = cseq;
-                line.bye = method == "BYE";
                 if method == "INVITE" {
                     text.one("Contact")?;
                     text.one("Allow")?;
@@ -214,10 +245,7 @@ impl Tap {
                 }
             }
             "ACK" => {
-                if text.tag("To").is_none() {
-                    return Err("an ACK without a To tag".into());
-                }
-                line.acked.push(cseq);
+                dialog.ok_or("an ACK without a To tag")?.acked.push(cseq);
                 if let Some(invite) = self.asked.get(&format!("INVITE {branch}")) {
                     let of = Text::parse(&invite.bytes)?;
                     if invite.finals.first().is_none_or(|&status| status < 300) || of.uri() != text.uri() {
@@ -316,7 +344,10 @@ impl Tap {
     pub(crate) fn restart(&mut self) {
         self.asked.clear();
         self.got.clear();
-        self.lines.values_mut().for_each(|line| line.bye = false);
+        for dialog in self.lines.values_mut().flat_map(|line| line.dialogs.values_mut()) {
+            // Whose record was not written is lost.
+            (dialog.bye, dialog.answered) = (false, false);
+        }
         if let Some(ladder) = &mut self.ladder {
             ladder.push("-- restart --".into());
         }
@@ -340,8 +371,20 @@ impl Tap {
             if asked.method == "INVITE" && asked.first_final.is_some() {
                 let of = Text::parse(&asked.bytes).expect("it was read before");
                 let line = self.lines.get(of.get("Call-ID").unwrap_or_default());
-                if line.is_none_or(|line| !line.acked.contains(&asked.cseq)) {
+                let acked =
+                    |line: &Line| line.dialogs.values().any(|dialog| dialog.acked.contains(&asked.cseq));
+                if !line.is_some_and(acked) {
                     wrong.push(format!("{key} was never acknowledged: {:?}", asked.finals));
+                }
+            }
+        }
+        for (call_id, line) in &self.lines {
+            for (tag, dialog) in line.dialogs.iter().filter(|(_, dialog)| dialog.answered) {
+                if !dialog.bye && !dialog.left {
+                    wrong.push(format!("the dialog of {call_id} with {tag} was never ended"));
+                }
+                if line.invite.is_some_and(|invite| !dialog.acked.contains(&invite)) {
+                    wrong.push(format!("the answer of {call_id} by {tag} was never acknowledged"));
                 }
             }
         }

@@ -180,6 +180,8 @@ pub struct World<'w> {
     pub audio: Option<Audio>,
     /// Whether names have addresses.
     pub resolves: bool,
+    /// Which ones, best first.
+    pub addresses: Vec<SocketAddr>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
     /// Civil time when the rig's clock was at 0, in microseconds.
@@ -201,8 +203,8 @@ pub struct World<'w> {
     media: Media<'w>,
     /// What is answered as soon as the SBC waits, where the host is prompt.
     answers: VecDeque<What>,
-    /// The targets by their Call-ID.
-    rung: HashMap<String, usize>,
+    /// The targets by their Call-ID: more than one where the INVITE forked, the first branch first.
+    rung: HashMap<String, Vec<usize>>,
     out: Vec<u8>,
     sending: Vec<Sent>,
 }
@@ -236,6 +238,7 @@ impl<'w> World<'w> {
             record: None,
             audio: None,
             resolves: true,
+            addresses: vec![address::ZENDESK],
             prompt: false,
             utc: 0,
             seeds,
@@ -368,6 +371,7 @@ impl<'w> World<'w> {
                     self.judge(&format!("target {place}"), result);
                     self.send(out);
                     self.mind_callee(place);
+                    self.mind_branches(place);
                 }
             }
             What::Media(_) | What::Resolved(_) => {
@@ -382,8 +386,8 @@ impl<'w> World<'w> {
         match what {
             What::Media(report) => self.handle(Input::Media(report)),
             What::Resolved(question) => {
-                let found: &[SocketAddr] = if self.resolves { &[address::ZENDESK] } else { &[] };
-                self.handle(Input::Resolved(question, found));
+                let found = if self.resolves { self.addresses.clone() } else { Vec::new() };
+                self.handle(Input::Resolved(question, &found));
             }
             _ => {}
         }
@@ -656,20 +660,28 @@ impl<'w> World<'w> {
                 return self.mind_caller(number);
             }
         } else if network == 203 {
-            let place = match self.rung.get(call_id) {
-                Some(&place) => Some(place),
+            let places = match self.rung.get(call_id) {
+                Some(places) => self.meant(places, &text),
                 None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
-                None => None,
+                None => Vec::new(),
             };
-            if let Some(place) = place {
+            let others_answered = places.iter().any(|&place| self.callees[place].answered);
+            for &place in &places {
                 let callee = &mut self.callees[place];
+                callee.others_answered = others_answered;
                 let result = match text.status() {
                     Some(_) => callee.response(now, &text, &mut out),
                     None => callee.request(now, &text, &mut out),
                 };
                 self.judge(&format!("target {place}"), result);
+            }
+            if !places.is_empty() {
                 self.send(out);
-                return self.mind_callee(place);
+                for place in places {
+                    self.mind_callee(place);
+                    self.mind_branches(place);
+                }
+                return;
             }
         }
         self.sending = out;
@@ -679,39 +691,71 @@ impl<'w> World<'w> {
         }
     }
 
-    /// A target's telephone rings for the first time.
-    fn ring(
-        &mut self,
-        at: SocketAddr,
-        invite: &Text<'_>,
-        bytes: &[u8],
-        out: &mut Vec<Sent>,
-    ) -> Option<usize> {
+    /// Which branches of a fork a message is for.
+    fn meant(&self, places: &[usize], text: &Text<'_>) -> Vec<usize> {
+        let with = |is: &dyn Fn(&Callee) -> bool| -> Vec<usize> {
+            places.iter().copied().filter(|&place| is(&self.callees[place])).collect()
+        };
+        match (text.status(), text.tag("To")) {
+            (Some(_), _) => with(&|callee| text.branch().starts_with(&callee.peer.branches_begin())),
+            (None, Some(tag)) => with(&|callee| callee.peer.local.ends_with(&format!(";tag={tag}"))),
+            // What is passed on to the branches is the proxy's business; it does so once.
+            (None, None) if text.method() == "CANCEL" => {
+                let first = places[0];
+                let all = !self.callees[first].cancelled && self.callees[first].answer != Answer::Silence;
+                if all { places.to_vec() } else { vec![first] }
+            }
+            (None, None) => vec![places[0]],
+        }
+    }
+
+    /// When one branch of a fork has answered, the others that only ring are cancelled by the proxy.
+    fn mind_branches(&mut self, place: usize) {
+        if !self.callees[place].answered {
+            return;
+        }
+        let Some(places) = self.rung.get(&self.callees[place].peer.call_id) else { return };
+        for &other in places.iter().filter(|&&other| other != place) {
+            self.callees[other].stop_ringing();
+        }
+    }
+
+    /// A target's telephone rings for the first time, or all those that its INVITE leads to.
+    fn ring(&mut self, at: SocketAddr, invite: &Text<'_>, bytes: &[u8], out: &mut Vec<Sent>) -> Vec<usize> {
         let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
         let number = user.and_then(number_of).unwrap_or(0);
-        let place = self.callees.len();
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
         // By address, not by order: an INVITE may arrive when its target was given up already.
-        let answer =
-            plan.answers.get(usize::from(at == address::BACKUP)).copied().unwrap_or(Answer::Refuse(480, 10));
+        let other = address::OTHERS.iter().position(|&other| other == at);
+        let answer = match other {
+            Some(other) => plan.others.get(other),
+            None => plan.answers.get(usize::from(at == address::BACKUP)),
+        };
+        let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
         let result = check_invite(&plan, at, self.setting.heard_at(1), invite);
         if self.tap.is_some() {
-            self.judge(&format!("target {place}"), result);
+            self.judge(&format!("target {}", self.callees.len()), result);
         }
-        let media = SocketAddr::new(IpAddr::from([203, 0, 113, 20]), 10_000 + (place as u16 % 20_000) * 2);
+        let alone = at == address::BACKUP || matches!(answer, Answer::Silence | Answer::Refuse(..));
+        let forks = if alone { &[][..] } else { &plan.forks };
         let sbc = self.setting.heard_at(1);
-        match Callee::new(number, place, plan, answer, at, media, sbc, invite, bytes) {
-            Ok(mut callee) => {
-                self.rung.insert(callee.peer.call_id.clone(), place);
-                callee.begin(self.now, invite, out);
-                self.callees.push(callee);
-                Some(place)
-            }
-            Err(wrong) => {
-                self.judge("target", Err(wrong));
-                None
+        let mut places = Vec::new();
+        for &answer in [answer].iter().chain(forks) {
+            let place = self.callees.len();
+            let media =
+                SocketAddr::new(IpAddr::from([203, 0, 113, 20]), 10_000 + (place as u16 % 20_000) * 2);
+            match Callee::new(number, place, plan.clone(), answer, at, media, sbc, invite, bytes) {
+                Ok(mut callee) => {
+                    callee.further = !places.is_empty();
+                    callee.begin(self.now, invite, out);
+                    places.push(place);
+                    self.rung.entry(callee.peer.call_id.clone()).or_default().push(place);
+                    self.callees.push(callee);
+                }
+                Err(wrong) => self.judge("target", Err(wrong)),
             }
         }
+        places
     }
 
     /// Everything that is still wrong when all should be over: what was found on the way, what is not free, who is

@@ -18,9 +18,24 @@ pub const fn target_failure(status: u16) -> Reason {
     }
 }
 
+/// Whether another address of the same target may do better: this one's server is silent about it (408), or failed
+/// (RFC 3263 section 4.3 names 503; which 5xx is said of one's own trouble, servers differ about). Everything else is
+/// the target's own word.
+pub(crate) const fn tries_next_address(status: u16) -> bool {
+    matches!(status, 408 | 500..=599)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_address_is_tried_for_the_servers_failures_alone() {
+        for status in 300..=699 {
+            let server = status == 408 || status / 100 == 5;
+            assert_eq!(tries_next_address(status), server, "{status}");
+        }
+    }
 
     #[test]
     fn no_failure_crosses_that_must_not() {

@@ -3,6 +3,7 @@
 //! A call knows who is in it and how far it has come. Each [`Leg`] is one dialog with one peer and stands alone:
 //! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
 
+mod addresses;
 mod caller;
 mod dial;
 mod failure;
@@ -18,9 +19,11 @@ use crate::reason::Reason;
 use crate::relay::{Statistics, StreamId};
 use crate::time::Instant;
 
+pub(crate) use addresses::{Addresses, MOST as MOST_ADDRESSES};
 pub use caller::{Number, number};
 pub use dial::line;
 pub use failure::target_failure;
+pub(crate) use failure::tries_next_address;
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use ticket::{HEADER as TICKET_HEADER, ticket};
 pub use waiting::{Pending, Todo};
@@ -76,9 +79,12 @@ pub struct Call {
     /// Which entry of the line's plan is tried.
     pub(crate) attempt: u16,
     pub(crate) target: Option<TargetIndex>,
+    /// The addresses that the target has left, and until when it is rung at one or another.
+    pub(crate) addresses: Addresses,
+    pub(crate) ring_until: Instant,
     pub(crate) caller: Option<Number>,
     pub(crate) ticket: Option<NonZeroU64>,
-    /// What a request brought that was left out.
+    /// What was left out of what a request brought, or of a target's addresses.
     pub(crate) note: Option<Reason>,
     /// Why the latest target was not reached, and the status it answered with where it did.
     pub(crate) failure: Option<(Reason, Option<u16>)>,
@@ -107,7 +113,7 @@ pub struct View<'a> {
     pub caller: Option<&'a [u8]>,
     /// The ticket it is about.
     pub ticket: Option<NonZeroU64>,
-    /// What its INVITE brought that was left out.
+    /// What was left out of what its INVITE brought, or of its target's addresses.
     pub note: Option<Reason>,
     /// The caller's Call-ID; empty once its leg is gone.
     pub call_id: &'a [u8],

@@ -103,6 +103,21 @@ impl Dialog {
         Ok(dialog)
     }
 
+    /// The dialog that a 2xx to an INVITE of ours has made, from the 2xx alone: `local_tag` is the one it names as ours.
+    pub fn answered(
+        response: &Message<'_>,
+        essentials: &Essentials<'_>,
+        local_tag: u64,
+    ) -> Result<Self, DialogError> {
+        let mut dialog = Self::empty(local_tag);
+        dialog.call_id = dialog.keep(&[essentials.call_id])?;
+        dialog.local = dialog.keep(&[b"<", essentials.from.uri.bytes, b">"])?;
+        dialog.remote = dialog.keep(&[b"<", essentials.to.uri.bytes, b">"])?;
+        dialog.sent = essentials.cseq.number;
+        dialog.confirm(response, essentials)?;
+        Ok(dialog)
+    }
+
     /// Takes over what a response with a To tag says of the peer: tag, target and route set (12.1.2, 13.2.2.4).
     pub fn confirm(
         &mut self,

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::call::{CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
@@ -71,13 +71,11 @@ impl Sbc<'_> {
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
         }
+        let rings = cx.config.line(call.line).map(|line| cx.config.rings(line)).unwrap_or_default();
+        let Some(ring) = rings.get(usize::from(call.attempt)) else { return };
         let Some(target) = cx.config.target(question.target) else { return };
-        let usable = found.iter().find(|address| belongs(cx.config, target.trunk, address.ip()));
-        let rung = match usable {
-            Some(&address) => self.ring(cx, question.call, question.target, target, address),
-            None => Err(Reason::TargetUnresolved),
-        };
-        if let Err(reason) = rung {
+        let addresses = self.in_turn(cx, question.call, target, found);
+        if let Err(reason) = self.ring_in_turn(cx, question.call, ring, target, &addresses) {
             self.target_failed(cx, question.call, reason, None);
         }
         self.wake(question.call);
@@ -104,6 +102,7 @@ impl Sbc<'_> {
         call.failure = Some((reason, status));
         call.attempt = call.attempt.saturating_add(1);
         call.called = None;
+        call.addresses = Addresses::EMPTY;
         self.next_target(cx, id);
     }
 
@@ -130,7 +129,7 @@ impl Sbc<'_> {
                 Err(reason) => Err(reason),
                 Ok(()) => match literal(cx.config, target) {
                     Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
-                        self.ring(cx, id, ring.target, target, address)
+                        self.ring_in_turn(cx, id, ring, target, &[address])
                     }
                     Some(_) => Err(Reason::TargetUnresolved),
                     None => {
@@ -178,7 +177,7 @@ impl Sbc<'_> {
     }
 
     /// Rings `target` at `address`.
-    fn ring(
+    pub(super) fn ring(
         &mut self,
         cx: &Cx<'_>,
         id: CallId,
@@ -190,8 +189,6 @@ impl Sbc<'_> {
         let trunk = config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
         let (listener, interface) = config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
         let call = self.calls.get(id).ok_or(Reason::NoSuchCall)?;
-        let time = config.line(call.line).and_then(|line| config.rings(line).get(usize::from(call.attempt)));
-        let time = time.map_or(HOST_PATIENCE, |ring| ring.time);
 
         let caller = call.first.and_then(|leg| self.legs.get(leg));
         let mut user = [0; 64];
@@ -244,7 +241,7 @@ impl Sbc<'_> {
         if let Some(call) = self.calls.get_mut(id) {
             call.progress = Progress::Ringing;
         }
-        self.clock.set(id.index(), cx.now.after(time));
+        self.time_ringing(cx, id, true);
         Ok(())
     }
 
@@ -323,11 +320,7 @@ impl Sbc<'_> {
         match call.progress {
             Progress::Opening => self.end(cx, id, Reason::MediaFailed),
             Progress::Resolving => self.target_failed(cx, id, Reason::TargetUnresolved, None),
-            Progress::Ringing => {
-                let called = call.called;
-                called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
-                self.target_failed(cx, id, Reason::NoAnswer, None);
-            }
+            Progress::Ringing => self.ringing_due(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
             Progress::Answered => {}
@@ -340,15 +333,12 @@ impl Sbc<'_> {
     /// Nobody answered a request of ours in time.
     fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let call = leg.call;
+        let (call, path) = (leg.call, leg.path);
         if invite {
             leg.state = LegState::Terminated;
-            if self
-                .calls
-                .get(call)
-                .is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing)
-            {
-                self.target_failed(cx, call, Reason::TargetSilent, None);
+            if self.is_rung(id) {
+                self.is_down(cx, path);
+                self.address_failed(cx, call, Reason::TargetSilent, None);
             }
         } else if leg.state == LegState::Terminating {
             leg.state = LegState::Terminated;
@@ -393,7 +383,7 @@ fn call_of(stream: StreamId) -> CallId {
 }
 
 /// Whether an address is one of the trunk's.
-fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
+pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
     let listener = config.trunk(trunk).and_then(|trunk| config.listener(trunk.listener));
     listener.is_some_and(|(listener, _)| {
         filter::lookup(config.sources, listener.interface, address) == Some(trunk.0)

@@ -83,10 +83,13 @@ impl Sbc<'_> {
         self.leg_with(from, local_tag, |dialog| dialog.is(e))
     }
 
-    /// Whether a response is the answer of a leg that is there.
-    pub(super) fn has_answered(&self, from: &Admitted, e: &Essentials<'_>) -> bool {
-        let local_tag = e.from.tag().and_then(parse_hex);
-        local_tag.and_then(|tag| self.leg_with(from, tag, |dialog| dialog.answers(e))).is_some()
+    /// Whether a response is the answer of a leg that is there; `Some(false)` when it is that of another branch of a
+    /// fork to the same INVITE.
+    pub(super) fn has_answered(&self, from: &Admitted, e: &Essentials<'_>) -> Option<bool> {
+        let local_tag = e.from.tag().and_then(parse_hex)?;
+        let leg = self.leg_with(from, local_tag, |dialog| dialog.call_id() == e.call_id)?;
+        let leg = self.legs.get(leg).filter(|leg| leg.can_be_saved())?;
+        Some(leg.dialog.answers(e))
     }
 
     /// The leg with this tag of ours, of the trunk that speaks, when its dialog `is` the one meant.
@@ -110,7 +113,7 @@ pub(super) fn our_branch(branch: &[u8]) -> Option<u64> {
 }
 
 /// 16 hexadecimal digits, as we write our tags and branches.
-fn parse_hex(text: &[u8]) -> Option<u64> {
+pub(super) fn parse_hex(text: &[u8]) -> Option<u64> {
     if text.len() != 16 || !text.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }

@@ -194,7 +194,8 @@ impl Sbc<'_> {
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let kept = self.keep(out, len);
-        if let Err(kept) = self.transactions.request(cx.now, key, Machine::InviteClient, to, id, target, kept)
+        if let Err(kept) =
+            self.transactions.request(cx.now, key, Machine::InviteClient, to, Some(id), target, kept)
         {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
@@ -261,7 +262,8 @@ impl Sbc<'_> {
         len: usize,
     ) -> Option<Output> {
         let kept = self.keep(out, len);
-        if let Err(kept) = self.transactions.request(cx.now, key, Machine::Client, to, id, target, kept) {
+        if let Err(kept) = self.transactions.request(cx.now, key, Machine::Client, to, Some(id), target, kept)
+        {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.state == LegState::Terminating) {
                 leg.state = LegState::Terminated;

@@ -4,9 +4,11 @@
 //! has to leave is not queued but waits as bits on its call or leg; only a reply that is made from the message at
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
+mod addresses;
 mod calls;
 mod dialogs;
 mod flush;
+mod forks;
 mod legs;
 mod replies;
 mod requests;
@@ -76,7 +78,7 @@ pub enum Command {
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),
-    /// The addresses found for a question, best first; none when there are none.
+    /// The addresses found for a question, best first; none when there are none. Up to 4 of them are tried in turn.
     Resolved(Question, &'a [SocketAddr]),
     /// What a relay reports.
     Media(relay::Report),
@@ -164,6 +166,7 @@ pub struct Sbc<'s> {
     key: Key,
     new_calls: Limiter,
     draining: bool,
+    down: addresses::Down,
     counters: Counters,
     parsed: u64,
 }
@@ -195,6 +198,7 @@ impl<'s> Sbc<'s> {
             key,
             new_calls: Limiter::default(),
             draining: false,
+            down: addresses::Down::NEW,
             counters: Counters::NEW,
             parsed: 0,
         }

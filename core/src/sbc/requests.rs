@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use heapless::Vec;
 
-use crate::call::{self, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{self, Addresses, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, LineIndex, TargetIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
@@ -13,6 +13,7 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
 use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
+use crate::time::Instant;
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
@@ -156,6 +157,8 @@ impl Sbc<'_> {
             trunk: from.trunk,
             attempt: 0,
             target: None,
+            addresses: Addresses::EMPTY,
+            ring_until: Instant::ZERO,
             caller,
             ticket,
             note,
@@ -387,7 +390,9 @@ impl Sbc<'_> {
 
     fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
-        self.transactions.answered(cx.now, request.key, reply, invite, request.from.path.transport);
+        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
+            && self.find_leg(&request.from, request.e).is_none();
+        self.transactions.answered(cx.now, request.key, reply, invite, stray, request.from.path.transport);
         self.reply_with(cx, &request.from, request.message, request.e, reply);
     }
 

@@ -1,10 +1,10 @@
 //! Responses that arrive.
 
-use crate::call::{LegId, LegState, Pending, Progress, Todo, target_failure};
+use crate::call::{LegId, LegState, Pending, Progress, Todo, target_failure, tries_next_address};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
-use crate::transaction::{Class, Heard};
+use crate::transaction::{Answerer, Class, Heard};
 use crate::transport::Path;
 
 use super::dialogs::our_branch;
@@ -19,24 +19,29 @@ impl Sbc<'_> {
             return self.counters.add(Reason::StrayResponse);
         };
         let key = self.client_key(branch, e.cseq.method);
-        let heard = self.transactions.hear(cx.now, key, status, &mut self.blocks);
-        match heard {
-            // The ACK to a restored leg's answer was lost before the restart.
-            Heard::Stray
-                if (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success)
-                    && self.has_answered(&from, &e) =>
-            {
-                self.ack_success(cx, from.path, message, &e);
+        let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
+        let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
+        match self.transactions.hear(cx.now, key, status, answerer, &mut self.blocks) {
+            Heard::Stray if answers => {
+                match self.has_answered(&from, &e) {
+                    // The ACK to a restored leg's answer was lost before the restart.
+                    Some(true) => self.ack_success(cx, from.path, message, &e),
+                    Some(false) => self.superfluous(cx, &from, message, &e, branch),
+                    None if self.is_superfluous(branch, &e) => self.ack_success(cx, from.path, message, &e),
+                    None => self.counters.add(Reason::StrayResponse),
+                }
             }
             Heard::Stray => self.counters.add(Reason::StrayResponse),
             Heard::Absorbed => {}
-            Heard::Pass(leg) => self.heard(cx, &from, message, &e, leg, status),
+            Heard::Superfluous => self.superfluous(cx, &from, message, &e, branch),
+            Heard::Late(path, target) => self.cancel_late(cx, path, target, branch, &e),
+            Heard::Pass(leg) => self.heard(cx, &from, message, &e, leg, branch, status),
             Heard::AckAndPass(leg, target) => {
                 let to = self.legs.get(leg).map_or(from.path, |leg| leg.path);
                 let uri =
                     cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
                 self.ack_failure(cx, to, uri, branch, &e);
-                self.heard(cx, &from, message, &e, leg, status);
+                self.heard(cx, &from, message, &e, leg, branch, status);
             }
             Heard::AckFailure(target) => {
                 let uri =
@@ -47,6 +52,7 @@ impl Sbc<'_> {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about the response")]
     fn heard(
         &mut self,
         cx: &Cx<'_>,
@@ -54,23 +60,30 @@ impl Sbc<'_> {
         message: &Message<'_>,
         e: &Essentials<'_>,
         id: LegId,
+        branch: u64,
         status: u16,
     ) {
         let Some(leg) = self.legs.get_mut(id) else {
-            // The leg is gone, but a 2xx is acknowledged all the same, or it would be repeated for 32 s.
             if (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success) {
-                self.ack_success(cx, from.path, message, e);
+                self.superfluous(cx, from, message, e, branch);
             }
             return;
         };
-        let call = leg.call;
+        let (call, path) = (leg.call, leg.path);
         match (e.cseq.method, Class::of(status)) {
             (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
             (Method::Invite, Class::Success) => self.answers(cx, from, message, e, id),
             (Method::Invite, Class::Failure) => {
                 leg.state = LegState::Terminated;
-                if self.is_rung(id) {
-                    self.target_failed(cx, call, target_failure(status), Some(status));
+                if !self.is_rung(id) {
+                    return self.wake(call);
+                }
+                if status == 503 {
+                    self.is_down(cx, path);
+                }
+                match tries_next_address(status) {
+                    true => self.address_failed(cx, call, target_failure(status), Some(status)),
+                    false => self.target_failed(cx, call, target_failure(status), Some(status)),
                 }
             }
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
@@ -84,16 +97,25 @@ impl Sbc<'_> {
     /// target sends some.
     fn progresses(&mut self, cx: &Cx<'_>, message: &Message<'_>, e: &Essentials<'_>, id: LegId, status: u16) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, trunk) = (leg.call, leg.trunk);
+        let (call, trunk, path) = (leg.call, leg.trunk, leg.path);
+        let first = leg.state == LegState::Calling;
         match leg.state {
             LegState::Cancelling { sent: false } => return self.cancel_leg(cx, id),
             LegState::Calling => leg.state = LegState::Proceeding,
             LegState::Proceeding => {}
             _ => return,
         }
-        if status == 100 || !self.is_rung(id) {
+        if !self.is_rung(id) {
             return;
         }
+        if first {
+            self.is_up(path);
+            self.time_ringing(cx, call, false);
+        }
+        if status == 100 {
+            return;
+        }
+        // Branches of a fork ring side by side: what was said last holds.
         let early = e.to.tag().is_some() && !message.body().is_empty();
         let trunk = cx.config.trunk(trunk).filter(|_| early);
         // What cannot be used early is no failure yet: the answer decides.
@@ -131,6 +153,7 @@ impl Sbc<'_> {
             }
             return;
         }
+        let asked = leg.path;
         let remote = next_hop(&leg.dialog, cx.config, from).unwrap_or(leg.path.remote);
         leg.path = Path { remote, ..leg.path };
         leg.state = LegState::Confirmed;
@@ -150,6 +173,7 @@ impl Sbc<'_> {
             return self.target_failed(cx, call, Reason::TargetMedia, None);
         };
         self.set_agreed(call, id, agreed);
+        self.is_up(asked);
         self.clock.cancel(call.index());
         let Some(owner) = self.calls.get_mut(call) else { return };
         owner.progress = Progress::Answered;

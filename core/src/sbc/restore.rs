@@ -1,6 +1,6 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{Addresses, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, TargetIndex};
 use crate::filter;
 use crate::memory::Ports;
@@ -124,6 +124,8 @@ impl Sbc<'_> {
             trunk,
             attempt,
             target,
+            addresses: Addresses::EMPTY,
+            ring_until: Instant::ZERO,
             caller,
             ticket,
             note,

@@ -1,5 +1,7 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
+mod addresses;
+mod forks;
 mod records;
 mod restore;
 
@@ -201,6 +203,8 @@ impl World {
 
     /// Nothing is left once everything has had its time.
     fn is_clean(&mut self) {
+        // Timer B, and then what is remembered of it.
+        self.later(40_000);
         self.later(40_000);
         self.later(2_000);
         self.later(2_000);

@@ -17,6 +17,23 @@ pub enum Reply {
     Refused(Reason),
 }
 
+/// Who answered an INVITE, as far as it is remembered: 24 bits of a keyed hash of the To tag. A fork has several, each
+/// with a tag of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Answerer(u32);
+
+impl Answerer {
+    /// None of those there are.
+    pub const NOBODY: Self = Self(0);
+
+    /// The one whose To tag has this hash.
+    pub const fn new(hash: u64) -> Self {
+        let bits = (hash >> 40) as u32;
+        Self(if bits == 0 { 1 } else { bits })
+    }
+}
+
 /// A transaction that only waits for stragglers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -27,11 +44,17 @@ pub enum Finished {
     Served,
     /// A server INVITE whose failure was acknowledged: stragglers are absorbed.
     Acknowledged,
-    /// A client INVITE that was accepted: a 2xx that comes again is acknowledged again.
-    Accepted,
-    /// A client INVITE that failed: a failure that comes again is acknowledged again. The target's URI is the
-    /// Request-URI of that ACK.
+    /// A client INVITE that was accepted: the 2xx of the one who had it first is acknowledged again when it comes
+    /// again, and that of another branch of a fork is one too many. When it was not waited for, all of them are.
+    Accepted(Answerer),
+    /// A client INVITE that failed: a failure that comes again is acknowledged again, and a 2xx that comes even so (a
+    /// proxy passes each on, 16.7) is one too many. The target's URI is the Request-URI of that ACK.
     Failed(TargetIndex),
+    /// A client INVITE that was given up before its final response: what comes even so is treated as if it had not
+    /// been, but is one too many.
+    Abandoned(TargetIndex),
+    /// The 2xx of this one to a client INVITE was one too many; it has its ACK and BYE.
+    Superfluous(Answerer),
     /// A client that has its final response: stragglers are absorbed.
     Completed,
 }
@@ -43,29 +66,34 @@ impl Finished {
             Self::Answered(Reply::Trying) => (0, 0),
             Self::Answered(Reply::Ok) => (1, 0),
             Self::Answered(Reply::Capabilities) => (2, 0),
-            Self::Answered(Reply::Refused(reason)) => (3, reason as u16),
+            Self::Answered(Reply::Refused(reason)) => (3, reason as u32),
             Self::Served => (4, 0),
             Self::Acknowledged => (5, 0),
-            Self::Accepted => (6, 0),
-            Self::Failed(target) => (7, target.0),
+            Self::Accepted(answerer) => (6, answerer.0),
+            Self::Failed(target) => (7, target.0.into()),
             Self::Completed => (8, 0),
+            Self::Abandoned(target) => (9, target.0.into()),
+            Self::Superfluous(answerer) => (10, answerer.0),
         };
-        u32::from(value) << 8 | kind
+        value << 8 | kind
     }
 
     /// From what [`Finished::pack`] gave; none for anything else.
     pub fn unpack(bits: u32) -> Option<Self> {
-        let value = (bits >> 8) as u16;
+        let value = bits >> 8;
+        let target = TargetIndex(value as u16);
         Some(match bits & 0xff {
             0 => Self::Answered(Reply::Trying),
             1 => Self::Answered(Reply::Ok),
             2 => Self::Answered(Reply::Capabilities),
-            3 => Self::Answered(Reply::Refused(*Reason::ALL.get(usize::from(value))?)),
+            3 => Self::Answered(Reply::Refused(*Reason::ALL.get(value as usize)?)),
             4 => Self::Served,
             5 => Self::Acknowledged,
-            6 => Self::Accepted,
-            7 => Self::Failed(TargetIndex(value)),
+            6 => Self::Accepted(Answerer(value)),
+            7 => Self::Failed(target),
             8 => Self::Completed,
+            9 => Self::Abandoned(target),
+            10 => Self::Superfluous(Answerer(value)),
             _ => return None,
         })
     }
@@ -83,8 +111,10 @@ mod tests {
             Finished::Answered(Reply::Capabilities),
             Finished::Served,
             Finished::Acknowledged,
-            Finished::Accepted,
+            Finished::Accepted(Answerer::new(u64::MAX)),
             Finished::Failed(TargetIndex(513)),
+            Finished::Abandoned(TargetIndex(u16::MAX)),
+            Finished::Superfluous(Answerer::new(0)),
             Finished::Completed,
         ] {
             assert_eq!(Finished::unpack(finished.pack()), Some(finished));

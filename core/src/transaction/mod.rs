@@ -9,6 +9,6 @@ mod finished;
 mod machine;
 mod table;
 
-pub use finished::{Finished, Reply};
+pub use finished::{Answerer, Finished, Reply};
 pub use machine::{Action, Class, Event, GIVE_UP, Machine, State, T1, T2, T4};
 pub use table::{Due, Heard, Live, Received, Storage, TransactionId, Transactions};

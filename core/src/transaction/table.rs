@@ -6,7 +6,7 @@ use crate::memory::{Blocks, Chain, Entry, Id, Index, Lingering, Pool, Slot, Time
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
 
-use super::{Action, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2};
+use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2};
 
 /// Names a live transaction.
 pub type TransactionId = Id<Live>;
@@ -19,7 +19,8 @@ pub struct Live {
     key: u64,
     /// Where its messages go.
     path: Path,
-    leg: LegId,
+    /// Who is told; nobody of what is sent for a leg that is gone.
+    leg: Option<LegId>,
     target: TargetIndex,
     /// What it repeats: a client's request, a server's last response.
     message: Option<Chain>,
@@ -56,8 +57,13 @@ pub enum Heard {
     AckAndPass(LegId, TargetIndex),
     /// The failure is acknowledged again to this target's URI.
     AckFailure(TargetIndex),
-    /// The 2xx to an INVITE came again, or from another branch of a fork: it is acknowledged from itself.
+    /// The 2xx to an INVITE came again: it is acknowledged from itself.
     AckSuccess,
+    /// A 2xx to an INVITE that has no use for it: another branch of a fork was faster, or nobody waits any more.
+    Superfluous,
+    /// Something has come back for an INVITE that nobody waits for any more, which went over this path to this target:
+    /// it is cancelled, once.
+    Late(Path, TargetIndex),
 }
 
 /// What a timer asks for.
@@ -121,7 +127,7 @@ impl<'s> Transactions<'s> {
         key: u64,
         machine: Machine,
         path: Path,
-        leg: LegId,
+        leg: Option<LegId>,
         target: TargetIndex,
         message: Option<Chain>,
     ) -> Result<TransactionId, Option<Chain>> {
@@ -141,6 +147,39 @@ impl<'s> Transactions<'s> {
         self.insert(live)
     }
 
+    /// Starts a client transaction for no leg, whose request has not been sent yet: [`Transactions::due`] asks for
+    /// that at once. False when there is no room; `message` is freed then.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        key: u64,
+        path: Path,
+        message: Chain,
+        blocks: &mut Blocks<'_>,
+    ) -> bool {
+        let machine = Machine::Client;
+        let live = Live {
+            machine,
+            state: machine.start(),
+            key,
+            path,
+            leg: None,
+            target: TargetIndex(u16::MAX),
+            message: Some(message),
+            interval: Duration::ZERO,
+            resend_at: Some(now),
+            give_up_at: Some(now.after(GIVE_UP)),
+        };
+        let sent = self.insert(live);
+        sent.map_err(|message| release(blocks, message)).is_ok()
+    }
+
+    /// Whether there is room for what belongs to no call any more: a quarter of it is the calls' own.
+    pub const fn has_room(&self) -> bool {
+        let capacity = self.live.capacity();
+        self.live.len() < capacity.saturating_sub(capacity / 4)
+    }
+
     /// Starts a server transaction for an INVITE that `leg` will answer over `path`. None when there is no room.
     pub fn serve(&mut self, key: u64, path: Path, leg: LegId) -> Option<TransactionId> {
         let machine = Machine::InviteServer;
@@ -149,7 +188,7 @@ impl<'s> Transactions<'s> {
             state: machine.start(),
             key,
             path,
-            leg,
+            leg: Some(leg),
             target: TargetIndex(0),
             message: None,
             interval: T1,
@@ -175,7 +214,7 @@ impl<'s> Transactions<'s> {
             let event = if ack { Event::Ack } else { Event::Request };
             let (state, action) = self.step(id, event);
             if state == State::Confirmed {
-                self.finish(now, id, blocks);
+                self.finish(now, id, None, blocks);
             }
             return match action {
                 Action::Send if self.live.get(id).is_some_and(|live| live.message.is_some()) => {
@@ -198,7 +237,7 @@ impl<'s> Transactions<'s> {
     /// The leg whose INVITE, not answered yet, has this key: what a CANCEL is for (9.2).
     pub fn pending(&self, key: u64) -> Option<LegId> {
         let live = self.live.get(self.find(key)?)?;
-        (live.state == State::Proceeding).then_some(live.leg)
+        live.leg.filter(|_| live.state == State::Proceeding)
     }
 
     /// Whether a request with this key was seen.
@@ -206,11 +245,18 @@ impl<'s> Transactions<'s> {
         self.find(key).is_some() || self.finished.find(key).is_some()
     }
 
-    /// Remembers that a request was answered at once, over `transport`.
-    pub fn answered(&mut self, now: Instant, key: u64, reply: Reply, invite: bool, transport: Transport) {
+    /// Remembers that a request was answered at once, over `transport`; `stray` when it belongs to no call.
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        key: u64,
+        reply: Reply,
+        invite: bool,
+        stray: bool,
+        transport: Transport,
+    ) {
         // What belongs to no call may take half the room: a flood of it must not cost a call its stragglers. Beyond
         // that it is answered without being remembered (RFC 3261 8.2.7).
-        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities);
         if stray && self.finished.len() >= self.finished.capacity() / 2 {
             return;
         }
@@ -245,39 +291,62 @@ impl<'s> Transactions<'s> {
                 live.give_up_at = Some(now.after(GIVE_UP));
                 self.arm(id);
             }
-            State::Accepted => self.finish(now, id, blocks),
+            State::Accepted => self.finish(now, id, None, blocks),
             _ => {}
         }
     }
 
-    /// What a response to the request with this key is.
-    pub fn hear(&mut self, now: Instant, key: u64, status: u16, blocks: &mut Blocks<'_>) -> Heard {
+    /// What a response to the request with this key is; `answerer` is who gave it.
+    pub fn hear(
+        &mut self,
+        now: Instant,
+        key: u64,
+        status: u16,
+        answerer: Answerer,
+        blocks: &mut Blocks<'_>,
+    ) -> Heard {
         let class = Class::of(status);
         let Some(id) = self.find(key) else {
             return match (self.finished.find(key).and_then(Finished::unpack), class) {
                 (None, _) => Heard::Stray,
-                (Some(Finished::Accepted), Class::Success) => Heard::AckSuccess,
-                (Some(Finished::Failed(target)), Class::Failure) => Heard::AckFailure(target),
+                (Some(Finished::Accepted(first)), Class::Success) if first == answerer => Heard::AckSuccess,
+                (Some(Finished::Abandoned(_)), Class::Success) => {
+                    self.finished.replace(key, Finished::Accepted(Answerer::NOBODY).pack());
+                    Heard::Superfluous
+                }
+                (Some(Finished::Accepted(_) | Finished::Failed(_)), Class::Success) => Heard::Superfluous,
+                (Some(Finished::Failed(target) | Finished::Abandoned(target)), Class::Failure) => {
+                    Heard::AckFailure(target)
+                }
                 (Some(_), _) => Heard::Absorbed,
             };
         };
+        let before = self.live.get(id).map(|live| live.state);
         let (state, action) = self.step(id, Event::Response(class));
         let Some(live) = self.live.get_mut(id) else {
             return Heard::Absorbed;
         };
-        let (leg, target) = (live.leg, live.target);
-        match (live.machine, state) {
+        let (machine, leg, path, target) = (live.machine, live.leg, live.path, live.target);
+        match (machine, state) {
+            (Machine::InviteClient, State::Proceeding) if before != Some(State::Calling) => {}
             (Machine::InviteClient, State::Proceeding) => {
                 live.resend_at = None;
-                live.give_up_at = None;
+                // A cancelled INVITE that gets no final response even so is given up (9.1).
+                live.give_up_at = leg.is_none().then(|| now.after(GIVE_UP));
                 self.arm(id);
             }
             (Machine::Client, State::Proceeding) => live.interval = T2,
-            _ => self.finish(now, id, blocks),
+            _ => self.finish(now, id, leg.map(|_| answerer), blocks),
         }
-        match action {
-            Action::Pass => Heard::Pass(leg),
-            Action::AckAndPass => Heard::AckAndPass(leg, target),
+        match (action, leg) {
+            (Action::Pass, Some(leg)) => Heard::Pass(leg),
+            (Action::AckAndPass, Some(leg)) => Heard::AckAndPass(leg, target),
+            (Action::AckAndPass, None) => Heard::AckFailure(target),
+            (Action::Pass, None) if machine == Machine::InviteClient => match class {
+                Class::Provisional if before == Some(State::Calling) => Heard::Late(path, target),
+                Class::Success => Heard::Superfluous,
+                _ => Heard::Absorbed,
+            },
             _ => Heard::Absorbed,
         }
     }
@@ -295,19 +364,18 @@ impl<'s> Transactions<'s> {
             let (leg, invite) = (live.leg, live.machine == Machine::InviteClient);
             let client = matches!(live.machine, Machine::InviteClient | Machine::Client);
             let (_, action) = self.step(id, Event::TimeOut);
-            self.finish(now, id, blocks);
-            // A server whose failure is never acknowledged has nobody left to tell.
-            return Some(if client && action == Action::Fail {
-                Due::Failed(leg, invite)
-            } else {
-                Due::Nothing
+            self.finish(now, id, None, blocks);
+            return Some(match leg {
+                Some(leg) if client && action == Action::Fail => Due::Failed(leg, invite),
+                // A server whose failure is never acknowledged has nobody left to tell.
+                _ => Due::Nothing,
             });
         }
         let invite = live.machine == Machine::InviteClient;
         // A doubles without bound, E and G up to T2.
-        let doubled = live.interval.times(2);
+        let doubled = live.interval.times(2).max(T1);
         live.interval = if invite { doubled } else { doubled.min(T2) };
-        live.resend_at = Some(now.after(live.interval));
+        live.resend_at = (!live.path.transport.is_reliable()).then(|| now.after(live.interval));
         self.arm(id);
         let (_, action) = self.step(id, Event::Retransmit);
         Some(if action == Action::Send { Due::Send(id) } else { Due::Nothing })
@@ -316,8 +384,33 @@ impl<'s> Transactions<'s> {
     /// Ends a client transaction that its user no longer waits for (9.1: a cancelled INVITE without an answer).
     pub fn abandon(&mut self, now: Instant, key: u64, blocks: &mut Blocks<'_>) {
         if let Some(id) = self.find(key) {
-            self.finish(now, id, blocks);
+            self.finish(now, id, None, blocks);
         }
+    }
+
+    /// Leaves an INVITE for which nothing has come back to itself: it lives on until timer B, and whatever comes back
+    /// is [`Heard::Late`] or [`Heard::Superfluous`]. Where there is not room enough for that, only its answer is.
+    pub fn leave(&mut self, now: Instant, key: u64, blocks: &mut Blocks<'_>) {
+        let Some(id) = self.find(key) else { return };
+        let room = self.has_room() && blocks.free_blocks() > blocks.capacity() / 4;
+        match self.live.get_mut(id).filter(|live| room && live.state == State::Calling) {
+            Some(live) => live.leg = None,
+            None => self.finish(now, id, None, blocks),
+        }
+    }
+
+    /// Who was remembered under this key as one too many.
+    pub fn superfluous(&self, key: u64) -> Option<Answerer> {
+        match self.finished.find(key).and_then(Finished::unpack) {
+            Some(Finished::Superfluous(answerer)) => Some(answerer),
+            _ => None,
+        }
+    }
+
+    /// Remembers under this key who was one too many, for as long as its 2xx may come again. False when there is no
+    /// room.
+    pub fn remember_superfluous(&mut self, now: Instant, key: u64, answerer: Answerer) -> bool {
+        self.finished.insert(key, now.after(GIVE_UP), Finished::Superfluous(answerer).pack())
     }
 
     /// What a transaction repeats, written to `out`: where it goes and how long it is. None when nothing is kept.
@@ -359,21 +452,29 @@ impl<'s> Transactions<'s> {
         }
     }
 
-    /// Takes a transaction out of the live ones and remembers what stragglers need.
-    fn finish(&mut self, now: Instant, id: TransactionId, blocks: &mut Blocks<'_>) {
+    /// Takes a transaction out of the live ones and remembers what stragglers need; `first` is who accepted an INVITE
+    /// that was waited for.
+    fn finish(&mut self, now: Instant, id: TransactionId, first: Option<Answerer>, blocks: &mut Blocks<'_>) {
         let Some(live) = self.live.remove(id) else { return };
         self.timers.cancel(id.index());
         self.index.remove(live.key, id.index());
         release(blocks, live.message);
         let finished = match (live.machine, live.state) {
-            (Machine::InviteClient, State::Accepted) => Finished::Accepted,
+            (Machine::InviteClient, State::Accepted) => Finished::Accepted(first.unwrap_or(Answerer::NOBODY)),
             (Machine::InviteClient, State::Completed) => Finished::Failed(live.target),
+            // Given up by its user or by timer B: an INVITE that took so long to arrive may be answered still.
+            (Machine::InviteClient, _) => Finished::Abandoned(live.target),
             (Machine::InviteServer, State::Accepted) => Finished::Served,
             (Machine::InviteServer, State::Confirmed) => Finished::Acknowledged,
             (Machine::Client, State::Completed) => Finished::Completed,
             _ => return,
         };
-        self.remember(now, live.key, finished, live.machine.linger(live.state, live.path.transport));
+        let time = match finished {
+            // A 2xx may follow on every transport.
+            Finished::Failed(_) | Finished::Abandoned(_) => Some(GIVE_UP),
+            _ => live.machine.linger(live.state, live.path.transport),
+        };
+        self.remember(now, live.key, finished, time);
     }
 
     /// Where there is no room for another finished transaction, a straggler will be taken for a stray: no harm to

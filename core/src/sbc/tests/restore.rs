@@ -320,8 +320,15 @@ fn a_2xx_whose_ack_was_lost_is_acknowledged_after_a_restart() {
     let outs = w.hear(ZENDESK, &answer);
     let ack = message(&outs, ZENDESK, &format!("ACK sip:{ZENDESK} SIP/2.0\r\n"));
     assert_eq!(field(ack, "CSeq"), "1 ACK");
+    // Another branch of the fork that the INVITE became is hung up, now as before.
+    let other = answer.replace("tag=zen", "tag=other");
+    let outs = w.hear(ZENDESK, &other);
+    assert!(message(&outs, ZENDESK, "ACK").contains(";tag=other\r\n"));
+    assert!(message(&outs, ZENDESK, "BYE").contains(";tag=other\r\n"));
+    assert_eq!(outs.len(), 2);
+    assert_eq!(w.hear(ZENDESK, &other).len(), 1);
     // Somebody else's is nobody's.
-    assert!(w.hear(ZENDESK, &answer.replace("tag=zen", "tag=other")).is_empty());
+    assert!(w.hear(ZENDESK, &answer.replace(field(&answer, "Call-ID"), "another")).is_empty());
     assert!(w.hear(AI, &answer).is_empty());
     assert_eq!(w.sbc.counters().get(Reason::StrayResponse), 2);
 }

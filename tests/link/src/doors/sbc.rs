@@ -72,11 +72,13 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
     for _ in 0..64 {
         match sbc.poll(cx, black_box(&mut out)) {
             Output::Resolve(question) => {
-                let found = [cx.config.interfaces.first().map_or_else(
-                    || ([0; 4], 5060).into(),
-                    |interface| core::net::SocketAddr::new(interface.address, 5060),
-                )];
-                sbc.handle(cx, Input::Resolved(question, black_box(&found)));
+                let found = [5060, 5061, 5062, 5063, 5064].map(|port| {
+                    cx.config.interfaces.first().map_or_else(
+                        || ([0; 4], port).into(),
+                        |interface| core::net::SocketAddr::new(interface.address, port),
+                    )
+                });
+                sbc.handle(cx, Input::Resolved(question, black_box(&found[..])));
             }
             Output::Event(Event::Started(call) | Event::Answered(call) | Event::Ended(call)) => {
                 see(sbc.call(call));

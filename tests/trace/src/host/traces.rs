@@ -66,7 +66,7 @@ fn record(
     let len =
         image::write(&world.config, &appliance, &mut image).expect("a board takes the rig's configuration");
     let mut names = Names::new();
-    let zendesk = heapless::Vec::from_slice(&[address::ZENDESK]).expect("it is one");
+    let zendesk = heapless::Vec::from_slice(&world.addresses).expect("they are few");
     let host = "acme.sip.example.net".try_into().expect("it is short");
     names.push((host, zendesk)).expect("it is one");
     let header = Header {

@@ -1,0 +1,238 @@
+//! The addresses of a target, one after the other (RFC 3263 section 4.3).
+//!
+//! An address from which nothing at all has come back in 4 s is left for the next; even a 100 is a sign of life. Its
+//! INVITE lives on by itself until timer B, see [`super::forks`]. One that answers 408 or 5xx has had its turn as well.
+//! Each address gets an INVITE of its own, with another Call-ID and From tag and not only another branch: two addresses
+//! are often two ways to one server, which would take the second for a copy of the first (8.2.2.2), and what comes late
+//! for the first could be taken for a branch of the second.
+
+use core::net::SocketAddr;
+
+use heapless::Vec;
+
+use crate::call::{Addresses, CallId, LegId, LegState, MOST_ADDRESSES, Progress};
+use crate::config::{Ring, Target, TargetIndex};
+use crate::memory::Key;
+use crate::reason::Reason;
+use crate::sip::Method;
+use crate::time::{Duration, Instant};
+use crate::transport::Path;
+
+use super::calls::belongs;
+use super::{Cx, Sbc};
+
+/// How long an address may be silent when there is another.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// How long an address that was down is tried last.
+const DOWN: Duration = Duration::from_secs(60);
+
+/// How many addresses are remembered as down.
+const PLACES: usize = 16;
+
+/// Which addresses were silent, or said 503, and until when they are tried last. When more are down than there are
+/// places, the one that was so first is forgotten.
+#[derive(Debug)]
+pub(super) struct Down([(u64, Instant); PLACES]);
+
+impl Down {
+    /// None is down.
+    pub(super) const NEW: Self = Self([(0, Instant::ZERO); PLACES]);
+
+    fn is(&self, address: u64, now: Instant) -> bool {
+        self.0.iter().any(|&(key, until)| key == address && until > now)
+    }
+
+    fn add(&mut self, address: u64, now: Instant) {
+        let place = self.0.iter().position(|place| place.0 == address);
+        let place = match place {
+            Some(place) => self.0.get_mut(place),
+            None => self.0.iter_mut().min_by_key(|place| place.1),
+        };
+        if let Some(place) = place {
+            *place = (address, now.after(DOWN));
+        }
+    }
+
+    fn remove(&mut self, address: u64) {
+        for place in self.0.iter_mut().filter(|place| place.0 == address) {
+            *place = (0, Instant::ZERO);
+        }
+    }
+}
+
+/// What an address is known by: the port of ours that reaches it belongs to it.
+fn name(key: &Key, listener: u8, address: SocketAddr) -> u64 {
+    let ip = match address.ip() {
+        core::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        core::net::IpAddr::V6(ip) => ip,
+    };
+    key.hash(&[b"address", &[listener], &ip.octets(), &address.port().to_le_bytes()])
+}
+
+impl Sbc<'_> {
+    /// Which of the addresses found for a target are tried, in which order: those in its trunk's ranges, and of these
+    /// the ones that were down of late after the others.
+    pub(super) fn in_turn(
+        &mut self,
+        cx: &Cx<'_>,
+        id: CallId,
+        target: &Target,
+        found: &[SocketAddr],
+    ) -> Vec<SocketAddr, MOST_ADDRESSES> {
+        let listener = cx.config.trunk(target.trunk).map_or(0, |trunk| trunk.listener);
+        let mut addresses = Vec::new();
+        for down in [false, true] {
+            for &address in found {
+                if !belongs(cx.config, target.trunk, address.ip()) {
+                    if !down {
+                        self.left_out(id);
+                    }
+                } else if self.down.is(name(&self.key, listener, address), cx.now) == down
+                    && !addresses.contains(&address)
+                {
+                    // More than are tried are not.
+                    let _ = addresses.push(address);
+                }
+            }
+        }
+        addresses
+    }
+
+    fn left_out(&mut self, id: CallId) {
+        self.counters.add(Reason::AddressOutsideRange);
+        if let Some(call) = self.calls.get_mut(id) {
+            call.note.get_or_insert(Reason::AddressOutsideRange);
+        }
+    }
+
+    /// Rings a target for the time it has, at the first of its addresses, and then at the others.
+    pub(super) fn ring_in_turn(
+        &mut self,
+        cx: &Cx<'_>,
+        id: CallId,
+        ring: &Ring,
+        target: &Target,
+        addresses: &[SocketAddr],
+    ) -> Result<(), Reason> {
+        let (&first, others) = addresses.split_first().ok_or(Reason::TargetUnresolved)?;
+        let call = self.calls.get_mut(id).ok_or(Reason::NoSuchCall)?;
+        call.addresses = Addresses::of(others);
+        call.ring_until = cx.now.after(ring.time);
+        self.ring(cx, id, ring.target, target, first)
+    }
+
+    /// Sets the call's timer while a target is rung: to when its time is over, or while nothing has come back and
+    /// there is somebody else to try, to when it has been silent for too long.
+    pub(super) fn time_ringing(&mut self, cx: &Cx<'_>, id: CallId, silent: bool) {
+        let Some(call) = self.calls.get(id) else { return };
+        let rings = cx.config.line(call.line).map(|line| cx.config.rings(line)).unwrap_or_default();
+        let next = usize::from(call.attempt).saturating_add(1);
+        let others = !call.addresses.is_empty() || rings.len() > next;
+        let until = match silent && others {
+            true => call.ring_until.min(cx.now.after(SILENCE)),
+            false => call.ring_until,
+        };
+        self.clock.set(id.index(), until);
+    }
+
+    /// The timer of a ringing call ran out.
+    pub(super) fn ringing_due(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let (called, over) = (call.called, call.ring_until <= cx.now);
+        let silent = called.filter(|&leg| {
+            let leg = self.legs.get(leg);
+            !over && leg.is_some_and(|leg| leg.state == LegState::Calling)
+        });
+        match silent {
+            Some(leg) => {
+                self.leave(cx, id, leg);
+                self.address_failed(cx, id, Reason::TargetSilent, None);
+            }
+            None if over => {
+                called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
+                self.target_failed(cx, id, Reason::NoAnswer, None);
+            }
+            None => self.time_ringing(cx, id, false),
+        }
+    }
+
+    /// Leaves a silent address: its INVITE goes on without a leg.
+    fn leave(&mut self, cx: &Cx<'_>, call: CallId, id: LegId) {
+        let Some(leg) = self.legs.get(id) else { return };
+        let (path, branch) = (leg.path, leg.branch);
+        self.is_down(cx, path);
+        let key = self.client_key(branch, Method::Invite);
+        self.transactions.leave(cx.now, key, &mut self.blocks);
+        self.part(call, id);
+    }
+
+    /// The address that was rung is of no use: the target's next one is, and when there is none, the next target.
+    pub(super) fn address_failed(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason, status: Option<u16>) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let next = call.addresses.take().filter(|_| call.progress == Progress::Ringing);
+        let Some((address, index)) = next.zip(call.target) else {
+            return self.target_failed(cx, id, reason, status);
+        };
+        self.counters.add(reason);
+        call.failure = Some((reason, status));
+        call.called = None;
+        if let Err(reason) = self.ring_next(cx, id, index, address) {
+            self.target_failed(cx, id, reason, None);
+        }
+        self.wake(id);
+    }
+
+    fn ring_next(
+        &mut self,
+        cx: &Cx<'_>,
+        id: CallId,
+        index: TargetIndex,
+        address: SocketAddr,
+    ) -> Result<(), Reason> {
+        let target = cx.config.target(index).ok_or(Reason::TargetUnresolved)?;
+        self.ring(cx, id, index, target, address)
+    }
+
+    /// An address was silent, or said that it takes no more (503): it is tried last for a while.
+    pub(super) fn is_down(&mut self, cx: &Cx<'_>, path: Path) {
+        self.down.add(name(&self.key, path.listener, path.remote), cx.now);
+    }
+
+    /// An address has taken an INVITE. What comes late does not count: who is always late would be waited for by
+    /// every call.
+    pub(super) fn is_up(&mut self, path: Path) {
+        self.down.remove(name(&self.key, path.listener, path.remote));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_down_is_so_for_a_minute() {
+        let at = |seconds| Instant::ZERO.after(Duration::from_secs(seconds));
+        let mut down = Down::NEW;
+        assert!(!down.is(7, at(0)));
+        down.add(7, at(100));
+        assert!(down.is(7, at(100)) && down.is(7, at(159)) && !down.is(7, at(160)) && !down.is(8, at(100)));
+        down.add(7, at(120));
+        assert!(down.is(7, at(179)));
+        down.remove(7);
+        assert!(!down.is(7, at(120)));
+        assert_eq!(size_of::<Down>(), 256);
+    }
+
+    #[test]
+    fn the_one_that_was_down_first_is_forgotten_first() {
+        let now = Instant::ZERO.after(Duration::from_secs(1));
+        let mut down = Down::NEW;
+        for address in 1..=17 {
+            down.add(address, now.after(Duration::from_micros(address)));
+        }
+        let later = now.after(Duration::from_micros(20));
+        assert!(!down.is(1, later));
+        assert!((2..=17).all(|address| down.is(address, later)));
+    }
+}
