@@ -3,6 +3,7 @@
 //! A call knows who is in it and how far it has come. Each [`Leg`] is one dialog with one peer and stands alone:
 //! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
 
+mod authentication;
 mod caller;
 mod dial;
 mod failure;
@@ -18,6 +19,7 @@ use crate::reason::Reason;
 use crate::relay::{Statistics, StreamId};
 use crate::time::Instant;
 
+pub use authentication::Authentication;
 pub use caller::{Number, number};
 pub use dial::line;
 pub use failure::target_failure;

@@ -4,6 +4,7 @@
 //! has to leave is not queued but waits as bits on its call or leg; only a reply that is made from the message at
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
+mod authentication;
 mod calls;
 mod dialogs;
 mod flush;

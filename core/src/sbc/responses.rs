@@ -64,13 +64,19 @@ impl Sbc<'_> {
             return;
         };
         let call = leg.call;
+        let failure = match self.authenticate(cx, from, message, e, id, status) {
+            Ok(true) => return self.wake(call),
+            Ok(false) => target_failure(status),
+            Err(reason) => reason,
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
         match (e.cseq.method, Class::of(status)) {
             (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
             (Method::Invite, Class::Success) => self.answers(cx, from, message, e, id),
             (Method::Invite, Class::Failure) => {
                 leg.state = LegState::Terminated;
                 if self.is_rung(id) {
-                    self.target_failed(cx, call, target_failure(status), Some(status));
+                    self.target_failed(cx, call, failure, Some(status));
                 }
             }
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
