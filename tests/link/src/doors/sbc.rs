@@ -1,8 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::config::{
-    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
-    Trunk, TrunkIndex, TrunkKind,
+    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
+    TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
