@@ -7,11 +7,13 @@
 //! The entries' serde form is what a board's [`image`](crate::image) holds: changing their fields changes its format,
 //! which has a version.
 
+use core::fmt;
 use core::marker::PhantomData;
 use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{Login, Secret};
 use crate::filter;
 use crate::time::Duration;
 use crate::transport::Transport;
@@ -56,10 +58,10 @@ impl<T> Clone for List<T> {
 
 impl<T> Copy for List<T> {}
 
-/// Everything core is told by its user, lent for one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Everything core is told by its user, lent for one call. Shown, it is without its text, which has secrets in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Config<'c> {
-    /// Every name, URI and number, one after the other.
+    /// Every name, URI, number and secret, one after the other.
     pub text: &'c [u8],
     /// What holds for the node as a whole.
     pub node: Node,
@@ -170,6 +172,19 @@ pub struct Trunk {
     pub max_calls: u32,
     /// Most new calls it is sent.
     pub max_rate: Option<filter::Rate>,
+    /// Who we are to it, where it asks.
+    pub credentials: Option<Credentials>,
+}
+
+/// Who we are to a trunk that asks for digest authentication. It is asked of [`Config::login`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Our name there.
+    pub user: Span,
+    /// The only realm they are for; empty where they are for any of the trunk's.
+    pub realm: Span,
+    /// The secret.
+    pub secret: Span,
 }
 
 /// Where a trunk's media may come from.
@@ -249,6 +264,11 @@ impl<'c> Config<'c> {
         self.lines.get(usize::from(index.0))
     }
 
+    /// What a trunk's credentials say.
+    pub fn login(&self, credentials: &Credentials) -> Login<'c> {
+        Login { user: self.text(credentials.user), secret: Secret::new(self.text(credentials.secret)) }
+    }
+
     /// The listener with this number, and the interface it stands on.
     pub fn listener(&self, number: u8) -> Option<(&'c Listener, &'c Interface)> {
         let listener = self.listeners.get(usize::from(number))?;
@@ -276,6 +296,25 @@ impl<'c> Config<'c> {
             MediaPolicy::Signalled => &[],
             MediaPolicy::Ranges(list) => entries(self.media, list),
         }
+    }
+}
+
+impl fmt::Debug for Config<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("node", &self.node)
+            .field("domains", &self.domains)
+            .field("interfaces", &self.interfaces)
+            .field("listeners", &self.listeners)
+            .field("trunks", &self.trunks)
+            .field("sources", &self.sources)
+            .field("media", &self.media)
+            .field("targets", &self.targets)
+            .field("lines", &self.lines)
+            .field("dials", &self.dials)
+            .field("callers", &self.callers)
+            .field("rings", &self.rings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,6 +35,7 @@ extern crate std;
 pub mod call;
 pub mod config;
 pub mod dialog;
+pub mod digest;
 pub mod filter;
 pub mod g711;
 pub mod image;

@@ -129,6 +129,10 @@ reasons! {
     TargetDeclined = "target-declined", 603;
     /// The target refused the call.
     TargetRefused = "target-refused", 480;
+    /// The target asks for credentials that its trunk does not have.
+    TargetWantsCredentials = "target-wants-credentials", 480;
+    /// The target refused its trunk's credentials.
+    TargetRefusedCredentials = "target-refused-credentials", 480;
     /// The target's answer to our offer cannot be used.
     TargetMedia = "target-media", 488;
     /// The answer came after another one, or when nobody waited for it any more, and was hung up.

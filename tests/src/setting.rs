@@ -132,7 +132,15 @@ impl Setting {
                 TrunkKind::Zendesk => MediaPolicy::Ranges(List::new(0, 1)),
                 _ => MediaPolicy::Signalled,
             };
-            this.trunks.push(Trunk { name, kind, listener, media, max_calls: u32::MAX, max_rate: None });
+            this.trunks.push(Trunk {
+                name,
+                kind,
+                listener,
+                media,
+                max_calls: u32::MAX,
+                max_rate: None,
+                credentials: None,
+            });
         }
         let prefix = |ip: [u8; 4], length| {
             Prefix::new(IpAddr::V4(Ipv4Addr::from(ip)), length).expect("no host bits are set")

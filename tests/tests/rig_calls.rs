@@ -101,8 +101,8 @@ fn refusals_cross_by_the_table() {
         (503, 500, Reason::TargetFailed),
         (500, 500, Reason::TargetFailed),
         (302, 480, Reason::TargetRefused),
-        (401, 480, Reason::TargetRefused),
-        (407, 480, Reason::TargetRefused),
+        (401, 480, Reason::TargetWantsCredentials),
+        (407, 480, Reason::TargetWantsCredentials),
         (403, 480, Reason::TargetRefused),
         (488, 488, Reason::TargetMedia),
     ] {

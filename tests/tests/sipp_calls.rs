@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use warmline_tests::sipp::{AI, CARRIER, PATIENCE, STRANGER, Scenario, Stage, ZENDESK, sipp_is_missing};
+use warmline_tests::sipp::{
+    AI, CARRIER, PASSWORD, PATIENCE, STRANGER, Scenario, Stage, ZENDESK, sipp_is_missing,
+};
 
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
@@ -40,6 +42,17 @@ fn zendesk_hangs_up() {
     }
     let log = talks(Scenario::once("ai_is_hung_up", AI), Scenario::once("zendesk_hangs_up", ZENDESK));
     assert!(log.contains("target-hung-up") && log.contains(NOTHING_AMISS), "{log}");
+}
+
+/// What proves it is not written anywhere.
+#[test]
+fn zendesk_asks_who_we_are() {
+    if sipp_is_missing("zendesk_asks_who_we_are") {
+        return;
+    }
+    let log = talks(Scenario::once("ai_calls", AI), Scenario::once("zendesk_challenges", ZENDESK));
+    assert!(log.contains("caller-hung-up") && log.contains(NOTHING_AMISS), "{log}");
+    assert!(!log.contains(PASSWORD), "{log}");
 }
 
 #[test]

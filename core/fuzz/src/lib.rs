@@ -5,6 +5,7 @@
 //! `tests/replay.rs` does on seeds and random mutations, without a fuzzer and on any toolchain.
 #![no_std]
 
+mod digest;
 mod frame;
 mod image;
 mod media;
@@ -12,6 +13,7 @@ mod record;
 mod sdp;
 mod sip;
 
+pub use digest::digest;
 pub use frame::frame;
 pub use image::image;
 pub use media::{rtcp, rtp};

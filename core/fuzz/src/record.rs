@@ -188,6 +188,7 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
             media: MediaPolicy::Signalled,
             max_calls: 10,
             max_rate: None,
+            credentials: None,
         }],
         sources: &[Range { scope: 0, first: address, last: address, value: 0 }],
         media: &[],

@@ -7,13 +7,14 @@ use crate::reason::Reason;
 /// past us, and never a bare 503, which would stop them from sending any other call.
 pub const fn target_failure(status: u16) -> Reason {
     match status {
+        401 | 407 => Reason::TargetWantsCredentials,
         404 | 410 | 484 | 604 => Reason::TargetNotFound,
         408 => Reason::TargetSilent,
         486 | 600 => Reason::TargetBusy,
         415 | 488 | 606 => Reason::TargetMedia,
         603 | 607 => Reason::TargetDeclined,
         500..=599 => Reason::TargetFailed,
-        // 3xx, 401, 403, 407, 480 and the rest.
+        // 3xx, 403, 480 and the rest.
         _ => Reason::TargetRefused,
     }
 }
@@ -52,6 +53,7 @@ mod tests {
             (302, 480),
             (401, 480),
             (403, 480),
+            (407, 480),
             (404, 404),
             (408, 408),
             (480, 480),

@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{CallId, Todo};
+use super::{Authentication, CallId, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -73,6 +73,8 @@ pub struct Leg {
     pub(crate) dialog: Dialog,
     /// UAC: the branch of its INVITE, which a CANCEL shares.
     pub(crate) branch: u64,
+    /// What became of the peer's challenges.
+    pub(crate) authentication: Authentication,
     /// UAS: its INVITE, while it is not answered.
     pub(crate) invite: Option<TransactionId>,
     /// UAS: what responses to its INVITE copy from it.

@@ -4,6 +4,7 @@
 //! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
 
 mod addresses;
+mod authentication;
 mod caller;
 mod dial;
 mod failure;
@@ -20,6 +21,7 @@ use crate::relay::{Statistics, StreamId};
 use crate::time::Instant;
 
 pub(crate) use addresses::{Addresses, MOST as MOST_ADDRESSES};
+pub use authentication::Authentication;
 pub use caller::{Number, number};
 pub use dial::line;
 pub use failure::target_failure;

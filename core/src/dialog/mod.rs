@@ -232,6 +232,11 @@ impl Dialog {
         Some(out)
     }
 
+    /// The Request-URI of a request in the dialog (12.2.1.1).
+    pub fn request_uri(&self) -> &[u8] {
+        self.strict_route().unwrap_or_else(|| self.text(self.target))
+    }
+
     /// Writes a request's line, what `between` writes (its Via), and the dialog's headers: Route, Max-Forwards,
     /// From, To, Call-ID and CSeq (12.2.1.1).
     pub fn request(
@@ -243,11 +248,8 @@ impl Dialog {
         between: impl FnOnce(&mut Writer<'_>),
     ) {
         let (target, routes) = (self.text(self.target), self.text(self.routes));
-        // A first route without `lr` is a strict router: it takes the Request-URI's place, and the target goes last.
-        let strict = self
-            .first_route()
-            .filter(|route| Uri::parse(route).is_ok_and(|uri| uri.params.get(b"lr").is_none()));
-        w.request_line(method, strict.unwrap_or(target));
+        let strict = self.strict_route();
+        w.request_line(method, self.request_uri());
         between(w);
         match strict {
             None if routes.is_empty() => {}
@@ -318,6 +320,12 @@ impl Dialog {
             self.keep(&[b","])?;
         }
         self.keep(&[route]).map(drop)
+    }
+
+    /// A first route without `lr` is a strict router: it takes the Request-URI's place, and the target goes last.
+    fn strict_route(&self) -> Option<&[u8]> {
+        let lacks_lr = |route: &&[u8]| Uri::parse(route).is_ok_and(|uri| uri.params.get(b"lr").is_none());
+        self.first_route().filter(lacks_lr)
     }
 
     /// The URI between the brackets of the first route.

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::appliance::{Appliance, Network};
 use super::error::ImageError;
-use crate::config::{Config, Interface, List, MediaPolicy, Span, TrunkIndex};
+use crate::config::{Config, Credentials, Interface, List, MediaPolicy, Span, TrunkIndex};
 use crate::filter::is_table;
 use crate::transport::Transport;
 
@@ -34,14 +34,10 @@ fn is_unicast(address: &Ipv4Addr) -> bool {
     !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
 }
 
-/// Whether every name is in the text, which has no character that could end a header of ours.
+/// Whether every name is in the text, and has no character that could end a header of ours.
 fn is_text(config: &Config<'_>) -> bool {
-    let within = |span: Span| {
-        let end = span.start.checked_add(span.len).and_then(|end| usize::try_from(end).ok());
-        end.is_some_and(|end| end <= config.text.len())
-    };
-    config.text.iter().all(u8::is_ascii_graphic)
-        && within(config.node.name)
+    let within = |span: Span| text(config, span).is_some_and(|text| text.iter().all(u8::is_ascii_graphic));
+    within(config.node.name)
         && within(config.node.country)
         && config.text(config.node.country).iter().all(u8::is_ascii_digit)
         && config.domains.iter().chain(config.dials).all(|&span| within(span))
@@ -49,6 +45,19 @@ fn is_text(config: &Config<'_>) -> bool {
         && config.trunks.iter().all(|trunk| within(trunk.name))
         && config.targets.iter().all(|t| within(t.name) && within(t.uri) && within(t.host))
         && config.lines.iter().all(|line| within(line.name))
+}
+
+/// The text a span names; none where it leads outside.
+fn text<'c>(config: &Config<'c>, span: Span) -> Option<&'c [u8]> {
+    let end = span.start.checked_add(span.len).and_then(|end| usize::try_from(end).ok())?;
+    config.text.get(usize::try_from(span.start).ok()?..end)
+}
+
+/// Whether credentials are in the text, and can be written between quotes. They may be in any language.
+fn is_login(config: &Config<'_>, credentials: &Credentials) -> bool {
+    let Credentials { user, realm, secret } = *credentials;
+    let sound = |span| text(config, span).is_some_and(|text| !text.iter().any(u8::is_ascii_control));
+    user.len > 0 && [user, realm, secret].into_iter().all(sound)
 }
 
 /// One interface, where the network says, and sockets on it.
@@ -80,6 +89,8 @@ fn interface(config: &Config<'_>, network: Network) -> Result<(), ImageError> {
 fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
     for trunk in config.trunks {
         ensure(config.listener(trunk.listener).is_some(), "a trunk's listener")?;
+        let login = trunk.credentials.as_ref().is_none_or(|credentials| is_login(config, credentials));
+        ensure(login, "a trunk's credentials")?;
         if let MediaPolicy::Ranges(list) = trunk.media {
             ensure(within(list, config.media), "a trunk's media ranges")?;
         }

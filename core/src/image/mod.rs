@@ -5,6 +5,9 @@
 //! (four), the body's CRC-32 as Ethernet has it (four), and the body: an [`Appliance`] and a [`Config`] in postcard's
 //! form, table after table. What lies behind the body does not count, so that all of the flash kept for it may be given.
 //!
+//! An image holds the secrets of trunks that ask for credentials as they are: who can read it, or the flash it lies in,
+//! has them.
+//!
 //! The format is the same for every board. What a [`Board`] has room for is another matter, which
 //! [`Board::check`] answers.
 
@@ -33,7 +36,7 @@ use crate::config::Config;
 pub const MAGIC: [u8; 4] = *b"WLCF";
 
 /// The version of the format that is written, and the only one understood.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The bytes before the body.
 pub const HEADER: usize = 14;

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{Addresses, Authentication, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
@@ -224,6 +224,7 @@ impl Sbc<'_> {
             todo,
             dialog,
             branch: self.random.next_u64(),
+            authentication: Authentication::NONE,
             invite: None,
             echo: None,
             status: 0,

@@ -13,6 +13,7 @@ use crate::sdp::{self, Local};
 use crate::sip::{Method, Writer, phrase};
 use crate::transaction::Machine;
 
+use super::authentication::credentials;
 use super::replies::{contact, via, warning};
 use super::requests::ALLOW;
 use super::{Cx, Event, Output, Question, Sbc};
@@ -187,6 +188,7 @@ impl Sbc<'_> {
         });
         contact(&mut w, listener, interface);
         w.header(b"Allow", ALLOW);
+        credentials(&mut w, &self.blocks, leg);
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
@@ -223,6 +225,7 @@ impl Sbc<'_> {
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let mut w = Writer::new(out);
         leg.dialog.request(&mut w, b"ACK", leg.invited, 70, |w| via(w, listener, interface, branch));
+        credentials(&mut w, &self.blocks, leg);
         w.empty_body();
         let len = w.finish().ok()?;
         Some(Output::Transmit { to: leg.path, len })
@@ -230,11 +233,13 @@ impl Sbc<'_> {
 
     fn send_bye(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
         let branch = self.random.next_u64();
+        self.renew_credentials(cx, id, Method::Bye);
         let cseq = self.legs.get_mut(id)?.dialog.count();
         let leg = self.legs.get(id)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let mut w = Writer::new(out);
         leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
+        credentials(&mut w, &self.blocks, leg);
         let progress = self.calls.get(leg.call).map(|call| call.progress);
         // That a person hung up needs no explanation (RFC 3326 section 1).
         if let Some(Progress::Ended(reason)) = progress

@@ -4,7 +4,9 @@ use core::net::SocketAddr;
 
 use heapless::Vec;
 
-use crate::call::{self, Addresses, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{
+    self, Addresses, Authentication, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo,
+};
 use crate::config::{Config, LineIndex, TargetIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
@@ -191,6 +193,7 @@ impl Sbc<'_> {
             todo: Todo::default(),
             dialog,
             branch: 0,
+            authentication: Authentication::NONE,
             invite: None,
             echo: Some(echo),
             status: 0,

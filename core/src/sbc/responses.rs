@@ -70,6 +70,12 @@ impl Sbc<'_> {
             return;
         };
         let (call, path) = (leg.call, leg.path);
+        let failure = match self.authenticate(cx, from, message, e, id, status) {
+            Ok(true) => return self.wake(call),
+            Ok(false) => target_failure(status),
+            Err(reason) => reason,
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
         match (e.cseq.method, Class::of(status)) {
             (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
             (Method::Invite, Class::Success) => self.answers(cx, from, message, e, id),
@@ -82,8 +88,8 @@ impl Sbc<'_> {
                     self.is_down(cx, path);
                 }
                 match tries_next_address(status) {
-                    true => self.address_failed(cx, call, target_failure(status), Some(status)),
-                    false => self.target_failed(cx, call, target_failure(status), Some(status)),
+                    true => self.address_failed(cx, call, failure, Some(status)),
+                    false => self.target_failed(cx, call, failure, Some(status)),
                 }
             }
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).

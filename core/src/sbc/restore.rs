@@ -1,6 +1,8 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Addresses, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{
+    Addresses, Authentication, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo,
+};
 use crate::config::{Config, TargetIndex};
 use crate::filter;
 use crate::memory::Ports;
@@ -260,6 +262,7 @@ impl SavedLeg {
             todo: Todo::default(),
             dialog: self.dialog,
             branch: 0,
+            authentication: Authentication::NONE,
             invite: None,
             echo: None,
             status: 0,

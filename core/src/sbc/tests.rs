@@ -1,6 +1,7 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
 mod addresses;
+mod authentication;
 mod forks;
 mod records;
 mod restore;
@@ -57,7 +58,15 @@ fn config() -> Config<'static> {
     ];
     let count = filter::build(&mut sources).unwrap();
     sources.truncate(count);
-    let trunk = |name, kind, media| Trunk { name, kind, listener: 0, media, max_calls: 100, max_rate: None };
+    let trunk = |name, kind, media| Trunk {
+        name,
+        kind,
+        listener: 0,
+        media,
+        max_calls: 100,
+        max_rate: None,
+        credentials: None,
+    };
     let ranges = |start| MediaPolicy::Ranges(List::new(start, 1));
     let trunks = vec![
         trunk(texts.add("ai"), TrunkKind::Ai, ranges(0)),

@@ -104,9 +104,15 @@ impl Loaded {
     }
 }
 
-/// Every name, URI and number, one after the other.
-#[derive(Clone, Debug, Default)]
+/// Every name, URI, number and secret, one after the other: not to be shown.
+#[derive(Clone, Default)]
 pub(super) struct Text(Vec<u8>);
+
+impl core::fmt::Debug for Text {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Text({} bytes)", self.len())
+    }
+}
 
 impl Text {
     /// Keeps a text and says where. The file's size is bounded, so that offsets fit.

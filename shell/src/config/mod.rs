@@ -6,6 +6,7 @@
 
 mod appliance;
 mod board;
+mod credentials;
 mod interface;
 mod limits;
 mod line;
@@ -16,6 +17,7 @@ mod mistake;
 mod names;
 mod node;
 mod notation;
+mod secret;
 mod sources;
 mod suggest;
 mod table;

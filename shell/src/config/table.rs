@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Report;
+use super::secret::Secret;
 use super::suggest::{hint, known, quoted};
 
 /// A value and the offset at which the text says so.
@@ -226,6 +227,22 @@ impl<'t> Value<'t> {
     /// A string that `read` understands, or whose mistake it tells.
     pub(super) fn read<T>(self, read: impl FnOnce(&'t str) -> Result<T, String>) -> Option<At<T>> {
         self.string()?.read(self.report, read)
+    }
+
+    /// A secret: a string, or `{ env = "NAME" }` for what the environment has. No mistake shows it.
+    pub(super) fn secret(self) -> Option<At<Secret>> {
+        match self.value {
+            DeValue::String(text) => Some(At { value: Secret::new(text.as_ref()), at: self.at }),
+            DeValue::Table(entries) => {
+                let table = Table::section(self.report, "a secret", &["env"], self.at, entries);
+                let name = table.need("env")?.string()?;
+                name.read(self.report, Secret::from_environment)
+            }
+            _ => {
+                self.expected("a string or { env = \"NAME\" }");
+                None
+            }
+        }
     }
 
     /// One of a few words. Those without a meaning are known to be missing still.

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::appliance;
+use super::credentials::{self, Credentials};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::names::Names;
@@ -13,8 +14,17 @@ use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
-const KEYS: &[&str] =
-    &["name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate"];
+const KEYS: &[&str] = &[
+    "name",
+    "kind",
+    "interface",
+    "transport",
+    "signalling",
+    "media",
+    "max_calls",
+    "max_rate",
+    "credentials",
+];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
     ("zendesk", Some(TrunkKind::Zendesk)),
@@ -80,6 +90,7 @@ struct Section<'t> {
     media: Option<Vec<Written<'t, MediaRange>>>,
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
+    credentials: Option<Option<Credentials<'t>>>,
 }
 
 pub(super) fn read<'t>(
@@ -132,6 +143,7 @@ impl<'t> Section<'t> {
             media: media(table, kind),
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
+            credentials: credentials::read(table),
         }
     }
 
@@ -193,6 +205,7 @@ impl<'t> Section<'t> {
             media: policy,
             max_calls: self.max_calls?,
             max_rate: self.max_rate?,
+            credentials: self.credentials?.map(|credentials| credentials.lower(text)),
         })
     }
 }

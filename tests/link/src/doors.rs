@@ -8,6 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use warmline_core::time::Instant;
 
+mod digest;
 mod filter;
 mod image;
 mod memory;
@@ -43,6 +44,8 @@ pub(crate) const DOORS: &[Door] = &[
     sip::writer,
     sip::echo,
     sip::errors,
+    digest::client,
+    digest::server,
     sdp::parse,
     sdp::negotiate,
     rtp::transcode,

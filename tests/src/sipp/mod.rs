@@ -14,7 +14,7 @@ pub use cast::{Cast, Scenario, sipp_is_missing};
 pub use companding::{a_to_mu, mu_to_a};
 pub use ports::ports;
 pub use program::Program;
-pub use stage::{AI, CARRIER, STRANGER, Stage, WARMLINE, ZENDESK};
+pub use stage::{AI, CARRIER, PASSWORD, STRANGER, Stage, WARMLINE, ZENDESK};
 pub use talk::{Heard, Law, Talk};
 
 use core::time::Duration;

@@ -16,6 +16,9 @@ pub const CARRIER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Where somebody stands whom no trunk knows.
 pub const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 
+/// What proves to Zendesk that Warmline is itself, where it asks.
+pub const PASSWORD: &str = "only the desk knows";
+
 /// How many calls Warmline may carry.
 const CAPACITY: u16 = 200;
 
@@ -86,6 +89,7 @@ name       = "zendesk"
 kind       = "zendesk"
 signalling = ["{ZENDESK}"]
 media      = ["{ZENDESK}"]
+credentials = {{ username = "warmline", password = "{PASSWORD}", realm = "talk" }}
 
 [[trunk]]
 name       = "carrier"

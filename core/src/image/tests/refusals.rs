@@ -9,7 +9,7 @@ use crate::config::{List, MediaPolicy, Span, TargetIndex, TrunkIndex};
 use crate::filter::Range;
 use crate::transport::Transport;
 
-const NOWHERE: Span = Span { start: 80, len: 8 };
+const NOWHERE: Span = Span { start: 100, len: 8 };
 
 /// A way to spoil a configuration, and what is then said to be wrong.
 type Case = (&'static str, fn(&mut Owned));
@@ -30,6 +30,11 @@ const CASES: &[Case] = &[
     ("names, URIs or numbers", |o| o.domains[0] = NOWHERE),
     ("names, URIs or numbers", |o| o.interfaces[0].name = NOWHERE),
     ("names, URIs or numbers", |o| o.trunks[1].name = NOWHERE),
+    ("a trunk's credentials", |o| o.credentials().user = NOWHERE),
+    ("a trunk's credentials", |o| o.credentials().user = Span::default()),
+    ("a trunk's credentials", |o| o.credentials().realm = NOWHERE),
+    ("a trunk's credentials", |o| o.credentials().secret = NOWHERE),
+    ("a trunk's credentials", |o| o.text[99] = b'\r'),
     ("names, URIs or numbers", |o| o.targets[0].name = NOWHERE),
     ("names, URIs or numbers", |o| o.targets[0].uri = NOWHERE),
     ("names, URIs or numbers", |o| o.targets[0].host = NOWHERE),
@@ -150,8 +155,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 2), Err(ImageError::Version { found: 2, understood: 1 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 257, understood: 1 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 2 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 258, understood: 2 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex, Trunk,
-    TrunkIndex, TrunkKind,
+    Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
+    TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::time::Duration;
@@ -75,7 +75,8 @@ impl Owned {
 
     /// One of everything: an AI agent calls a line, and Zendesk is rung.
     pub(super) fn plain() -> Self {
-        let text = b"board82sbc.example.comlanaizendeskzendesk-supportsip:support@acme.sip.twilio.comsupport";
+        let text = b"board82sbc.example.comlanaizendeskzendesk-supportsip:support@acme.sip.twilio.comsupport\
+            201pbx one4711 \xc3\xa4";
         Self {
             appliance: Appliance {
                 network: Network::Static {
@@ -112,6 +113,11 @@ impl Owned {
                     media: MediaPolicy::Signalled,
                     max_calls: 16,
                     max_rate: None,
+                    credentials: Some(Credentials {
+                        user: span(87, 3),
+                        realm: span(90, 7),
+                        secret: span(97, 7),
+                    }),
                 },
                 Trunk {
                     name: span(27, 7),
@@ -120,6 +126,7 @@ impl Owned {
                     media: MediaPolicy::Ranges(List::new(0, 1)),
                     max_calls: 8,
                     max_rate: Some(Rate { per_second: 1, burst: 1 }),
+                    credentials: None,
                 },
             ],
             sources: vec![
@@ -146,6 +153,11 @@ impl Owned {
         }
     }
 
+    /// The first trunk's.
+    pub(super) fn credentials(&mut self) -> &mut Credentials {
+        self.trunks[0].credentials.as_mut().unwrap()
+    }
+
     /// Every table full, of entries that are long when written.
     pub(super) fn largest() -> Self {
         let mut owned = Self::plain();
@@ -161,6 +173,7 @@ impl Owned {
             max_calls: u32::MAX,
             max_rate: Some(fast),
             media: MediaPolicy::Ranges(List::new(0, MAX_MEDIA as u16)),
+            credentials: Some(Credentials { user: long, realm: long, secret: long }),
             ..owned.trunks[1]
         };
         owned.trunks.resize(MAX_TRUNKS, trunk);
@@ -302,8 +315,10 @@ impl Names {
             &[TrunkKind::Zendesk, TrunkKind::Ai, TrunkKind::Carrier, TrunkKind::Phones][..],
         );
         let list = prop::option::of(list(self.media));
-        (self.span(), kind, 0..self.listeners as u8, list, any::<u32>(), prop::option::of(rate())).prop_map(
-            |(name, kind, listener, list, max_calls, max_rate)| Trunk {
+        let login = (self.span(), self.span(), self.span());
+        let rest = (any::<u32>(), prop::option::of(rate()), login);
+        (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
+            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret)))| Trunk {
                 name,
                 kind,
                 listener,
@@ -312,6 +327,7 @@ impl Names {
                 }),
                 max_calls,
                 max_rate,
+                credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
             },
         )
     }

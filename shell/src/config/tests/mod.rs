@@ -2,6 +2,7 @@
 
 mod appliance;
 mod board;
+mod credentials;
 mod hostile;
 mod loads;
 mod mistakes;

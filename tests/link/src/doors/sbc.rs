@@ -1,8 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
-    Trunk, TrunkIndex, TrunkKind,
+    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
+    TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
@@ -212,7 +212,17 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         false => MediaPolicy::Ranges(List::new(values.u16(), values.u16())),
     };
     let max_rate = values.flag().then(|| rate(values));
-    Trunk { name: span(values), kind, listener: values.u8(), media, max_calls: values.u32(), max_rate }
+    let credentials =
+        values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
+    Trunk {
+        name: span(values),
+        kind,
+        listener: values.u8(),
+        media,
+        max_calls: values.u32(),
+        max_rate,
+        credentials,
+    }
 }
 
 fn span(values: &mut Values<'_>) -> Span {
