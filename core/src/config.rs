@@ -176,6 +176,21 @@ pub struct Trunk {
     pub credentials: Option<Credentials>,
 }
 
+impl Trunk {
+    /// A trunk without limits or credentials whose media is taken as signalled.
+    pub const fn new(name: Span, kind: TrunkKind, listener: u8) -> Self {
+        Self {
+            name,
+            kind,
+            listener,
+            media: MediaPolicy::Signalled,
+            max_calls: u32::MAX,
+            max_rate: None,
+            credentials: None,
+        }
+    }
+}
+
 /// Who we are to a trunk that asks for digest authentication. It is asked of [`Config::login`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
@@ -218,6 +233,13 @@ pub struct Target {
     pub host: Span,
     /// The URI's port; none where the transport's own (5060, or 5061 for TLS) holds.
     pub port: Option<u16>,
+}
+
+impl Target {
+    /// A target at its URI's host and the transport's own port.
+    pub const fn new(name: Span, trunk: TrunkIndex, uri: Span, host: Span) -> Self {
+        Self { name, trunk, uri, host, port: None }
+    }
 }
 
 /// A service that can be dialled.

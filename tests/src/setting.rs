@@ -132,15 +132,7 @@ impl Setting {
                 TrunkKind::Zendesk => MediaPolicy::Ranges(List::new(0, 1)),
                 _ => MediaPolicy::Signalled,
             };
-            this.trunks.push(Trunk {
-                name,
-                kind,
-                listener,
-                media,
-                max_calls: u32::MAX,
-                max_rate: None,
-                credentials: None,
-            });
+            this.trunks.push(Trunk { media, ..Trunk::new(name, kind, listener) });
         }
         let prefix = |ip: [u8; 4], length| {
             Prefix::new(IpAddr::V4(Ipv4Addr::from(ip)), length).expect("no host bits are set")
@@ -158,7 +150,7 @@ impl Setting {
             ("backup", "sip:backup@203.0.113.6", "203.0.113.6"),
         ] {
             let (name, uri, host) = (this.say(name), this.say(uri), this.say(host));
-            this.targets.push(Target { name, trunk: TrunkIndex(2), uri, host, port: None });
+            this.targets.push(Target::new(name, TrunkIndex(2), uri, host));
         }
         let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
         this.rings = vec![ring(0, 60), ring(0, 8), ring(1, 30)];

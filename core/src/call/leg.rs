@@ -100,6 +100,47 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// A leg that has nothing to send yet: Proceeding on the caller's side, Calling on a target's.
+    pub(crate) fn new(
+        call: CallId,
+        side: Side,
+        trunk: TrunkIndex,
+        path: Path,
+        dialog: Dialog,
+        session: u64,
+    ) -> Self {
+        Self {
+            call,
+            next: None,
+            side,
+            trunk,
+            target: TargetIndex(u16::MAX),
+            path,
+            reply_path: path,
+            merged: None,
+            state: match side {
+                Side::A => LegState::Proceeding,
+                Side::B => LegState::Calling,
+            },
+            todo: Todo::default(),
+            dialog,
+            branch: 0,
+            authentication: Authentication::NONE,
+            invite: None,
+            echo: None,
+            status: 0,
+            early: false,
+            answer: None,
+            resend: None,
+            invited: 0,
+            offered: false,
+            agreed: None,
+            session,
+            version: 1,
+            said: None,
+        }
+    }
+
     /// Whether it is a call that the trunk carries.
     pub fn is_alive(&self) -> bool {
         self.state != LegState::Terminated

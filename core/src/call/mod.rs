@@ -130,6 +130,42 @@ pub struct View<'a> {
 }
 
 impl Call {
+    /// A call whose relay is asked for ports.
+    pub(crate) fn new(
+        line: LineIndex,
+        trunk: TrunkIndex,
+        ports: [u16; 2],
+        worker: u8,
+        started: Instant,
+    ) -> Self {
+        Self {
+            progress: Progress::Opening,
+            stream: Stream::Opening,
+            pending: Pending::default(),
+            queued: false,
+            behind: None,
+            first: None,
+            called: None,
+            line,
+            trunk,
+            attempt: 0,
+            target: None,
+            addresses: Addresses::EMPTY,
+            ring_until: Instant::ZERO,
+            caller: None,
+            ticket: None,
+            note: None,
+            failure: None,
+            max_forwards: 0,
+            ports,
+            worker,
+            statistics: Default::default(),
+            started,
+            answered: None,
+            ended: None,
+        }
+    }
+
     /// Once it is answered, its record is no longer what it should be.
     pub(crate) fn unsettle(&mut self) {
         if self.progress == Progress::Answered {

@@ -61,7 +61,7 @@ waiting! {
 
 waiting! {
     /// What a leg has waiting to leave.
-    Todo(u8) {
+    Todo(u16) {
         /// An INVITE.
         INVITE = 0,
         /// The ACK to a 2xx.

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::call::{Addresses, Authentication, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
@@ -211,32 +211,14 @@ impl Sbc<'_> {
         let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
         let mut todo = Todo::default();
         todo.add(Todo::INVITE);
+        let branch = self.random.next_u64();
+        let session = self.random.next_u64() >> 2;
         let leg = Leg {
-            call: id,
-            next: None,
-            side: Side::B,
-            trunk: target.trunk,
             target: index,
-            path,
-            reply_path: path,
-            merged: None,
-            state: LegState::Calling,
             todo,
-            dialog,
-            branch: self.random.next_u64(),
-            authentication: Authentication::NONE,
-            invite: None,
-            echo: None,
-            status: 0,
-            early: false,
-            answer: None,
-            resend: None,
-            invited: 0,
+            branch,
             offered: true,
-            agreed: None,
-            session: self.random.next_u64() >> 2,
-            version: 1,
-            said: None,
+            ..Leg::new(id, Side::B, target.trunk, path, dialog, session)
         };
         self.join(id, leg, None)?;
         if let Some(call) = self.calls.get_mut(id) {

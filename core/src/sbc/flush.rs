@@ -14,8 +14,8 @@ use crate::sip::{Method, Writer, phrase};
 use crate::transaction::Machine;
 
 use super::authentication::credentials;
+use super::extensions::capabilities;
 use super::replies::{contact, via, warning};
-use super::requests::ALLOW;
 use super::{Cx, Event, Output, Question, Sbc};
 
 /// What became of a leg's next message.
@@ -187,7 +187,7 @@ impl Sbc<'_> {
             via(w, listener, interface, leg.branch);
         });
         contact(&mut w, listener, interface);
-        w.header(b"Allow", ALLOW);
+        capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
@@ -232,25 +232,42 @@ impl Sbc<'_> {
     }
 
     fn send_bye(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
+        let call = self.legs.get(id)?.call;
+        let progress = self.calls.get(call).map(|call| call.progress);
+        self.send_within(cx, id, Method::Bye, out, |w, _, _| {
+            // That a person hung up needs no explanation (RFC 3326 section 1).
+            if let Some(Progress::Ended(reason)) = progress
+                && let Some(status) = reason.status()
+            {
+                w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).bytes(b";text=\"");
+                w.bytes(reason.sentence().trim_ascii().as_bytes()).bytes(b"\"").end_line();
+            }
+            w.empty_body();
+        })
+    }
+
+    /// Sends a request within a leg's dialog, as a transaction of its own whose responses are the leg's. `rest` writes
+    /// what is the method's own, the body included.
+    pub(super) fn send_within(
+        &mut self,
+        cx: &Cx<'_>,
+        id: LegId,
+        method: Method<'_>,
+        out: &mut [u8],
+        rest: impl FnOnce(&mut Writer<'_>, &Leg, &Call),
+    ) -> Option<Output> {
         let branch = self.random.next_u64();
-        self.renew_credentials(cx, id, Method::Bye);
+        self.renew_credentials(cx, id, method);
         let cseq = self.legs.get_mut(id)?.dialog.count();
         let leg = self.legs.get(id)?;
+        let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let mut w = Writer::new(out);
-        leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
+        leg.dialog.request(&mut w, method.as_bytes(), cseq, 70, |w| via(w, listener, interface, branch));
         credentials(&mut w, &self.blocks, leg);
-        let progress = self.calls.get(leg.call).map(|call| call.progress);
-        // That a person hung up needs no explanation (RFC 3326 section 1).
-        if let Some(Progress::Ended(reason)) = progress
-            && let Some(status) = reason.status()
-        {
-            w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).bytes(b";text=\"");
-            w.bytes(reason.sentence().trim_ascii().as_bytes()).bytes(b"\"").end_line();
-        }
-        w.empty_body();
+        rest(&mut w, leg, call);
         let len = w.finish().ok()?;
-        let (to, target, key) = (leg.path, leg.target, self.client_key(branch, Method::Bye));
+        let (to, target, key) = (leg.path, leg.target, self.client_key(branch, method));
         self.start(cx, key, id, to, target, out, len)
     }
 
@@ -294,7 +311,7 @@ impl Sbc<'_> {
         }
         if status < 300 {
             contact(&mut w, listener, interface);
-            w.header(b"Allow", ALLOW);
+            capabilities(&mut w);
             if status >= 200 || leg.early {
                 w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
             } else {

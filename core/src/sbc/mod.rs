@@ -8,6 +8,7 @@ mod addresses;
 mod authentication;
 mod calls;
 mod dialogs;
+mod extensions;
 mod flush;
 mod forks;
 mod legs;

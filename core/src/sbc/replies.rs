@@ -8,7 +8,8 @@ use crate::transaction::Reply;
 use crate::transport::Path;
 
 use super::dialogs::COOKIE;
-use super::requests::{ALLOW, Request, reply_path, required};
+use super::extensions::{allow, capabilities, unsupported};
+use super::requests::{Request, reply_path};
 use super::{Admitted, Cx, Sbc};
 
 impl Sbc<'_> {
@@ -36,15 +37,16 @@ impl Sbc<'_> {
         match reply {
             Reply::Trying | Reply::Ok => {}
             Reply::Capabilities => {
-                w.header(b"Allow", ALLOW).header(b"Accept", b"application/sdp");
+                capabilities(&mut w);
+                w.header(b"Accept", b"application/sdp");
             }
             Reply::Refused(reason) => {
                 match reason {
                     Reason::MethodNotAllowed | Reason::MethodUnknown => {
-                        w.header(b"Allow", ALLOW);
+                        allow(&mut w);
                     }
                     Reason::ExtensionRequired => {
-                        w.header(b"Unsupported", &required(message));
+                        w.header(b"Unsupported", &unsupported(message));
                     }
                     Reason::UnsupportedBody => {
                         w.header(b"Accept", b"application/sdp");
@@ -111,7 +113,7 @@ impl Sbc<'_> {
         w.status_line(200, phrase(200));
         echo(&mut w, request.message, request.from.path.remote, None);
         contact(&mut w, listener, interface);
-        w.header(b"Allow", ALLOW);
+        capabilities(&mut w);
         w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
         let answer = self.blocks.store(self.reply.get(..len).unwrap_or_default());

@@ -2,12 +2,8 @@
 
 use core::net::SocketAddr;
 
-use heapless::Vec;
-
-use crate::call::{
-    self, Addresses, Authentication, Call, Leg, LegId, LegState, Pending, Progress, Stream, Todo,
-};
-use crate::config::{Config, LineIndex, TargetIndex, Trunk, TrunkKind};
+use crate::call::{self, Call, Leg, LegId, LegState, Pending, Todo};
+use crate::config::{Config, LineIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
 use crate::memory::Ports;
@@ -15,11 +11,10 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
 use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
-use crate::time::Instant;
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
-use super::{Admitted, Cx, Event, Excerpt, Sbc};
+use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -147,65 +142,29 @@ impl Sbc<'_> {
         let mut pending = Pending::default();
         pending.add(Pending::STARTED);
         pending.add(Pending::OPEN);
+        let worker = Ports::worker(ports[0], cx.config.node.workers);
         let new = Call {
-            progress: Progress::Opening,
-            stream: Stream::Opening,
             pending,
-            queued: false,
-            behind: None,
-            first: None,
-            called: None,
-            line,
-            trunk: from.trunk,
-            attempt: 0,
-            target: None,
-            addresses: Addresses::EMPTY,
-            ring_until: Instant::ZERO,
             caller,
             ticket,
             note,
-            failure: None,
             max_forwards,
-            ports,
-            worker: Ports::worker(ports[0], cx.config.node.workers),
-            statistics: Default::default(),
-            started: cx.now,
-            answered: None,
-            ended: None,
+            ..Call::new(line, from.trunk, ports, worker, cx.now)
         };
         let Ok(call) = self.calls.insert(new) else {
             self.blocks.free(echo);
             return Err(Reason::NodeFull);
         };
+        let path =
+            Path { remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote), ..from.path };
+        let session = self.random.next_u64() >> 2;
         let leg = Leg {
-            call,
-            next: None,
-            side: Side::A,
-            trunk: from.trunk,
-            target: TargetIndex(0),
-            path: Path {
-                remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote),
-                ..from.path
-            },
             reply_path: reply_path(from.path, &e.via),
-            merged: None,
-            state: LegState::Proceeding,
-            todo: Todo::default(),
-            dialog,
-            branch: 0,
-            authentication: Authentication::NONE,
-            invite: None,
             echo: Some(echo),
-            status: 0,
-            early: false,
-            answer: None,
-            resend: None,
             invited: e.cseq.number,
             offered: agreed.is_none(),
             agreed,
-            session: self.random.next_u64() >> 2,
-            version: 1,
-            said: None,
+            ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
         };
         let merged = self.merged_key(e);
         if let Err(reason) = self.join(call, leg, Some(merged)) {
@@ -435,7 +394,7 @@ fn acceptable(message: &Message<'_>, method: Method<'_>) -> Result<(), Reason> {
     if matches!(uri.scheme, sip::Scheme::Other(_)) {
         return Err(Reason::UnsupportedScheme);
     }
-    if message.tokens(Name::Require).next().is_some() {
+    if !extensions::are_known(message) {
         return Err(Reason::ExtensionRequired);
     }
     Ok(())
@@ -557,24 +516,7 @@ pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) ->
     (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(5060)))
 }
 
-/// The requests we answer, as an Allow header lists them.
-pub(super) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS";
-
 /// What a sent call may still do at a trunk.
 pub(super) fn rate_of(trunk: &Trunk) -> Rate {
     trunk.max_rate.unwrap_or(Rate::UNLIMITED)
-}
-
-/// Extensions that a request requires, as an Unsupported header lists them.
-pub(super) fn required(message: &Message<'_>) -> Vec<u8, 256> {
-    let mut list = Vec::new();
-    for token in message.tokens(Name::Require) {
-        let separator: &[u8] = if list.is_empty() { b"" } else { b", " };
-        if list.len().saturating_add(separator.len()).saturating_add(token.len()) > 256 {
-            break;
-        }
-        let _ = list.extend_from_slice(separator);
-        let _ = list.extend_from_slice(token);
-    }
-    list
 }

@@ -1,8 +1,6 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{
-    Addresses, Authentication, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo,
-};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo};
 use crate::config::{Config, TargetIndex};
 use crate::filter;
 use crate::memory::Ports;
@@ -114,31 +112,18 @@ impl Sbc<'_> {
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
         pending.add(Pending::SETTLED);
+        let worker = Ports::worker(saved.ports[0], cx.config.node.workers);
         let call = self.calls.insert(Call {
             progress: Progress::Answered,
-            stream: Stream::Opening,
             pending,
-            queued: false,
-            behind: None,
-            first: None,
-            called: None,
-            line,
-            trunk,
             attempt,
             target,
-            addresses: Addresses::EMPTY,
-            ring_until: Instant::ZERO,
             caller,
             ticket,
             note,
-            failure: None,
             max_forwards,
-            ports: ports.unwrap_or_default(),
-            worker: Ports::worker(saved.ports[0], cx.config.node.workers),
-            statistics: Default::default(),
-            started: ago(saved.started),
             answered: Some(ago(saved.answered)),
-            ended: None,
+            ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
         for (side, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
@@ -250,31 +235,11 @@ impl SavedLeg {
         let transport = config.listener(listener).map_or(Transport::Udp, |(listener, _)| listener.transport);
         let path = Path { transport, listener, flow: 0, remote: self.remote };
         Leg {
-            call,
-            next: None,
-            side,
-            trunk: self.trunk,
             target: target.unwrap_or(TargetIndex(u16::MAX)),
-            path,
-            reply_path: path,
-            merged: None,
             state: LegState::Confirmed,
-            todo: Todo::default(),
-            dialog: self.dialog,
-            branch: 0,
-            authentication: Authentication::NONE,
-            invite: None,
-            echo: None,
-            status: 0,
-            early: false,
-            answer: None,
-            resend: None,
-            invited: 0,
-            offered: false,
             agreed: self.agreed,
-            session: self.session,
             version: self.version,
-            said: None,
+            ..Leg::new(call, side, self.trunk, path, self.dialog, self.session)
         }
     }
 }

@@ -58,15 +58,7 @@ fn config() -> Config<'static> {
     ];
     let count = filter::build(&mut sources).unwrap();
     sources.truncate(count);
-    let trunk = |name, kind, media| Trunk {
-        name,
-        kind,
-        listener: 0,
-        media,
-        max_calls: 100,
-        max_rate: None,
-        credentials: None,
-    };
+    let trunk = |name, kind, media| Trunk { media, max_calls: 100, ..Trunk::new(name, kind, 0) };
     let ranges = |start| MediaPolicy::Ranges(List::new(start, 1));
     let trunks = vec![
         trunk(texts.add("ai"), TrunkKind::Ai, ranges(0)),

@@ -107,26 +107,19 @@ impl Owned {
             ],
             trunks: vec![
                 Trunk {
-                    name: span(25, 2),
-                    kind: TrunkKind::Ai,
-                    listener: 0,
-                    media: MediaPolicy::Signalled,
                     max_calls: 16,
-                    max_rate: None,
                     credentials: Some(Credentials {
                         user: span(87, 3),
                         realm: span(90, 7),
                         secret: span(97, 7),
                     }),
+                    ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
-                    name: span(27, 7),
-                    kind: TrunkKind::Zendesk,
-                    listener: 1,
                     media: MediaPolicy::Ranges(List::new(0, 1)),
                     max_calls: 8,
                     max_rate: Some(Rate { per_second: 1, burst: 1 }),
-                    credentials: None,
+                    ..Trunk::new(span(27, 7), TrunkKind::Zendesk, 1)
                 },
             ],
             sources: vec![
@@ -319,15 +312,13 @@ impl Names {
         let rest = (any::<u32>(), prop::option::of(rate()), login);
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
             |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret)))| Trunk {
-                name,
-                kind,
-                listener,
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
                 max_calls,
                 max_rate,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
+                ..Trunk::new(name, kind, listener)
             },
         )
     }
@@ -335,7 +326,10 @@ impl Names {
     fn target(self) -> impl Strategy<Value = Target> {
         let texts = (self.span(), self.span(), self.span());
         (texts, 0..self.trunks as u16, prop::option::of(1..=u16::MAX)).prop_map(
-            |((name, uri, host), trunk, port)| Target { name, trunk: TrunkIndex(trunk), uri, host, port },
+            |((name, uri, host), trunk, port)| Target {
+                port,
+                ..Target::new(name, TrunkIndex(trunk), uri, host)
+            },
         )
     }
 

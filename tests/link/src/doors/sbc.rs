@@ -215,13 +215,11 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
     let credentials =
         values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
     Trunk {
-        name: span(values),
-        kind,
-        listener: values.u8(),
         media,
         max_calls: values.u32(),
         max_rate,
         credentials,
+        ..Trunk::new(span(values), kind, values.u8())
     }
 }
 
