@@ -12,8 +12,8 @@ use crate::loopback;
 use crate::node::{Node, Options};
 use crate::room;
 
-/// Media ports: two pairs for each call.
-const PORTS: core::ops::RangeInclusive<u16> = 10_000..=60_999;
+/// Media ports: two pairs for each call, below those that the system gives away by itself.
+const PORTS: core::ops::RangeInclusive<u16> = 10_000..=32_767;
 
 /// By how much a rate goes up while nothing fails.
 const STEP: f64 = 1.5;

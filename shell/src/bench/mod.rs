@@ -58,7 +58,7 @@ pub struct Calls {
     #[arg(long, default_value_t = 0)]
     hold: u32,
     /// How many calls at once Warmline has room for.
-    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=12_000))]
+    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     capacity: u32,
 }
 
