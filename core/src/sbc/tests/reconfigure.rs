@@ -42,7 +42,7 @@ fn turned_round() -> Config<'static> {
     other.sources = leak(sources);
     other.callers = leak(vec![TrunkIndex(2), TrunkIndex(0)]);
     let name = other.domains[0];
-    let backup = Target { name, ..other.targets[0] };
+    let backup = Target { name, uri: name, ..other.targets[0] };
     other.targets = leak(vec![backup, other.targets[0]]);
     other.rings = leak(vec![Ring { target: TargetIndex(1), ..other.rings[0] }]);
     other
