@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod ports;
 mod reconfigure;
 mod records;
 mod restore;
