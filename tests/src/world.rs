@@ -560,7 +560,9 @@ impl<'w> World<'w> {
         let callee = self.callees.iter().rfind(|callee| callee.number == number);
         let (session, from) = match side {
             Side::A => (&self.callers[number].session, Some(self.callers[number].peer.media)),
-            Side::B => (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media)),
+            Side::B | Side::C => {
+                (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media))
+            }
         };
         let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let (port, from) = port.zip(from).expect("nobody was told where to speak to");
