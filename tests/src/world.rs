@@ -530,7 +530,7 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(to, bytes),
+                Ok(Some(Said::Sent(_, to, bytes))) => self.media_leaves(to, bytes),
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
