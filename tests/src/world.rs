@@ -530,7 +530,7 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(to, bytes),
+                Ok(Some(Said::Sent(_, to, bytes))) => self.media_leaves(to, bytes),
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
@@ -560,7 +560,9 @@ impl<'w> World<'w> {
         let callee = self.callees.iter().rfind(|callee| callee.number == number);
         let (session, from) = match side {
             Side::A => (&self.callers[number].session, Some(self.callers[number].peer.media)),
-            Side::B => (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media)),
+            Side::B | Side::C => {
+                (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media))
+            }
         };
         let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let (port, from) = port.zip(from).expect("nobody was told where to speak to");

@@ -25,7 +25,8 @@ impl Sbc<'_> {
         let (stream, report) = match report {
             Report::Opened { stream } => (stream, None),
             Report::Failed { stream } => (stream, Some(None)),
-            Report::Closed { stream, sides } => (stream, Some(Some(sides))),
+            Report::Closed { stream, sides: [a, b, _] } => (stream, Some(Some([a, b]))),
+            Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => return,
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {

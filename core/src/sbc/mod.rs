@@ -80,6 +80,7 @@ pub enum Command {
 
 /// One way in.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in")]
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),

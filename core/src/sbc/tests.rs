@@ -18,7 +18,7 @@ use super::*;
 use crate::config::*;
 use crate::filter::{Prefix, Range, Rate};
 use crate::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use crate::relay::{Control, Report, Statistics};
+use crate::relay::{Control, Report};
 use crate::time::Duration;
 use crate::transport::Transport;
 
@@ -201,7 +201,7 @@ impl World {
 
     fn close(&mut self, call: CallId) -> Vec<Out> {
         let stream = crate::call::stream_of(call);
-        self.tell(Input::Media(Report::Closed { stream, sides: [Statistics::default(); 2] }))
+        self.tell(Input::Media(Report::Closed { stream, sides: Default::default() }))
     }
 
     /// Nothing is left once everything has had its time.
