@@ -12,6 +12,7 @@ mod extensions;
 mod flush;
 mod forks;
 mod legs;
+mod reliable;
 mod replies;
 mod requests;
 mod responses;
