@@ -13,6 +13,7 @@ mod flush;
 mod forks;
 mod legs;
 mod reconfigure;
+mod reliable;
 mod replies;
 mod requests;
 mod responses;
