@@ -298,11 +298,16 @@ impl Driver<'_> {
         }
     }
 
-    /// Lends core another configuration from now on: the only place where that happens. Core keeps nothing of the one
-    /// before, but names trunks, targets and lines by their numbers: where those mean something else now, it has to be
-    /// told, and the names to be looked up are others ([`Lookups::follow`]). Workers keep the one they began with.
+    /// Lends core another configuration from now on: the only place where that happens. Its names are those that
+    /// [`Lookups::follow`] was told of, and interfaces, listeners and workers are as before: see [`Sbc::reconfigure`].
     fn replace(&mut self, loaded: Loaded) {
-        self.loaded = Arc::new(loaded);
+        let new = Arc::new(loaded);
+        let old = core::mem::replace(&mut self.loaded, Arc::clone(&new));
+        let config = new.lend();
+        let cx = self.cx(&config);
+        self.sbc.reconfigure(&cx, &old.lend());
+        self.drain();
+        self.settle();
     }
 
     fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {

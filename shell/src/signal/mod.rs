@@ -11,6 +11,8 @@ mod lookups;
 mod ranges;
 mod resolver;
 mod strangers;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::sync::Arc;
