@@ -36,6 +36,7 @@ struct Place {
 }
 
 /// What the relay has to say.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none lives long")]
 pub(crate) enum Said {
     /// This, to signalling.
     Report(Report),

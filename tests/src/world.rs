@@ -95,6 +95,7 @@ pub struct Told {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none lives long")]
 enum What {
     ToSbc {
         listener: u8,
