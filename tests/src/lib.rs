@@ -34,4 +34,4 @@ pub use record::{Entered, Left, Record};
 pub use setting::{Memory, Setting, address};
 pub use tap::Tap;
 pub use text::Text;
-pub use world::{Audio, Told, Weather, World, core_is_running};
+pub use world::{Audio, Hears, Told, Weather, World, core_is_running};

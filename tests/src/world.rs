@@ -28,7 +28,7 @@ use crate::setting::{Memory, Setting, address};
 use crate::tap::Tap;
 use crate::text::Text;
 
-pub use audio::Audio;
+pub use audio::{Audio, Hears};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -95,6 +95,7 @@ pub struct Told {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none lives long")]
 enum What {
     ToSbc {
         listener: u8,
@@ -539,7 +540,7 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(_, to, bytes))) => self.media_leaves(to, bytes),
+                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(None, to, bytes),
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
