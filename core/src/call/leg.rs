@@ -122,7 +122,7 @@ impl Leg {
             merged: None,
             state: match side {
                 Side::A => LegState::Proceeding,
-                Side::B => LegState::Calling,
+                Side::B | Side::C => LegState::Calling,
             },
             todo: Todo::default(),
             dialog,

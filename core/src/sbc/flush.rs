@@ -124,6 +124,7 @@ impl Sbc<'_> {
         let leg = match side {
             Side::A => call.first,
             Side::B => call.called,
+            Side::C => None,
         };
         let agreed = self.legs.get(leg?).filter(|leg| leg.side == side)?.agreed?;
         Some(Peer {
@@ -412,6 +413,7 @@ impl Leg {
         let port = match self.side {
             Side::A => call.ports[0],
             Side::B => call.ports[1],
+            Side::C => 0,
         };
         let local = Local {
             address,

@@ -96,7 +96,7 @@ impl Sbc<'_> {
             }
             (LegState::Calling, _) if leg.todo.take(Todo::INVITE) => leg.state = LegState::Terminated,
             (LegState::Calling, _) => leg.state = LegState::Cancelling { sent: false },
-            (LegState::Proceeding, Side::B) => self.cancel_leg(cx, id),
+            (LegState::Proceeding, Side::B | Side::C) => self.cancel_leg(cx, id),
             (LegState::Accepted { .. }, _) => leg.state = LegState::Accepted { ending: true },
             (LegState::Confirmed, _) => {
                 leg.state = LegState::Terminating;
