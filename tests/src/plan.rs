@@ -38,6 +38,35 @@ pub enum Answer {
     LateRing(u64),
 }
 
+/// What a caller's INVITE says of reliable provisional responses (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Unable,
+    /// It supports them.
+    Able,
+    /// It requires them.
+    Required,
+}
+
+/// How provisional responses are sent on both legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reliable {
+    /// What the caller wants.
+    pub caller: Wish,
+    /// Whether the caller never sends a PRACK.
+    pub mute: bool,
+    /// Whether targets send theirs reliably, and after early media no description with the answer.
+    pub target: bool,
+    /// Whether targets ring once more after their early media.
+    pub rings_late: bool,
+}
+
+impl Reliable {
+    /// Nothing is sent reliably.
+    pub const NONE: Self = Self { caller: Wish::Unable, mute: false, target: false, rings_late: false };
+}
+
 /// How a call ends. Times are in milliseconds: from the answer, or for a cancel from the INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -98,6 +127,8 @@ pub struct Plan {
     pub ending: Ending,
     /// What happens in between.
     pub refresh: Refresh,
+    /// How provisional responses are sent.
+    pub reliable: Reliable,
     /// Whether the caller's INVITE arrives a second time with another branch.
     pub merged: bool,
     /// Whether the caller is behind a proxy that records itself.
@@ -122,6 +153,7 @@ impl Plan {
             others: Vec::new(),
             ending: Ending::Caller(3_000),
             refresh: Refresh::None,
+            reliable: Reliable::NONE,
             merged: false,
             proxied: false,
             anonymous: false,

@@ -8,6 +8,7 @@ mod reconfigure;
 mod records;
 mod reliable;
 mod restore;
+mod torture;
 
 use std::boxed::Box;
 use std::format;
