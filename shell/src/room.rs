@@ -5,7 +5,7 @@ use warmline_core::config::Config;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Sizes, Storage, TrunkState};
 
@@ -75,12 +75,31 @@ impl Signalling {
     }
 }
 
+/// How many bytes signalling takes for so many calls at once and so many new ones a second, but for media ports, trunks
+/// and the one reply.
+pub(crate) fn signalling_bytes(calls: usize, rate: usize) -> usize {
+    let sizes = Sizes::of(calls, rate);
+    sizes.calls * size_of::<Slot<Call>>()
+        + sizes.legs * size_of::<Slot<Leg>>()
+        + (sizes.dialogs + sizes.transaction_index) * size_of::<Entry>()
+        + (sizes.clock + sizes.transactions) * size_of::<TimerSlot>()
+        + sizes.transactions * size_of::<Slot<Live>>()
+        + sizes.finished * size_of::<LingeringSlot>()
+        + sizes.blocks * size_of::<Block>()
+}
+
+/// How many bytes a worker takes for a call.
+pub(crate) const fn relaying_bytes() -> usize {
+    size_of::<Slot<Stream>>() + size_of::<TimerSlot>() + size_of::<Name>()
+}
+
 /// Memory for one worker's [`Relay`](warmline_core::relay::Relay).
 pub(crate) struct Relaying {
     first_port: u16,
     doors: Vec<Door>,
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
+    thirds: Vec<Slot<Third>>,
     timers: Vec<TimerSlot>,
 }
 
@@ -97,6 +116,7 @@ impl Relaying {
             doors: filled(usize::from(last.saturating_sub(first)) / 2 + 1, || Door::EMPTY),
             names: filled(calls, || Name::EMPTY),
             streams: filled(streams, || Slot::EMPTY),
+            thirds: filled(streams.div_ceil(2), || Slot::EMPTY),
             timers: filled(streams, || TimerSlot::EMPTY),
         }
     }
@@ -108,6 +128,7 @@ impl Relaying {
             doors: &mut self.doors,
             names: &mut self.names,
             streams: &mut self.streams,
+            thirds: &mut self.thirds,
             timers: &mut self.timers,
         }
     }

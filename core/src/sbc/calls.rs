@@ -6,13 +6,14 @@ use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, St
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
-use crate::memory::Id;
+use crate::locate::{Found, Place};
+use crate::memory::{Id, Ports};
 use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
 use crate::transaction::Due;
-use crate::transport::{Path, Transport};
+use crate::transport::Path;
 
 use super::requests::rate_of;
 use super::{Command, Cx, Output, Question, Sbc};
@@ -25,9 +26,13 @@ impl Sbc<'_> {
         let (stream, report) = match report {
             Report::Opened { stream } => (stream, None),
             Report::Failed { stream } => (stream, Some(None)),
-            Report::Closed { stream, sides } => (stream, Some(Some(sides))),
+            Report::Closed { stream, sides: [a, b, _] } => (stream, Some(Some([a, b]))),
+            Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => return,
         };
         let id = call_of(stream);
+        if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {
+            return self.wake(id);
+        }
         let Some(call) = self.calls.get_mut(id) else { return };
         match report {
             None if call.stream == Stream::Opening => {
@@ -52,6 +57,29 @@ impl Sbc<'_> {
         self.wake(id);
     }
 
+    /// Asks the relay for other ports: another program may have had one of those it could not open. Whether there are
+    /// others, and this was not the last attempt.
+    fn open_elsewhere(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(id) else { return false };
+        let left = call.openings.checked_sub(1).filter(|_| call.progress == Progress::Opening);
+        let Some(left) = left else { return false };
+        call.openings = left;
+        let (line, old) = (call.line, call.ports);
+        let caller = call.first.and_then(|leg| self.legs.get(leg)).map(|leg| leg.path.listener);
+        // The old ones are given back later, so that they are not the ones that come.
+        let new =
+            caller.ok_or(Reason::NoPort).and_then(|listener| self.take_ports(cx.config, line, listener));
+        let Ok(ports) = new else { return false };
+        old.iter().for_each(|&port| self.ports.give_back(port));
+        if let Some(call) = self.calls.get_mut(id) {
+            call.ports = ports;
+            call.worker = Ports::worker(ports[0], cx.config.node.workers);
+            call.pending.add(Pending::OPEN);
+        }
+        self.guard(cx, id);
+        true
+    }
+
     /// The relay holds nothing of this call any more.
     fn closed(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
@@ -66,7 +94,7 @@ impl Sbc<'_> {
         self.clock.cancel(id.index());
     }
 
-    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[SocketAddr]) {
+    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let Some(call) = self.calls.get(question.call) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
@@ -375,8 +403,5 @@ pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -
 
 /// The address of a target whose URI names one.
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
-    let ip = crate::ip::parse(config.text(target.host))?;
-    let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
-    let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
-    Some(SocketAddr::new(ip, target.port.unwrap_or(port)))
+    Place::of(config, target)?.literal()
 }

@@ -12,6 +12,8 @@ mod extensions;
 mod flush;
 mod forks;
 mod legs;
+mod reconfigure;
+mod reliable;
 mod replies;
 mod requests;
 mod responses;
@@ -21,11 +23,10 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-use core::net::SocketAddr;
-
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
 use crate::filter::{self, Limiter};
+use crate::locate::Found;
 use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
@@ -53,9 +54,12 @@ pub struct Cx<'c> {
 pub struct Admitted {
     path: Path,
     trunk: TrunkIndex,
+    /// It is in no trunk's ranges any more, and may only go on with calls that it has.
+    in_calls_only: bool,
 }
 
-/// A target's address that the host is asked for. Its host name is [`Target::host`](crate::config::Target::host).
+/// A target's addresses that the host is asked for: what it has to look up is [`Place::of`](crate::locate::Place::of)
+/// the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Whose call it is about.
@@ -77,11 +81,12 @@ pub enum Command {
 
 /// One way in.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in")]
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),
-    /// The addresses found for a question, best first; none when there are none. Up to 4 of them are tried in turn.
-    Resolved(Question, &'a [SocketAddr]),
+    /// The addresses found for a question, in any order; none when there are none. Up to 4 of them are tried in turn.
+    Resolved(Question, &'a [Found]),
     /// What a relay reports.
     Media(relay::Report),
     /// What an operator wants.
@@ -169,6 +174,7 @@ pub struct Sbc<'s> {
     new_calls: Limiter,
     draining: bool,
     down: addresses::Down,
+    kept: reconfigure::Kept,
     counters: Counters,
     parsed: u64,
 }
@@ -201,6 +207,7 @@ impl<'s> Sbc<'s> {
             new_calls: Limiter::default(),
             draining: false,
             down: addresses::Down::NEW,
+            kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
             parsed: 0,
         }
@@ -209,18 +216,18 @@ impl<'s> Sbc<'s> {
     /// Whether a message that came over `from` may be read at all: by its source address alone, before anything
     /// of it is looked at. Refused means that nothing is answered, and is counted.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
-        let trunk = cx
-            .config
-            .listeners
-            .get(usize::from(from.listener))
-            .and_then(|listener| filter::lookup(cx.config.sources, listener.interface, from.remote.ip()));
-        match trunk {
-            Some(trunk) => Ok(Admitted { path: from, trunk: TrunkIndex(trunk) }),
-            None => {
-                self.counters.add(Reason::UnknownSource);
-                Err(Reason::UnknownSource)
-            }
+        let (address, listener) = (from.remote.ip(), cx.config.listeners.get(usize::from(from.listener)));
+        let trunk =
+            listener.and_then(|listener| filter::lookup(cx.config.sources, listener.interface, address));
+        if let Some(trunk) = trunk {
+            return Ok(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false });
         }
+        let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address));
+        if let Some(trunk) = trunk {
+            return Ok(Admitted { path: from, trunk, in_calls_only: true });
+        }
+        self.counters.add(Reason::UnknownSource);
+        Err(Reason::UnknownSource)
     }
 
     /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.

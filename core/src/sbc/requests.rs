@@ -14,7 +14,7 @@ use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
-use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions};
+use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -42,9 +42,12 @@ impl Sbc<'_> {
             Err(error) => return self.reply_faulty(cx, from, message, method, error),
         };
         let e = &essentials;
+        if from.in_calls_only && self.find_leg(&from, e).is_none() {
+            return self.counters.add(Reason::UnknownSource);
+        }
         // An ACK has the key of the INVITE it acknowledges, unless that was accepted.
         let ack = method == Method::Ack;
-        let key = self.server_key(&from, e, message, if ack { Method::Invite } else { method });
+        let key = self.server_key(cx.config, &from, e, message, if ack { Method::Invite } else { method });
         match self.transactions.receive(cx.now, key, ack, &mut self.blocks) {
             Received::New => {}
             Received::Absorbed => return,
@@ -65,7 +68,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, &request, reason),
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
-            Method::Bye => self.refuse(cx, &request, Reason::NoSuchCall),
+            Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
         }
@@ -164,6 +167,7 @@ impl Sbc<'_> {
             invited: e.cseq.number,
             offered: agreed.is_none(),
             agreed,
+            reliable: reliable::wish(message),
             ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
         };
         let merged = self.merged_key(e);
@@ -187,7 +191,12 @@ impl Sbc<'_> {
     }
 
     /// A port towards the caller and one towards what the line rings, of the same relay worker.
-    fn take_ports(&mut self, config: &Config<'_>, line: LineIndex, listener: u8) -> Result<[u16; 2], Reason> {
+    pub(super) fn take_ports(
+        &mut self,
+        config: &Config<'_>,
+        line: LineIndex,
+        listener: u8,
+    ) -> Result<[u16; 2], Reason> {
         let (heard, _) = config.listener(listener).ok_or(Reason::NoPort)?;
         let called = config
             .line(line)
@@ -211,7 +220,7 @@ impl Sbc<'_> {
 
     /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
     fn cancel(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
-        let invite = self.server_key(&request.from, request.e, request.message, Method::Invite);
+        let invite = self.server_key(cx.config, &request.from, request.e, request.message, Method::Invite);
         if let Some(leg) = self.transactions.pending(invite) {
             if let Some(call) = self.legs.get(leg).map(|leg| leg.call) {
                 self.end(cx, call, Reason::Cancelled);
@@ -261,6 +270,9 @@ impl Sbc<'_> {
 
     fn within_dialog(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, method: Method<'_>) {
         let Some(id) = self.find_leg(&request.from, request.e) else {
+            if method == Method::Prack && self.was_provisional(request.e, request.message) {
+                return self.answer_at_once(cx, request, Reply::Ok);
+            }
             return self.refuse(cx, request, Reason::NoSuchCall);
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
@@ -269,6 +281,10 @@ impl Sbc<'_> {
         }
         match method {
             Method::Bye => self.bye(cx, request, id),
+            Method::Prack => match self.prack(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
             Method::Invite => match self.invite_again(cx, request, id) {
                 Ok(()) => {}
                 Err(reason) => self.refuse(cx, request, reason),
@@ -350,7 +366,7 @@ impl Sbc<'_> {
         self.answer_at_once(cx, request, Reply::Refused(reason));
     }
 
-    fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
+    pub(super) fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
         let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
             && self.find_leg(&request.from, request.e).is_none();
@@ -414,7 +430,11 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
 }
 
 /// What is agreed on when the request's offer is answered; none when it makes no offer.
-fn agree(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Option<Agreed>, Reason> {
+pub(super) fn agree(
+    config: &Config<'_>,
+    trunk: &Trunk,
+    message: &Message<'_>,
+) -> Result<Option<Agreed>, Reason> {
     let Some(session) = session(message)? else { return Ok(None) };
     let agreed = sdp::choose(&session).map_err(refusal)?;
     if !media_allowed(config, trunk, &agreed) {

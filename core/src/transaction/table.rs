@@ -330,7 +330,9 @@ impl<'s> Transactions<'s> {
         match (machine, state) {
             (Machine::InviteClient, State::Proceeding) if before != Some(State::Calling) => {}
             (Machine::InviteClient, State::Proceeding) => {
+                // It is not repeated any more.
                 live.resend_at = None;
+                release(blocks, live.message.take());
                 // A cancelled INVITE that gets no final response even so is given up (9.1).
                 live.give_up_at = leg.is_none().then(|| now.after(GIVE_UP));
                 self.arm(id);
@@ -419,6 +421,11 @@ impl<'s> Transactions<'s> {
         Some((live.path, blocks.load(live.message.as_ref()?, out)?))
     }
 
+    /// Whether it keeps what it repeats.
+    pub fn keeps_message(&self, id: TransactionId) -> bool {
+        self.live.get(id).is_some_and(|live| live.message.is_some())
+    }
+
     /// Forgets finished transactions whose time has passed: a bounded number at a time.
     pub fn forget(&mut self, now: Instant) {
         for _ in 0..64 {
@@ -426,6 +433,20 @@ impl<'s> Transactions<'s> {
                 return;
             }
         }
+    }
+
+    /// Names targets anew, where the configuration's table is another.
+    pub fn retarget(&mut self, target: impl Fn(TargetIndex) -> TargetIndex) {
+        for index in 0..u32::try_from(self.live.capacity()).unwrap_or(u32::MAX) {
+            if let Some(live) = self.live.id_at(index).and_then(|id| self.live.get_mut(id)) {
+                live.target = target(live.target);
+            }
+        }
+        self.finished.map(|payload| match Finished::unpack(payload) {
+            Some(Finished::Failed(index)) => Finished::Failed(target(index)).pack(),
+            Some(Finished::Abandoned(index)) => Finished::Abandoned(target(index)).pack(),
+            _ => payload,
+        });
     }
 
     fn find(&self, key: u64) -> Option<TransactionId> {
