@@ -8,6 +8,7 @@ mod ending;
 mod journal;
 mod listeners;
 mod lookups;
+mod once;
 mod ranges;
 mod resolver;
 mod strangers;
@@ -30,6 +31,7 @@ use driver::Driver;
 use resolver::{Answer, Wanted};
 
 pub(crate) use listeners::Listeners;
+pub(crate) use once::Once;
 
 /// What signalling is asked from outside, or by its own lookups.
 #[derive(Debug)]
