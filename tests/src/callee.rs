@@ -6,6 +6,7 @@ use crate::peer::{Late, Peer, Sent};
 use crate::plan::{Answer, Ending, Plan, Refresh};
 use crate::sdp::{Description, describe};
 use crate::text::Text;
+use crate::zendesk::{Refusal, Rules};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -40,6 +41,8 @@ pub struct Callee {
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
     pub orphaned: bool,
+    /// The rule that its INVITE breaks, where it answers as Zendesk does.
+    pub refused: Option<Refusal>,
     plan: Plan,
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
@@ -95,6 +98,7 @@ impl Callee {
             session: Some(session),
             resumed: false,
             orphaned: false,
+            refused: None,
             plan,
             invite: bytes.to_vec(),
             steps: Vec::new(),
@@ -145,6 +149,13 @@ impl Callee {
             Answer::Ring | Answer::AnswerWhenCancelled | Answer::ForgetWhenCancelled => {
                 steps.push((after(300), Step::Ring));
             }
+            Answer::Zendesk(time) => match Rules::default().judge(invite) {
+                Ok(()) => steps.extend([(after(time / 3), Step::Ring), (after(time), Step::Accept)]),
+                Err(refusal) => {
+                    self.refused = Some(refusal);
+                    steps.push((now, Step::Refuse(refusal.status())));
+                }
+            },
             Answer::Late(time) => steps.push((after(time), Step::Accept)),
             Answer::LateRing(time) => steps.push((after(time), Step::Ring)),
             Answer::Silence | Answer::Trying => {}

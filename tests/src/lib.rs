@@ -24,6 +24,7 @@ mod world;
 pub mod board;
 pub mod mutation;
 pub mod sipp;
+pub mod zendesk;
 
 pub use callee::Callee;
 pub use caller::{Caller, Outcome};

@@ -36,6 +36,8 @@ pub enum Answer {
     Late(u64),
     /// Says nothing for so long, and then rings for ever and lets itself be cancelled.
     LateRing(u64),
+    /// Refuses what Zendesk refuses, and answers anything else after so long.
+    Zendesk(u64),
 }
 
 /// What a caller's INVITE says of reliable provisional responses (RFC 3262).

@@ -27,6 +27,7 @@ use crate::record::{Entered, Left, Record};
 use crate::setting::{Memory, Setting, address};
 use crate::tap::Tap;
 use crate::text::Text;
+use crate::zendesk::{Refusal, Rules};
 
 pub use audio::{Audio, Hears};
 
@@ -842,5 +843,9 @@ fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'
     if invite.address("Contact") != Some(&*format!("sip:{inside}")) {
         return Err(format!("Contact {:?}", invite.get("Contact")));
     }
-    Ok(())
+    match Rules::default().judge(invite) {
+        // What is configured as an address is dialled as one.
+        Err(Refusal::Address) if at == address::BACKUP => Ok(()),
+        judged => judged.map_err(|refusal| format!("Zendesk refuses {refusal}")),
+    }
 }
