@@ -74,5 +74,9 @@ waiting! {
         BYE = 4,
         /// The answer once more, since its ACK is missing.
         ANSWER_AGAIN = 5,
+        /// A re-INVITE.
+        INVITE_AGAIN = 6,
+        /// An UPDATE.
+        UPDATE = 7,
     }
 }

@@ -62,6 +62,7 @@ impl Sbc<'_> {
             trunk.legs = trunk.legs.saturating_sub(1);
         }
         self.blocks.free(leg.authentication.credentials);
+        self.blocks.free(leg.timer.answer);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
@@ -100,12 +101,17 @@ impl Sbc<'_> {
                 leg.state = LegState::Terminating;
                 leg.resend = None;
                 leg.todo.take(Todo::ANSWER_AGAIN);
+                leg.drop_refresh(cx.now);
                 leg.todo.add(Todo::BYE);
                 let answer = leg.answer.take();
                 answer.into_iter().for_each(|chain| self.blocks.free(chain));
                 self.arm_leg(id);
             }
-            (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
+            (LegState::Cancelling { .. } | LegState::Terminating, _) => {}
+            (LegState::Terminated, _) => {
+                leg.drop_refresh(cx.now);
+                self.arm_leg(id);
+            }
         }
         self.wake(call);
     }
@@ -130,8 +136,10 @@ impl Sbc<'_> {
 
     pub(super) fn arm_leg(&mut self, id: LegId) {
         let timer = leg_timer(self.calls.capacity(), id);
-        match self.legs.get(id).and_then(|leg| leg.resend) {
-            Some(resend) => self.clock.set(timer, resend.at.min(resend.give_up_at)),
+        let resend = |leg: &Leg| leg.resend.map(|resend| resend.at.min(resend.give_up_at));
+        let due = self.legs.get(id).and_then(|leg| resend(leg).into_iter().chain(leg.session_due()).min());
+        match due {
+            Some(at) => self.clock.set(timer, at),
             None => self.clock.cancel(timer),
         }
     }
@@ -148,7 +156,8 @@ impl Sbc<'_> {
             self.transactions.abandon(cx.now, key, &mut self.blocks);
             return self.wake(call);
         }
-        let Some(resend) = leg.resend.as_mut() else { return };
+        let now = |resend: &&mut Resend| resend.at.min(resend.give_up_at) <= cx.now;
+        let Some(resend) = leg.resend.as_mut().filter(now) else { return self.session_due(cx, id) };
         if resend.give_up_at <= cx.now {
             leg.resend = None;
             let answer = leg.answer.take();

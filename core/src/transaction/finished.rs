@@ -15,6 +15,8 @@ pub enum Reply {
     Capabilities,
     /// A refusal.
     Refused(Reason),
+    /// What the leg keeps: to its latest UPDATE.
+    Kept,
 }
 
 /// Who answered an INVITE, as far as it is remembered: 24 bits of a keyed hash of the To tag. A fork has several, each
@@ -67,6 +69,7 @@ impl Finished {
             Self::Answered(Reply::Ok) => (1, 0),
             Self::Answered(Reply::Capabilities) => (2, 0),
             Self::Answered(Reply::Refused(reason)) => (3, reason as u32),
+            Self::Answered(Reply::Kept) => (11, 0),
             Self::Served => (4, 0),
             Self::Acknowledged => (5, 0),
             Self::Accepted(answerer) => (6, answerer.0),
@@ -94,6 +97,7 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
+            11 => Self::Answered(Reply::Kept),
             _ => return None,
         })
     }
@@ -109,6 +113,7 @@ mod tests {
             Finished::Answered(Reply::Trying),
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
+            Finished::Answered(Reply::Kept),
             Finished::Served,
             Finished::Acknowledged,
             Finished::Accepted(Answerer::new(u64::MAX)),
