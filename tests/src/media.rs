@@ -84,7 +84,11 @@ impl<'w> Media<'w> {
                 let Some((_, pointed)) = self.open.get_mut(&stream) else {
                     return Err(format!("{stream:?} is pointed but not open"));
                 };
-                if network(peer.rtp) != Some(side) || network(peer.rtcp) != Some(side) {
+                // Who holds with 0.0.0.0 is sent nothing.
+                let held = peer.rtp.ip().is_unspecified() && peer.rtcp.ip().is_unspecified();
+                if held && peer.direction.sends()
+                    || !held && (network(peer.rtp) != Some(side) || network(peer.rtcp) != Some(side))
+                {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
                 pointed[side.index()] = true;
