@@ -10,6 +10,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use warmline_core::call::{CallId, Progress};
 use warmline_core::config::Config;
+use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Relay, Report, Side, Statistics, Verdict};
 use warmline_core::time::{Instant, Utc};
@@ -182,6 +183,8 @@ pub struct World<'w> {
     pub resolves: bool,
     /// Which ones, best first.
     pub addresses: Vec<SocketAddr>,
+    /// Names' servers, where they have some, in place of the addresses.
+    pub servers: Vec<Found>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
     /// Civil time when the rig's clock was at 0, in microseconds.
@@ -239,6 +242,7 @@ impl<'w> World<'w> {
             audio: None,
             resolves: true,
             addresses: vec![address::ZENDESK],
+            servers: Vec::new(),
             prompt: false,
             utc: 0,
             seeds,
@@ -386,7 +390,12 @@ impl<'w> World<'w> {
         match what {
             What::Media(report) => self.handle(Input::Media(report)),
             What::Resolved(question) => {
-                let found = if self.resolves { self.addresses.clone() } else { Vec::new() };
+                let in_turn = |(priority, &address)| Found { priority, ..Found::at(address) };
+                let found = match (self.resolves, self.servers.is_empty()) {
+                    (false, _) => Vec::new(),
+                    (true, true) => (0..).zip(&self.addresses).map(in_turn).collect(),
+                    (true, false) => self.servers.clone(),
+                };
                 self.handle(Input::Resolved(question, &found));
             }
             _ => {}
@@ -530,7 +539,7 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(to, bytes),
+                Ok(Some(Said::Sent(_, to, bytes))) => self.media_leaves(to, bytes),
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
@@ -560,7 +569,9 @@ impl<'w> World<'w> {
         let callee = self.callees.iter().rfind(|callee| callee.number == number);
         let (session, from) = match side {
             Side::A => (&self.callers[number].session, Some(self.callers[number].peer.media)),
-            Side::B => (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media)),
+            Side::B | Side::C => {
+                (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media))
+            }
         };
         let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let (port, from) = port.zip(from).expect("nobody was told where to speak to");

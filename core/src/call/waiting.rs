@@ -78,5 +78,7 @@ waiting! {
         INVITE_AGAIN = 6,
         /// An UPDATE.
         UPDATE = 7,
+        /// The latest provisional response once more, since its PRACK is missing.
+        PROVISIONAL_AGAIN = 10,
     }
 }

@@ -64,6 +64,7 @@ impl Sbc<'_> {
         self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);
         self.blocks.free(leg.timer.answer);
+        self.blocks.free(leg.reliable.dialogs);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
@@ -96,7 +97,7 @@ impl Sbc<'_> {
             }
             (LegState::Calling, _) if leg.todo.take(Todo::INVITE) => leg.state = LegState::Terminated,
             (LegState::Calling, _) => leg.state = LegState::Cancelling { sent: false },
-            (LegState::Proceeding, Side::B) => self.cancel_leg(cx, id),
+            (LegState::Proceeding, Side::B | Side::C) => self.cancel_leg(cx, id),
             (LegState::Accepted { .. }, _) => leg.state = LegState::Accepted { ending: true },
             (LegState::Confirmed, _) => {
                 leg.state = LegState::Terminating;
@@ -157,8 +158,14 @@ impl Sbc<'_> {
             self.transactions.abandon(cx.now, key, &mut self.blocks);
             return self.wake(call);
         }
-        let now = |resend: &&mut Resend| resend.at.min(resend.give_up_at) <= cx.now;
-        let Some(resend) = leg.resend.as_mut().filter(now) else { return self.session_due(cx, id) };
+        let due = leg.resend.is_some_and(|resend| resend.at.min(resend.give_up_at) <= cx.now);
+        if !due {
+            return self.session_due(cx, id);
+        }
+        if leg.state == LegState::Proceeding {
+            return self.prack_due(cx, id);
+        }
+        let Some(resend) = leg.resend.as_mut() else { return };
         if resend.give_up_at <= cx.now {
             leg.resend = None;
             let answer = leg.answer.take();

@@ -49,11 +49,11 @@ impl Sbc<'_> {
             match early {
                 // Our offer is still to be answered, or is the peer's.
                 true if leg.offered => return Err(Reason::OfferPending),
-                true => return Err(Reason::OfferUnanswered),
-                false if leg.offered && leg.resend.is_some() || leg.timer.work == Work::Inviting => {
+                true if !leg.reliable.is_described() => return Err(Reason::OfferUnanswered),
+                _ if leg.offered && leg.resend.is_some() || leg.timer.work == Work::Inviting => {
                     return Err(Reason::OfferPending);
                 }
-                false => {}
+                _ => {}
             }
         }
         let call = leg.call;
@@ -148,6 +148,7 @@ impl Sbc<'_> {
         leg.state = LegState::Calling;
         leg.branch = first_branch(self.random.next_u64());
         leg.todo.add(Todo::INVITE);
+        self.forget_early_dialogs(id);
         self.renew_credentials(cx, id, Method::Invite);
         true
     }
@@ -434,7 +435,7 @@ impl Leg {
 /// How long to wait after a 491 (RFC 3261 14.1): longer for who made the Call-ID up.
 const fn after_glare(side: Side, random: u64) -> Duration {
     Duration::from_millis(match side {
-        Side::B => 2_100 + random % 191 * 10,
         Side::A => random % 201 * 10,
+        _ => 2_100 + random % 191 * 10,
     })
 }

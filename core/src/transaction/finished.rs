@@ -13,6 +13,8 @@ pub enum Reply {
     Ok,
     /// 200 that says what we can do: to OPTIONS.
     Capabilities,
+    /// 200 with the session description of its dialog's leg: to a request with an offer.
+    Described,
     /// A refusal.
     Refused(Reason),
     /// What the leg keeps: to its latest UPDATE.
@@ -69,7 +71,7 @@ impl Finished {
             Self::Answered(Reply::Ok) => (1, 0),
             Self::Answered(Reply::Capabilities) => (2, 0),
             Self::Answered(Reply::Refused(reason)) => (3, reason as u32),
-            Self::Answered(Reply::Kept) => (11, 0),
+            Self::Answered(Reply::Kept) => (12, 0),
             Self::Served => (4, 0),
             Self::Acknowledged => (5, 0),
             Self::Accepted(answerer) => (6, answerer.0),
@@ -77,6 +79,7 @@ impl Finished {
             Self::Completed => (8, 0),
             Self::Abandoned(target) => (9, target.0.into()),
             Self::Superfluous(answerer) => (10, answerer.0),
+            Self::Answered(Reply::Described) => (11, 0),
         };
         value << 8 | kind
     }
@@ -97,7 +100,8 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
-            11 => Self::Answered(Reply::Kept),
+            11 => Self::Answered(Reply::Described),
+            12 => Self::Answered(Reply::Kept),
             _ => return None,
         })
     }
@@ -114,6 +118,7 @@ mod tests {
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
             Finished::Answered(Reply::Kept),
+            Finished::Answered(Reply::Described),
             Finished::Served,
             Finished::Acknowledged,
             Finished::Accepted(Answerer::new(u64::MAX)),

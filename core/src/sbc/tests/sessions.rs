@@ -22,7 +22,7 @@ impl Session {
         let call = started(&w.hear(AI, &invite("1", "support", caller)));
         w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
         let question = Question { call, target: TargetIndex(0) };
-        let outs = w.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]));
+        let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
         let invite = message(&outs, ZENDESK, "INVITE").to_string();
         let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", target, ANSWER));
         let ok = message(&outs, AI, "SIP/2.0 200 OK").to_string();
@@ -132,7 +132,7 @@ fn a_caller_that_asks_for_a_timer_refreshes_it_or_is_hung_up() {
     let mut s = Session::new(&format!("{TIMER}Session-Expires: 600\r\n"), "");
     assert_eq!(field(&s.ok, "Session-Expires"), "600;refresher=uac");
     assert_eq!(field(&s.ok, "Require"), "timer");
-    assert_eq!(field(&s.ok, "Supported"), "timer");
+    assert!(field(&s.ok, "Supported").contains("timer"));
     s.quiet(560);
     let (ok, _) = s.answer(AI, "UPDATE", &format!("{TIMER}Session-Expires: 600;refresher=uac\r\n"), "");
     assert_eq!(field(&ok, "Session-Expires"), "600;refresher=uac");
@@ -263,7 +263,7 @@ fn a_target_is_asked_for_a_timer_and_says_what_it_is() {
     // None at all.
     let mut s = Session::new("", "");
     assert_eq!(field(&s.invite, "Session-Expires"), "1800");
-    assert_eq!(field(&s.invite, "Supported"), "timer");
+    assert!(field(&s.invite, "Supported").contains("timer"));
     assert!(lacks(&s.ok, "Session-Expires"));
     s.quiet(100_000);
     s.end();
