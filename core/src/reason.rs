@@ -79,6 +79,10 @@ reasons! {
     NothingToAcknowledge = "nothing-to-acknowledge", 481;
     /// Another offer of this dialog is still being answered.
     OfferPending = "offer-pending", 491;
+    /// The offer before this one has not been answered yet.
+    OfferUnanswered = "offer-unanswered", 500;
+    /// The session interval asked for is shorter than 90 s.
+    SessionIntervalTooSmall = "session-interval-too-small", 422;
 
     // Policy.
     /// No line is dialled by this name or number.
@@ -153,6 +157,12 @@ reasons! {
     CallerHungUp = "caller-hung-up", 0;
     /// The target hung up.
     TargetHungUp = "target-hung-up", 0;
+    /// The ACK to our offer brought no answer.
+    AnswerMissing = "answer-missing", 400;
+    /// The peer let its session expire: it was not refreshed in the interval agreed on.
+    SessionExpired = "session-expired", 408;
+    /// The peer refused to refresh its session, or did not answer that.
+    RefreshFailed = "refresh-failed", 408;
     /// The answer was never acknowledged.
     AckMissing = "ack-missing", 0;
     /// The caller, who asked for it, never acknowledged a provisional response.

@@ -6,6 +6,7 @@ use crate::peer::{Late, Peer, Sent};
 use crate::plan::{Answer, Ending, Plan, Refresh};
 use crate::sdp::{Description, describe};
 use crate::text::Text;
+use crate::timer::Timer;
 use crate::zendesk::{Refusal, Rules};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub struct Callee {
     pub orphaned: bool,
     /// The rule that its INVITE breaks, where it answers as Zendesk does.
     pub refused: Option<Refusal>,
+    pub(crate) timer: Timer,
     plan: Plan,
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
@@ -99,6 +101,7 @@ impl Callee {
             resumed: false,
             orphaned: false,
             refused: None,
+            timer: Timer::new(plan.timers[1]),
             plan,
             invite: bytes.to_vec(),
             steps: Vec::new(),
@@ -173,10 +176,26 @@ impl Callee {
 
     pub(crate) fn next(&self) -> Option<u64> {
         let steps = self.steps.iter().map(|step| step.0).min();
-        [self.peer.next(), steps].into_iter().flatten().min()
+        if self.timer.dead {
+            return None;
+        }
+        [self.peer.next(), steps, self.timer.next()].into_iter().flatten().min()
     }
 
     pub(crate) fn tick(&mut self, now: u64, out: &mut Vec<Sent>) -> Result<(), String> {
+        if self.over {
+            self.timer.stop();
+        }
+        if self.timer.tick(now)? && !self.leaving {
+            let lines = self.peer.contact() + &self.timer.asks();
+            let method = self.timer.method();
+            let body = if method == "INVITE" { self.sdp("sendrecv") } else { String::new() };
+            self.timer.branch = self.peer.request(now, method, &lines, &body, out);
+        }
+        if self.timer.dead {
+            self.over = true;
+            return Ok(());
+        }
         for late in self.peer.tick(now, out) {
             match late {
                 // 13.3.1.4: a 2xx that is never acknowledged is followed by a BYE.
@@ -235,7 +254,9 @@ impl Callee {
             Step::Accept => {
                 let sdp = if self.described { String::new() } else { self.sdp("sendrecv") };
                 self.answered = true;
-                self.peer.respond(now, &invite, 200, &contact, &sdp, out);
+                self.timer.begin(now);
+                let lines = contact + &self.timer.tells();
+                self.peer.respond(now, &invite, 200, &lines, &sdp, out);
             }
             Step::Refuse(status) => self.peer.respond(now, &invite, status, &contact, "", out),
             Step::Bye => {
@@ -244,8 +265,15 @@ impl Callee {
             }
             Step::Hold | Step::Resume => {
                 self.peer.version += 1;
-                let sdp = self.sdp(if step == Step::Hold { "inactive" } else { "sendrecv" });
-                self.refreshed = self.peer.request(now, "INVITE", &contact, &sdp, out);
+                let mut sdp = self.sdp(if step == Step::Hold { "inactive" } else { "sendrecv" });
+                let mut method = "INVITE";
+                if let Refresh::TargetHoldsAs(hold, update) = self.plan.refresh {
+                    sdp = self.sdp("sendrecv");
+                    sdp = if step == Step::Hold { hold.hold(&sdp) } else { sdp };
+                    method = if update { "UPDATE" } else { method };
+                }
+                let lines = contact + &self.timer.asks();
+                self.refreshed = self.peer.request(now, method, &lines, &sdp, out);
                 self.held = step == Step::Hold;
             }
         }
@@ -258,6 +286,9 @@ impl Callee {
         request: &Text<'_>,
         out: &mut Vec<Sent>,
     ) -> Result<(), String> {
+        if self.timer.dead {
+            return Ok(());
+        }
         if request.method() == "ACK" {
             return self.ack(now, request, out);
         }
@@ -340,8 +371,42 @@ impl Callee {
                 self.peer.respond(now, request, 200, "", "", out);
                 Ok(())
             }
+            "INVITE" | "UPDATE" if self.answered && !self.over => self.asked(now, request, out),
             method => Err(format!("{method} at a target")),
         }
+    }
+
+    /// A re-INVITE or UPDATE of ours.
+    fn asked(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        self.peer.serve(request);
+        if self.leaving {
+            self.peer.respond(now, request, 481, "", "", out);
+            return Ok(());
+        }
+        if request.method() == "INVITE" && !self.timer.branch.is_empty() {
+            self.timer.met += 1;
+            self.peer.respond(now, request, 491, "", "", out);
+            return Ok(());
+        }
+        self.timer.asked(now, request)?;
+        let lines = self.peer.contact() + &self.timer.tells();
+        if request.method() == "UPDATE" {
+            self.peer.respond(now, request, 200, &lines, "", out);
+            return Ok(());
+        }
+        let new = Description::parse(request.body)?;
+        let differs = |old: &&Description| old.rest != new.rest || old.origin != new.origin;
+        if let Some(old) = self.session.as_ref().filter(differs) {
+            return Err(format!("a refresh says something else: {old:?} then {new:?}"));
+        }
+        let body = self.sdp("sendrecv");
+        self.peer.respond(now, request, 200, &lines, &body, out);
+        Ok(())
+    }
+
+    /// How often its session was refreshed, and how often INVITEs met over that.
+    pub const fn refreshed(&self) -> (u32, u32) {
+        (self.timer.refreshed, self.timer.met)
     }
 
     /// Whether others may have answered in its place.
@@ -381,11 +446,13 @@ impl Callee {
         if ack.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
             return Err(format!("an ACK for {}", ack.uri()));
         }
-        self.acknowledged = true;
+        if core::mem::replace(&mut self.acknowledged, true) {
+            return Ok(());
+        }
         if let Ending::Target(after) | Ending::Both(after) = self.plan.ending {
             self.steps.push((now + after * 1_000, Step::Bye));
         }
-        if self.plan.refresh == Refresh::TargetHolds {
+        if matches!(self.plan.refresh, Refresh::TargetHolds | Refresh::TargetHoldsAs(..)) {
             self.steps.push((now + 500_000, Step::Hold));
         }
         Ok(())
@@ -397,11 +464,28 @@ impl Callee {
         response: &Text<'_>,
         out: &mut Vec<Sent>,
     ) -> Result<(), String> {
+        if self.timer.dead {
+            return Ok(());
+        }
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
+        let branch = response.branch();
+        if heard.status >= 200 && heard.method != "BYE" && branch == self.timer.branch {
+            if heard.method == "INVITE" && heard.status == 200 {
+                self.peer.acknowledge(branch, self.peer.cseq, "", out);
+                let new = Description::parse(response.body)?;
+                if let Some(old) = self.session.replace(new.clone()) {
+                    new.follows(&old, core::mem::take(&mut self.resumed))?;
+                }
+            }
+            return self.timer.heard(now, response, 1_000_000);
+        }
         match (heard.method, heard.status) {
             (_, 100..=199) => {}
-            ("INVITE", 200) => {
-                self.peer.acknowledge(&self.refreshed.clone(), self.peer.cseq, "", out);
+            ("INVITE" | "UPDATE", 200) => {
+                self.timer.told(now, response)?;
+                if heard.method == "INVITE" {
+                    self.peer.acknowledge(&self.refreshed.clone(), self.peer.cseq, "", out);
+                }
                 // 14.1: not before this one is done.
                 if core::mem::take(&mut self.held) {
                     self.steps.push((now + 600_000, Step::Resume));
@@ -409,6 +493,12 @@ impl Callee {
                 let new = Description::parse(response.body)?;
                 let Some(old) = self.session.replace(new.clone()) else { return Ok(()) };
                 new.follows(&old, core::mem::take(&mut self.resumed))?;
+                if let Refresh::TargetHoldsAs(hold, _) = self.plan.refresh {
+                    let wanted = if self.peer.version == 2 { hold.answered() } else { "sendrecv" };
+                    if new.direction != wanted {
+                        return Err(format!("{hold:?} is answered with {}", new.direction));
+                    }
+                }
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
@@ -416,9 +506,9 @@ impl Callee {
             // It was one too many, and has not heard so yet.
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
-            ("INVITE", 481) => {}
+            ("INVITE" | "UPDATE", 481) => {}
             // It was overtaken by the BYE.
-            ("INVITE", 500) if self.leaving => {}
+            ("INVITE" | "UPDATE", 500) if self.leaving => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
         }
         Ok(())

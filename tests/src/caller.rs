@@ -6,6 +6,7 @@ use crate::peer::{Late, Peer, Sent};
 use crate::plan::{Ending, Plan, Refresh, Wish};
 use crate::sdp::{Description, describe};
 use crate::text::Text;
+use crate::timer::Timer;
 
 /// How a call went for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub struct Caller {
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
     pub orphaned: bool,
+    pub(crate) timer: Timer,
     steps: Vec<(u64, Step)>,
     invite: String,
     other: String,
@@ -86,6 +88,7 @@ impl Caller {
         }
         Self {
             peer,
+            timer: Timer::new(plan.timers[0]),
             plan,
             outcome: Outcome::Open,
             times: (0, None),
@@ -125,6 +128,7 @@ impl Caller {
             Wish::Able => "Supported: 100rel\r\n",
             Wish::Required => "Require: 100rel\r\n",
         });
+        lines.push_str(&self.timer.asks());
         lines.push_str(&self.plan.lines);
         let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };
         self.invite = self.peer.request(now, "INVITE", &lines, &body, out);
@@ -140,10 +144,23 @@ impl Caller {
 
     pub(crate) fn next(&self) -> Option<u64> {
         let steps = self.steps.iter().map(|step| step.0).min();
-        [self.peer.next(), steps].into_iter().flatten().min()
+        if self.timer.dead {
+            return None;
+        }
+        [self.peer.next(), steps, self.timer.next()].into_iter().flatten().min()
     }
 
     pub(crate) fn tick(&mut self, now: u64, out: &mut Vec<Sent>) -> Result<(), String> {
+        if self.over {
+            self.timer.stop();
+        }
+        if self.timer.tick(now)? && !self.leaving {
+            self.refresh(now, out);
+        }
+        if self.timer.dead {
+            self.over = true;
+            return Ok(());
+        }
         for late in self.peer.tick(now, out) {
             match late {
                 Late::Request("INVITE") if self.outcome == Outcome::Open => {
@@ -189,9 +206,15 @@ impl Caller {
             Step::Hold | Step::Resume | Step::Video => {
                 self.peer.version += 1;
                 let direction = if step == Step::Hold { "sendonly" } else { "sendrecv" };
-                let body = self.sdp(direction, step == Step::Video);
-                let lines = self.peer.contact();
-                self.again = self.peer.request(now, "INVITE", &lines, &body, out);
+                let mut body = self.sdp(direction, step == Step::Video);
+                let mut method = "INVITE";
+                if let Refresh::CallerHoldsAs(hold, update) = self.plan.refresh {
+                    body = self.sdp("sendrecv", false);
+                    body = if step == Step::Hold { hold.hold(&body) } else { body };
+                    method = if update { "UPDATE" } else { method };
+                }
+                let lines = self.peer.contact() + &self.timer.asks();
+                self.again = self.peer.request(now, method, &lines, &body, out);
                 self.held = step == Step::Hold;
             }
             Step::Ask => {
@@ -207,8 +230,18 @@ impl Caller {
         response: &Text<'_>,
         out: &mut Vec<Sent>,
     ) -> Result<(), String> {
+        if self.timer.dead {
+            return Ok(());
+        }
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
         let branch = response.branch();
+        if heard.status >= 200 && heard.method != "BYE" && branch == self.timer.branch {
+            if heard.method == "INVITE" && heard.status == 200 {
+                self.peer.acknowledge(branch, self.peer.cseq, "", out);
+                self.describes(response)?;
+            }
+            return self.timer.heard(now, response, 3_000_000);
+        }
         match (heard.method, heard.status) {
             ("INVITE", status) if branch == self.other => match status {
                 100..=199 => {}
@@ -241,12 +274,16 @@ impl Caller {
                 self.outcome = Outcome::Answered;
                 self.answered(now, response, out)?;
             }
-            ("INVITE", 200) => {
+            ("INVITE" | "UPDATE", 100..=199) => {}
+            ("INVITE" | "UPDATE", 200) => {
+                self.timer.told(now, response)?;
                 let was = self.session.clone();
                 self.describes(response)?;
                 let asked = !response.body.is_empty() && self.plan.refresh == Refresh::CallerAsks;
                 let body = if asked { self.sdp("sendrecv", false) } else { String::new() };
-                self.peer.acknowledge(&self.again.clone(), self.peer.cseq, &body, out);
+                if heard.method == "INVITE" {
+                    self.peer.acknowledge(&self.again.clone(), self.peer.cseq, &body, out);
+                }
                 // 14.1: not before this one is done.
                 if core::mem::take(&mut self.held) {
                     self.steps.push((now + 700_000, Step::Resume));
@@ -258,14 +295,20 @@ impl Caller {
                 {
                     return Err(format!("held with sendonly, and we say {}", is.direction));
                 }
+                if let Refresh::CallerHoldsAs(hold, _) = self.plan.refresh {
+                    let wanted = if self.peer.version == 2 { hold.answered() } else { "sendrecv" };
+                    if is.direction != wanted {
+                        return Err(format!("{hold:?} is answered with {}", is.direction));
+                    }
+                }
                 if is.origin.0 != was.origin.0 {
                     return Err("another session id".into());
                 }
             }
             // The call is being ended, or the target's answer has not been acknowledged yet.
-            ("INVITE", 481 | 491) if branch == self.again => {}
+            ("INVITE" | "UPDATE", 481 | 491) if branch == self.again => {}
             // It was overtaken by the BYE.
-            ("INVITE", 500) if branch == self.again && self.leaving => {}
+            ("INVITE" | "UPDATE", 500) if branch == self.again && self.leaving => {}
             ("BYE", 500) if self.expects_wrong => {
                 self.expects_wrong = false;
                 self.steps.push((now, Step::Bye));
@@ -306,6 +349,7 @@ impl Caller {
         } else {
             return Err(format!("a description {answered_early} before, and {:?}", response.body));
         }
+        self.timer.told(now, response)?;
         if self.plan.ending == Ending::NoAck {
             return Ok(());
         }
@@ -321,10 +365,10 @@ impl Caller {
             _ => {}
         }
         let first = match self.plan.refresh {
-            Refresh::CallerHolds => Step::Hold,
+            Refresh::CallerHolds | Refresh::CallerHoldsAs(..) => Step::Hold,
             Refresh::CallerAsks => Step::Ask,
             Refresh::CallerAddsVideo => Step::Video,
-            Refresh::None | Refresh::TargetHolds => return Ok(()),
+            Refresh::None | Refresh::TargetHolds | Refresh::TargetHoldsAs(..) => return Ok(()),
         };
         self.steps.push((now + 600_000, first));
         Ok(())
@@ -404,11 +448,15 @@ impl Caller {
         request: &Text<'_>,
         out: &mut Vec<Sent>,
     ) -> Result<(), String> {
-        if self.peer.again(request, out) {
+        if self.timer.dead || self.peer.acked(request) || self.peer.again(request, out) {
             return Ok(());
         }
         if request.method() == "ACK" {
-            return Err("an ACK for nothing".into());
+            let known = self.timer.refreshed + self.timer.met > 0;
+            return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
+        }
+        if matches!(request.method(), "INVITE" | "UPDATE") && !self.over {
+            return self.asked(now, request, out);
         }
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));
@@ -440,6 +488,48 @@ impl Caller {
         self.peer.serve(request);
         self.peer.respond(now, request, 200, "", "", out);
         self.over = true;
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// How often its session was refreshed, and how often INVITEs met over that.
+    pub const fn refreshed(&self) -> (u32, u32) {
+        (self.timer.refreshed, self.timer.met)
+    }
+
+    fn refresh(&mut self, now: u64, out: &mut Vec<Sent>) {
+        let lines = self.peer.contact() + &self.timer.asks();
+        let method = self.timer.method();
+        let body = if method == "INVITE" { self.sdp("sendrecv", false) } else { String::new() };
+        self.timer.branch = self.peer.request(now, method, &lines, &body, out);
+    }
+
+    /// A re-INVITE or UPDATE of ours.
+    fn asked(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        self.peer.serve(request);
+        if self.leaving {
+            self.peer.respond(now, request, 481, "", "", out);
+            return Ok(());
+        }
+        if request.method() == "INVITE" && !self.timer.branch.is_empty() {
+            self.timer.met += 1;
+            self.peer.respond(now, request, 491, "", "", out);
+            return Ok(());
+        }
+        self.timer.asked(now, request)?;
+        let lines = self.peer.contact() + &self.timer.tells();
+        if request.method() == "UPDATE" {
+            self.peer.respond(now, request, 200, &lines, "", out);
+            return Ok(());
+        }
+        let new = Description::parse(request.body)?;
+        let differs = |old: &&Description| old.rest != new.rest || old.origin != new.origin;
+        if let Some(old) = self.session.as_ref().filter(differs) {
+            return Err(format!("a refresh says something else: {old:?} then {new:?}"));
+        }
+        let body = self.sdp("sendrecv", false);
+        self.peer.respond(now, request, 200, &lines, &body, out);
         Ok(())
     }
 }

@@ -96,7 +96,11 @@ impl<'w> Media<'w> {
                 place.peer = Some(peer);
                 let [rtp, rtcp] = [network(peer.rtp), network(peer.rtcp)];
                 // Who comes third may be in either network.
-                if rtp.is_none() || rtp != rtcp || side != Side::C && rtp != Some(side) {
+                // Who holds with 0.0.0.0 is sent nothing.
+                let held = peer.rtp.ip().is_unspecified() && peer.rtcp.ip().is_unspecified();
+                let astray = rtp.is_none() || rtp != rtcp || side != Side::C && rtp != Some(side);
+                let wrong = if held { peer.direction.sends() } else { astray };
+                if wrong {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
             }

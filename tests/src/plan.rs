@@ -99,6 +99,73 @@ pub enum Refresh {
     CallerAsks,
     /// The caller adds a video section.
     CallerAddsVideo,
+    /// The caller holds the call in this way, and takes it back, both by UPDATE where it is said so.
+    CallerHoldsAs(Hold, bool),
+    /// The same by the target.
+    TargetHoldsAs(Hold, bool),
+}
+
+/// How a call is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// a=sendonly.
+    SendOnly,
+    /// a=inactive.
+    Inactive,
+    /// a=recvonly.
+    RecvOnly,
+    /// c=0.0.0.0, as RFC 2543 has it.
+    NoAddress,
+}
+
+impl Hold {
+    /// Every way.
+    pub const ALL: [Self; 4] = [Self::SendOnly, Self::Inactive, Self::RecvOnly, Self::NoAddress];
+
+    /// Turns a description that holds nothing into one that does.
+    pub(crate) fn hold(self, description: &str) -> String {
+        match self {
+            Self::SendOnly => description.replace("a=sendrecv", "a=sendonly"),
+            Self::Inactive => description.replace("a=sendrecv", "a=inactive"),
+            Self::RecvOnly => description.replace("a=sendrecv", "a=recvonly"),
+            Self::NoAddress => {
+                let line = description.lines().find(|line| line.starts_with("c=")).unwrap_or_default();
+                description.replace(line, "c=IN IP4 0.0.0.0")
+            }
+        }
+    }
+
+    /// The direction that answers it.
+    pub(crate) const fn answered(self) -> &'static str {
+        match self {
+            Self::SendOnly => "recvonly",
+            Self::Inactive => "inactive",
+            Self::RecvOnly => "sendonly",
+            Self::NoAddress => "sendrecv",
+        }
+    }
+}
+
+/// A peer that demands a session timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Seconds.
+    pub interval: u32,
+    /// Whether Warmline is to refresh, or the peer does.
+    pub we_refresh: bool,
+    /// Whether it takes UPDATE, and refreshes by that.
+    pub updates: bool,
+    /// Whether it sends an INVITE of its own whenever it expects ours.
+    pub meets: bool,
+    /// Whether it dies 2 s after the session began.
+    pub dies: bool,
+}
+
+impl Timers {
+    /// A timer of so many seconds, that Warmline refreshes by re-INVITE.
+    pub const fn of(interval: u32) -> Self {
+        Self { interval, we_refresh: true, updates: false, meets: false, dies: false }
+    }
 }
 
 /// One call.
@@ -131,6 +198,8 @@ pub struct Plan {
     pub refresh: Refresh,
     /// How provisional responses are sent.
     pub reliable: Reliable,
+    /// The session timers that the caller and the target demand.
+    pub timers: [Option<Timers>; 2],
     /// Whether the caller's INVITE arrives a second time with another branch.
     pub merged: bool,
     /// Whether the caller is behind a proxy that records itself.
@@ -156,6 +225,7 @@ impl Plan {
             ending: Ending::Caller(3_000),
             refresh: Refresh::None,
             reliable: Reliable::NONE,
+            timers: [None; 2],
             merged: false,
             proxied: false,
             anonymous: false,

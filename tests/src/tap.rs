@@ -241,13 +241,13 @@ impl Tap {
         let invited = line.invite;
         let dialog = text.tag("To").map(|tag| line.dialogs.entry(tag.to_owned()).or_default());
         match method {
-            "INVITE" | "BYE" => {
+            "INVITE" | "BYE" | "UPDATE" => {
                 let before = dialog.as_ref().map_or(0, |dialog| dialog.cseq).max(invited.unwrap_or(0));
                 if cseq <= before {
                     return Err(format!("CSeq {cseq} after {before}"));
                 }
                 match dialog {
-                    None if method == "BYE" => return Err("a BYE without a To tag".into()),
+                    None if method != "INVITE" => return Err(format!("{method} without a To tag")),
                     None => line.invite = Some(cseq),
                     Some(dialog) if dialog.bye => return Err(format!("{method} after a BYE")),
                     Some(dialog) if invited.is_some_and(|invited| !dialog.acked.contains(&invited)) => {
@@ -255,7 +255,7 @@ impl Tap {
                     }
                     Some(dialog) => (dialog.cseq, dialog.bye) = (cseq, method == "BYE"),
                 }
-                if method == "INVITE" {
+                if method != "BYE" {
                     text.one("Contact")?;
                     text.one("Allow")?;
                 }

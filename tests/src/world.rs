@@ -835,6 +835,7 @@ fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'
     if invite.one("Max-Forwards")? != "70" {
         return Err("Max-Forwards is not 70".into());
     }
+    crate::timer::asks_for_a_timer(invite)?;
     let user = if plan.anonymous { "sip:anonymous@" } else { "sip:+1415" };
     let host = format!("@{}", inside.ip());
     if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with(&host)) {

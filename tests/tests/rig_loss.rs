@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use warmline_core::Usage;
 use warmline_tests::{
-    Answer, Caller, Dice, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Told, Weather, World,
+    Answer, Caller, Dice, Ending, From, Hold, Memory, Outcome, Plan, Refresh, Setting, Told, Weather, World,
     address, seed,
 };
 
@@ -72,6 +72,8 @@ fn any(dice: &mut Dice) -> Plan {
         6..10 => Refresh::TargetHolds,
         10..13 => Refresh::CallerAsks,
         13..16 => Refresh::CallerAddsVideo,
+        16..19 => Refresh::CallerHoldsAs(*dice.pick(&Hold::ALL), dice.chance(5_000)),
+        19..22 => Refresh::TargetHoldsAs(*dice.pick(&Hold::ALL), dice.chance(5_000)),
         _ => Refresh::None,
     };
     plan

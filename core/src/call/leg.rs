@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Reliable, Todo};
+use super::{Authentication, CallId, Reliable, SessionTimer, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -99,6 +99,8 @@ pub struct Leg {
     pub(crate) version: u32,
     /// The hash of what it said last.
     pub(crate) said: Option<u64>,
+    /// How long its session lasts, and what is under way for that.
+    pub(crate) timer: SessionTimer,
 }
 
 impl Leg {
@@ -141,6 +143,7 @@ impl Leg {
             session,
             version: 1,
             said: None,
+            timer: SessionTimer::NONE,
         }
     }
 

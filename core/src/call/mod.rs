@@ -10,6 +10,7 @@ mod dial;
 mod failure;
 mod leg;
 mod reliable;
+mod session_timer;
 mod ticket;
 mod waiting;
 
@@ -29,6 +30,8 @@ pub use failure::target_failure;
 pub(crate) use failure::tries_next_address;
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use reliable::{Reliable, Wish};
+pub use session_timer::SessionTimer;
+pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
 pub use ticket::{HEADER as TICKET_HEADER, ticket};
 pub use waiting::{Pending, Todo};
 

@@ -74,6 +74,10 @@ waiting! {
         BYE = 4,
         /// The answer once more, since its ACK is missing.
         ANSWER_AGAIN = 5,
+        /// A re-INVITE.
+        INVITE_AGAIN = 6,
+        /// An UPDATE.
+        UPDATE = 7,
         /// The latest provisional response once more, since its PRACK is missing.
         PROVISIONAL_AGAIN = 10,
     }

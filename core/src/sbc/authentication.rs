@@ -9,6 +9,7 @@ use crate::random::Random;
 use crate::reason::Reason;
 use crate::sip::{Essentials, Full, Message, Method, Writer};
 
+use super::sessions::first_branch;
 use super::{Admitted, Cx, Sbc};
 
 /// As long as all of a request's credentials may be: four blocks. Peers' nonces decide.
@@ -43,6 +44,7 @@ impl Sbc<'_> {
         match (method, leg.state) {
             (Method::Invite, LegState::Calling | LegState::Proceeding) if rung => {}
             (Method::Bye, LegState::Terminating) => {}
+            (Method::Invite | Method::Update, LegState::Confirmed) => {}
             (Method::Prack, LegState::Calling | LegState::Proceeding) if rung => {}
             _ => return Ok(false),
         }
@@ -73,9 +75,11 @@ impl Sbc<'_> {
         let len = w.finish().map_err(|Full| Reason::MessageTooLarge)?;
         let new = self.blocks.store(out.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
         self.blocks.free(core::mem::replace(&mut leg.authentication.credentials, new));
-        if method == Method::Invite {
+        if leg.state == LegState::Confirmed {
+            leg.todo.add(if method == Method::Update { Todo::UPDATE } else { Todo::INVITE_AGAIN });
+        } else if method == Method::Invite {
             leg.state = LegState::Calling;
-            leg.branch = self.random.next_u64();
+            leg.branch = first_branch(self.random.next_u64());
             leg.todo.add(Todo::INVITE);
         } else if method == Method::Bye {
             leg.todo.add(Todo::BYE);
@@ -154,7 +158,9 @@ fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [
 /// The Request-URI of a leg's request.
 fn request_uri<'a>(config: &Config<'a>, leg: &'a Leg, method: Method<'_>) -> &'a [u8] {
     match config.target(leg.target) {
-        Some(target) if method == Method::Invite => config.text(target.uri),
+        Some(target) if method == Method::Invite && leg.state != LegState::Confirmed => {
+            config.text(target.uri)
+        }
         _ => leg.dialog.request_uri(),
     }
 }

@@ -2,10 +2,11 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo};
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
+use crate::g711::Law;
 use crate::locate::{Found, Place};
 use crate::memory::{Id, Ports};
 use crate::reason::Reason;
@@ -16,6 +17,7 @@ use crate::transaction::Due;
 use crate::transport::Path;
 
 use super::requests::rate_of;
+use super::sessions::first_branch;
 use super::{Command, Cx, Output, Question, Sbc};
 
 /// How long the host may take to open ports or to look an address up.
@@ -239,9 +241,10 @@ impl Sbc<'_> {
         let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
         let mut todo = Todo::default();
         todo.add(Todo::INVITE);
-        let branch = self.random.next_u64();
+        let branch = first_branch(self.random.next_u64());
         let session = self.random.next_u64() >> 2;
         let leg = Leg {
+            timer: SessionTimer::offering(Law::Mu),
             target: index,
             todo,
             branch,
@@ -345,6 +348,10 @@ impl Sbc<'_> {
     fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
+        if self.refresh_unanswered(cx, id, invite) {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(id) else { return };
         if invite {
             leg.state = LegState::Terminated;
             if self.is_rung(id) {

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::call::{self, Call, CallId, Leg, LegId, LegState, Pending, Progress, Stream, Todo};
+use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, Progress, Stream, Todo, Work};
 use crate::config::TrunkKind;
 use crate::g711::Law;
 use crate::memory::Chain;
@@ -103,7 +103,8 @@ impl Sbc<'_> {
         let mut leg = self.leg_after(id, None);
         while let Some(this) = leg {
             leg = self.leg_after(id, leg);
-            if self.legs.get(this).is_some_and(|leg| !leg.is_alive() && leg.todo.is_empty()) {
+            let over = |leg: &Leg| !leg.is_alive() && leg.todo.is_empty() && leg.timer.work != Work::Inviting;
+            if self.legs.get(this).is_some_and(over) {
                 self.part(id, this);
             }
         }
@@ -147,6 +148,12 @@ impl Sbc<'_> {
             self.send_response(cx, id, out)
         } else if leg.todo.take(Todo::ANSWER_AGAIN) {
             self.send_answer_again(id, out)
+        } else if leg.todo.take(Todo::UPDATE) || leg.todo.take(Todo::INVITE_AGAIN) {
+            match self.send_again(cx, id, out) {
+                // There is no room for it now.
+                Some(None) => return Flushed::Nothing,
+                sent => sent.flatten(),
+            }
         } else if leg.todo.take(Todo::PROVISIONAL_AGAIN) {
             self.send_provisional_again(id, out)
         } else if leg.todo.take(Todo::BYE) {
@@ -202,6 +209,7 @@ impl Sbc<'_> {
         contact(&mut w, listener, interface);
         capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);
+        leg.timer.ask(&mut w);
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
@@ -331,6 +339,9 @@ impl Sbc<'_> {
             contact(&mut w, listener, interface);
             capabilities(&mut w);
             reliably(&mut w, rseq);
+            if status >= 200 {
+                leg.timer.tell(&mut w);
+            }
             if described {
                 w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
             } else {
@@ -355,6 +366,7 @@ impl Sbc<'_> {
             leg.invite = None;
             let echo = leg.echo.take();
             leg.answer = answer;
+            leg.timer.refresh(cx.now);
             leg.state =
                 if status < 300 { LegState::Accepted { ending: false } } else { LegState::Terminated };
             echo.into_iter().for_each(|chain| self.blocks.free(chain));
@@ -392,7 +404,7 @@ impl Sbc<'_> {
     }
 
     /// Keeps the first `len` bytes of `out`; none when no block is free.
-    fn keep(&mut self, out: &[u8], len: usize) -> Option<Chain> {
+    pub(super) fn keep(&mut self, out: &[u8], len: usize) -> Option<Chain> {
         let kept = self.blocks.store(out.get(..len)?);
         if kept.is_none() {
             self.counters.add(Reason::NoMemory);
@@ -422,10 +434,10 @@ impl Leg {
             version: version.into(),
             direction: Direction::SendRecv,
         };
-        match &self.agreed {
-            Some(agreed) if !self.offered => sdp::answer(agreed, &local, out),
-            // What was agreed on before comes first, so that nothing changes that need not.
-            agreed => sdp::offer(&local, agreed.map_or(Law::Mu, |agreed| agreed.profile.send.law), out),
+        match (&self.agreed, self.timer.form) {
+            (Some(agreed), Form::Answer) => sdp::answer(agreed, &local, out),
+            (_, Form::Offer(first)) => sdp::offer(&local, first, out),
+            (None, Form::Answer) => sdp::offer(&local, Law::Mu, out),
         }
     }
 }

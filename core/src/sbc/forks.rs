@@ -20,6 +20,7 @@ use super::dialogs::parse_hex;
 use super::reliable::AHEAD;
 use super::replies::via;
 use super::requests::next_hop;
+use super::sessions::is_again;
 use super::{Admitted, Cx, Sbc};
 
 /// How many answers of one INVITE are remembered as too many.
@@ -59,6 +60,10 @@ impl Sbc<'_> {
         e: &Essentials<'_>,
         branch: u64,
     ) {
+        // The dialog of a re-INVITE is another's to end.
+        if is_again(branch) {
+            return self.ack_success(cx, from.path, message, e);
+        }
         let answerer = self.answerer(e);
         let place = match self.known_superfluous(branch, answerer) {
             Ok(()) => return self.ack_success(cx, from.path, message, e),

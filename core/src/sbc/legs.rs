@@ -63,6 +63,7 @@ impl Sbc<'_> {
         }
         self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);
+        self.blocks.free(leg.timer.answer);
         self.blocks.free(leg.reliable.dialogs);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
@@ -102,12 +103,17 @@ impl Sbc<'_> {
                 leg.state = LegState::Terminating;
                 leg.resend = None;
                 leg.todo.take(Todo::ANSWER_AGAIN);
+                leg.drop_refresh(cx.now);
                 leg.todo.add(Todo::BYE);
                 let answer = leg.answer.take();
                 answer.into_iter().for_each(|chain| self.blocks.free(chain));
                 self.arm_leg(id);
             }
-            (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
+            (LegState::Cancelling { .. } | LegState::Terminating, _) => {}
+            (LegState::Terminated, _) => {
+                leg.drop_refresh(cx.now);
+                self.arm_leg(id);
+            }
         }
         self.wake(call);
     }
@@ -132,8 +138,10 @@ impl Sbc<'_> {
 
     pub(super) fn arm_leg(&mut self, id: LegId) {
         let timer = leg_timer(self.calls.capacity(), id);
-        match self.legs.get(id).and_then(|leg| leg.resend) {
-            Some(resend) => self.clock.set(timer, resend.at.min(resend.give_up_at)),
+        let resend = |leg: &Leg| leg.resend.map(|resend| resend.at.min(resend.give_up_at));
+        let due = self.legs.get(id).and_then(|leg| resend(leg).into_iter().chain(leg.session_due()).min());
+        match due {
+            Some(at) => self.clock.set(timer, at),
             None => self.clock.cancel(timer),
         }
     }
@@ -149,6 +157,10 @@ impl Sbc<'_> {
             let key = self.client_key(key, crate::sip::Method::Invite);
             self.transactions.abandon(cx.now, key, &mut self.blocks);
             return self.wake(call);
+        }
+        let due = leg.resend.is_some_and(|resend| resend.at.min(resend.give_up_at) <= cx.now);
+        if !due {
+            return self.session_due(cx, id);
         }
         if leg.state == LegState::Proceeding {
             return self.prack_due(cx, id);

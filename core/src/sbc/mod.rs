@@ -19,6 +19,7 @@ mod requests;
 mod responses;
 mod restore;
 mod saved;
+mod sessions;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 
 use heapless::Vec;
 
-use crate::call::{LegId, Reliable, Resend, Todo, Wish};
+use crate::call::{Form, LegId, Reliable, Resend, Todo, Wish};
 use crate::dialog::{Dialog, DialogError};
 use crate::memory::{Blocks, Chain};
 use crate::reason::Reason;
@@ -150,6 +150,9 @@ impl Sbc<'_> {
         match agreed {
             Ok(None) => {}
             Ok(Some(agreed)) => {
+                if let Some(leg) = self.legs.get_mut(id).filter(|_| !ours) {
+                    leg.timer.form = Form::Answer;
+                }
                 self.set_agreed(call, id, agreed);
                 if !ours {
                     self.revise(cx, id);

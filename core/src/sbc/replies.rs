@@ -1,6 +1,6 @@
 //! Replies made from the message at hand, into the one reply buffer.
 
-use crate::call::LegId;
+use crate::call::{LegId, SHORTEST};
 use crate::config::{Config, Interface, Listener};
 use crate::reason::Reason;
 use crate::sip::{Error, ErrorKind, Essentials, Message, Method, Writer, echo, phrase};
@@ -30,13 +30,13 @@ impl Sbc<'_> {
         let mut w = Writer::new(self.reply);
         let status = match reply {
             Reply::Trying => 100,
-            Reply::Ok | Reply::Capabilities | Reply::Described => 200,
+            Reply::Ok | Reply::Capabilities | Reply::Described | Reply::Kept => 200,
             Reply::Refused(reason) => reason.status().unwrap_or(500),
         };
         w.status_line(status, phrase(status));
         echo(&mut w, message, from.path.remote, tag);
         match reply {
-            Reply::Trying | Reply::Ok | Reply::Described => {}
+            Reply::Trying | Reply::Ok | Reply::Described | Reply::Kept => {}
             Reply::Capabilities => {
                 capabilities(&mut w);
                 w.header(b"Accept", b"application/sdp");
@@ -55,6 +55,14 @@ impl Sbc<'_> {
                     // RFC 3261 14.2: any time up to 10 s. Overload says no such thing: the peer would stop calling.
                     Reason::OutOfOrder => {
                         w.header(b"Retry-After", b"5");
+                    }
+                    // RFC 3311 5.2: by chance, yet the same when it is asked again.
+                    Reason::OfferUnanswered => {
+                        let chance = tag.unwrap_or_default() % 11;
+                        w.name(b"Retry-After").number(chance).end_line();
+                    }
+                    Reason::SessionIntervalTooSmall => {
+                        w.name(b"Min-SE").number(SHORTEST.into()).end_line();
                     }
                     Reason::Draining => {
                         w.header(b"Retry-After", b"60");
@@ -126,6 +134,7 @@ impl Sbc<'_> {
         echo(&mut w, request.message, request.from.path.remote, None);
         contact(&mut w, listener, interface);
         capabilities(&mut w);
+        leg.timer.tell(&mut w);
         w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
         let answer = self.blocks.store(self.reply.get(..len).unwrap_or_default());

@@ -2,10 +2,11 @@
 
 use core::net::SocketAddr;
 
-use crate::call::{self, Call, Leg, LegId, LegState, Pending, Todo};
+use crate::call::{self, Call, Form, Leg, LegId, LegState, Pending, SessionTimer, Todo, Work};
 use crate::config::{Config, LineIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
+use crate::g711::Law;
 use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -51,6 +52,7 @@ impl Sbc<'_> {
         match self.transactions.receive(cx.now, key, ack, &mut self.blocks) {
             Received::New => {}
             Received::Absorbed => return,
+            Received::Again(Reply::Kept) => return self.answer_update_again(&from, e, key),
             Received::Again(reply) => return self.reply_with(cx, &from, message, e, reply),
             Received::Send(id) => {
                 self.replying = self.transactions.message(id, &self.blocks, self.reply);
@@ -99,6 +101,7 @@ impl Sbc<'_> {
             return Err(Reason::NothingAcceptable);
         }
         let agreed = agree(config, trunk, message)?;
+        SessionTimer::NONE.terms(message)?;
         if self.calls.is_full() || self.legs.is_full() {
             return Err(Reason::NodeFull);
         }
@@ -164,7 +167,13 @@ impl Sbc<'_> {
         let path =
             Path { remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote), ..from.path };
         let session = self.random.next_u64() >> 2;
+        let mut timer = SessionTimer::NONE;
+        timer.accepted(cx.now, message, timer.terms(message)?);
+        if agreed.is_none() {
+            timer.form = Form::Offer(Law::Mu);
+        }
         let leg = Leg {
+            timer,
             reply_path: reply_path(from.path, &e.via),
             echo: Some(echo),
             invited: e.cseq.number,
@@ -292,6 +301,10 @@ impl Sbc<'_> {
                 Ok(()) => {}
                 Err(reason) => self.refuse(cx, request, reason),
             },
+            Method::Update => match self.update(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
             Method::Options => self.answer_at_once(cx, request, Reply::Capabilities),
             Method::Other(_) => self.refuse(cx, request, Reason::MethodUnknown),
             _ => self.refuse(cx, request, Reason::MethodNotAllowed),
@@ -328,17 +341,27 @@ impl Sbc<'_> {
             {
                 return Err(Reason::OfferPending);
             }
+            // Ours is under way (14.2).
+            _ if leg.timer.work == Work::Inviting => return Err(Reason::OfferPending),
             // The 2xx has reached a peer that goes on with its dialog, whatever became of the ACK (RFC 5407 3.1.5).
             LegState::Accepted { ending: false } | LegState::Confirmed => {}
             LegState::Proceeding | LegState::Calling => return Err(Reason::OfferPending),
             _ => return Err(Reason::NoSuchCall),
         }
         let call = leg.call;
+        let terms = leg.timer.terms(message)?;
         let agreed = agree(cx.config, trunk, message)?;
 
+        let moved = self.refresh_target(cx, &from, message, id);
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
         let old = leg.answer.take();
-        let moved = leg.dialog.refresh(message);
+        leg.timer.accepted(cx.now, message, terms);
+        leg.timer.form = match (leg.timer.form, &agreed, &leg.agreed) {
+            (_, Some(_), _) => Form::Answer,
+            // What was agreed on before comes first, so that nothing changes that need not.
+            (Form::Answer, None, Some(before)) => Form::Offer(before.profile.send.law),
+            (form, None, _) => form,
+        };
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.reply_path = reply_path(from.path, &e.via);
@@ -350,7 +373,8 @@ impl Sbc<'_> {
         self.reply_to_invite_again(cx, request, id)?;
         self.transactions.accepted(cx.now, key);
         self.expect_ack(cx, id);
-        if let Some(call) = self.calls.get_mut(call).filter(|_| moved) {
+        let timed = self.legs.get(id).is_some_and(|leg| leg.timer.is_set());
+        if let Some(call) = self.calls.get_mut(call).filter(|_| moved || timed) {
             call.unsettle();
         }
         self.wake(call);
@@ -459,8 +483,23 @@ pub(super) fn agree(
 
 /// What is agreed on when the message answers an offer of ours.
 pub(super) fn accept(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Agreed, Reason> {
-    let session = session(message)?.ok_or(Reason::MalformedSdp)?;
+    let session = session(message)?.ok_or(Reason::AnswerMissing)?;
     let agreed = sdp::accept(&session, crate::rtp::Direction::SendRecv).map_err(refusal)?;
+    if !media_allowed(config, trunk, &agreed) {
+        return Err(Reason::MediaOutsideRange);
+    }
+    Ok(agreed)
+}
+
+/// What is agreed on when the message answers a description of ours that said again what was agreed on `before`.
+pub(super) fn accept_again(
+    config: &Config<'_>,
+    trunk: &Trunk,
+    message: &Message<'_>,
+    before: &Agreed,
+) -> Result<Agreed, Reason> {
+    let session = session(message)?.ok_or(Reason::AnswerMissing)?;
+    let agreed = sdp::accept_again(&session, before).map_err(refusal)?;
     if !media_allowed(config, trunk, &agreed) {
         return Err(Reason::MediaOutsideRange);
     }

@@ -9,6 +9,7 @@ use crate::transport::Path;
 
 use super::dialogs::our_branch;
 use super::requests::{accept, next_hop};
+use super::sessions::is_again;
 use super::{Admitted, Cx, Sbc};
 
 impl Sbc<'_> {
@@ -40,9 +41,13 @@ impl Sbc<'_> {
                 let to = self.legs.get(leg).map_or(from.path, |leg| leg.path);
                 let uri =
                     cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
-                self.ack_failure(cx, to, uri, branch, &e);
+                match is_again(branch) {
+                    true => self.ack_failure_again(cx, &from, branch, &e),
+                    false => self.ack_failure(cx, to, uri, branch, &e),
+                }
                 self.heard(cx, &from, message, &e, leg, branch, status);
             }
+            Heard::AckFailure(_) if is_again(branch) => self.ack_failure_again(cx, &from, branch, &e),
             Heard::AckFailure(target) => {
                 let uri =
                     cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
@@ -78,6 +83,12 @@ impl Sbc<'_> {
             Ok(false) => target_failure(status),
             Err(reason) => reason,
         };
+        if e.cseq.method == Method::Update || e.cseq.method == Method::Invite && is_again(branch) {
+            return self.heard_again(cx, from, message, e, id, status);
+        }
+        if status == 422 && self.invites_for_longer(cx, message, id) {
+            return self.wake(call);
+        }
         let Some(leg) = self.legs.get_mut(id) else { return };
         match (e.cseq.method, Class::of(status)) {
             (Method::Invite, Class::Provisional) => {
@@ -176,6 +187,9 @@ impl Sbc<'_> {
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.todo.add(Todo::ACK);
+        leg.timer.begin();
+        leg.timer.agreed(cx.now, message);
+        self.arm_leg(id);
         if !rung {
             // Its CANCEL came too late, or its answer came after its time (RFC 3261 9.1).
             return self.hang_up(cx, id, Reason::Cancelled);

@@ -128,11 +128,18 @@ impl Sbc<'_> {
         let Ok(call) = call else { return Err(RestoreError::Full) };
         for (side, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
             let Some(leg) = leg else { continue };
-            let leg = leg.revive(cx.config, call, side, target);
+            let refreshed = ago(leg.refreshed);
+            let mut leg = leg.revive(cx.config, call, side, target);
+            leg.timer.refresh(refreshed);
             if self.join(call, leg, None).is_err() {
                 self.drop_call(call);
                 return Err(RestoreError::Full);
             }
+        }
+        let mut leg = self.leg_after(call, None);
+        while let Some(this) = leg {
+            self.arm_leg(this);
+            leg = self.leg_after(call, leg);
         }
         match ports {
             Ok(_) => self.guard(cx, call),
@@ -239,6 +246,7 @@ impl SavedLeg {
             state: LegState::Confirmed,
             agreed: self.agreed,
             version: self.version,
+            timer: self.timer,
             ..Leg::new(call, side, self.trunk, path, self.dialog, self.session)
         }
     }

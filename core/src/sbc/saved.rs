@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Leg, Number};
+use crate::call::{Call, Leg, Number, SessionTimer};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -57,6 +57,9 @@ pub(super) struct SavedLeg {
     pub(super) version: u32,
     pub(super) agreed: Option<Agreed>,
     pub(super) dialog: Dialog,
+    /// Its session timer, and how long ago that was refreshed.
+    pub(super) timer: SessionTimer,
+    pub(super) refreshed: Duration,
 }
 
 const SIDES: [Side; 2] = [Side::A, Side::B];
@@ -103,6 +106,7 @@ pub(super) fn write(
         if let Some(agreed) = &leg.agreed {
             agreed.save(&mut w);
         }
+        leg.timer.save(cx.now, &mut w);
     }
     w.seal()
 }
@@ -148,7 +152,7 @@ impl Saved {
         let mut legs = [None, None];
         for (side, leg) in SIDES.into_iter().zip(&mut legs) {
             if flags & bit(side) != 0 {
-                *leg = Some(SavedLeg::read(config, r)?);
+                *leg = Some(SavedLeg::read(config, r, since)?);
             }
         }
         let whole = |leg: &Option<SavedLeg>| leg.as_ref().is_some_and(|leg| leg.agreed.is_some());
@@ -174,7 +178,7 @@ impl Saved {
 }
 
 impl SavedLeg {
-    fn read(config: &Config<'_>, r: &mut Reader<'_>) -> Option<Self> {
+    fn read(config: &Config<'_>, r: &mut Reader<'_>, since: Duration) -> Option<Self> {
         let trunk = trunk(config, r.u64()?);
         let (ip, port, transport) = (r.ip()?, r.u16()?, transport(r.u8()?)?);
         let listener = (0u8..).zip(config.listeners).find(|(number, listener)| {
@@ -189,7 +193,10 @@ impl SavedLeg {
             1 => Some(Agreed::restore(r)?),
             _ => return None,
         };
+        let (timer, age) = SessionTimer::restore(r)?;
         Some(Self {
+            timer,
+            refreshed: age.plus(since),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),
             listener: listener.map(|(number, _)| number),
             remote,

@@ -146,6 +146,26 @@ pub fn accept(answer: &Session<'_>, offered: Direction) -> Result<Agreed, Refusa
     Ok(agreed)
 }
 
+/// Reads the answer to a description that [`answer`](super::answer()) wrote of what was agreed on `before`, said again
+/// as an offer. It may send us something else to somewhere else; what we say stays as it is.
+pub fn accept_again(answer: &Session<'_>, before: &Agreed) -> Result<Agreed, Refusal> {
+    let media = answer.media().get(usize::from(before.before)).ok_or(Refusal::NoAudio)?;
+    let audio = Audio::read(answer, media)?;
+    let offered = |format: &Format| before.profile.receive.iter().flatten().any(|one| one.law == format.law);
+    let send = audio.laws().find(offered).ok_or(Refusal::NoCommonCodec)?;
+    let event_send = before.profile.event_receive.and_then(|_| audio.event());
+    let profile = Profile { send, event_send, ptime: audio.ptime(), ..before.profile };
+    let new = audio.agreed(profile)?;
+    Ok(Agreed {
+        remote: new.remote,
+        rtcp: new.rtcp,
+        profile,
+        direction: meet(new.direction, before.mirrored),
+        rtcp_mux: new.rtcp_mux,
+        ..*before
+    })
+}
+
 /// What a payload type stands for, as far as it matters here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {

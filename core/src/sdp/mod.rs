@@ -15,7 +15,7 @@ mod lines;
 mod session;
 mod write;
 
-pub use agreement::{Agreed, Refusal, accept, choose};
+pub use agreement::{Agreed, Refusal, accept, accept_again, choose};
 pub use attribute::{Attribute, Attributes};
 pub use session::{Error, MAX_MEDIA, Media, Session};
 pub use write::{Local, answer, offer};

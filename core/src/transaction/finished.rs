@@ -17,6 +17,8 @@ pub enum Reply {
     Described,
     /// A refusal.
     Refused(Reason),
+    /// What the leg keeps: to its latest UPDATE.
+    Kept,
 }
 
 /// Who answered an INVITE, as far as it is remembered: 24 bits of a keyed hash of the To tag. A fork has several, each
@@ -69,6 +71,7 @@ impl Finished {
             Self::Answered(Reply::Ok) => (1, 0),
             Self::Answered(Reply::Capabilities) => (2, 0),
             Self::Answered(Reply::Refused(reason)) => (3, reason as u32),
+            Self::Answered(Reply::Kept) => (12, 0),
             Self::Served => (4, 0),
             Self::Acknowledged => (5, 0),
             Self::Accepted(answerer) => (6, answerer.0),
@@ -98,6 +101,7 @@ impl Finished {
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
             11 => Self::Answered(Reply::Described),
+            12 => Self::Answered(Reply::Kept),
             _ => return None,
         })
     }
@@ -113,6 +117,7 @@ mod tests {
             Finished::Answered(Reply::Trying),
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
+            Finished::Answered(Reply::Kept),
             Finished::Answered(Reply::Described),
             Finished::Served,
             Finished::Acknowledged,

@@ -301,6 +301,41 @@ fn a_configuration_that_is_shown_shows_no_secret() {
     assert!(!shown.contains("4711") && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
 }
 
+#[test]
+fn a_refresh_that_is_asked_for_credentials_goes_again() {
+    for (allow, method) in [("", "INVITE"), ("Allow: INVITE, UPDATE\r\n", "UPDATE")] {
+        let (mut w, mut target) = (World::with(7, known("pbx one")), Target::new(1));
+        let (call, first) = w.ring();
+        let expires = "Session-Expires: 600;refresher=uac\r\n";
+        let outs = w.hear(ZENDESK, &respond(&first, "200 OK", &format!("{allow}{expires}"), ANSWER));
+        let ok = message(&outs, AI, "SIP/2.0 200 OK").to_string();
+        w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+        let outs = w.later(300_000);
+        let asked = message(&outs, ZENDESK, method).to_string();
+        assert!(!asked.contains("uthorization"));
+        let again = message(&w.asks(&asked, &mut target, false), ZENDESK, method).to_string();
+        assert_eq!(target.verify(w.now, &again, Demand::Server), Ok(()));
+        assert_ne!(field(&again, "CSeq"), field(&asked, "CSeq"));
+        let body = if method == "INVITE" { ANSWER } else { "" };
+        w.hear(ZENDESK, &respond(&again, "200 OK", expires, body));
+        // The next one need not be asked.
+        let outs = w.later(300_000);
+        let next = message(&outs, ZENDESK, method).to_string();
+        assert_eq!((target.verify(w.now, &next, Demand::Server), count(&next)), (Ok(()), "00000002"));
+        // Asked once more all the same, it has nothing better to say: the session expires.
+        let outs = w.asks(&next, &mut target, false);
+        let again = message(&outs, ZENDESK, method).to_string();
+        let outs = w.asks(&again, &mut target, false);
+        assert!(!outs.iter().any(|out| matches!(out, Out::Message(_, text) if text.starts_with(method))));
+        w.later(299_000);
+        assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Answered);
+        w.later(1_000);
+        assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Ended(Reason::SessionExpired));
+        w.close(call);
+        w.is_clean();
+    }
+}
+
 /// A provisional response that is to be acknowledged.
 fn reliable(invite: &str, number: u32) -> String {
     respond(invite, "180 Ringing", &format!("Require: 100rel\r\nRSeq: {number}\r\n"), "")

@@ -14,7 +14,7 @@ impl World {
         let call = started(&self.hear(AI, &invite_with(lines, offers)));
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
         let question = Question { call, target: TargetIndex(0) };
-        let outs = self.tell(Input::Resolved(question, &[Found::at(ZENDESK.parse().unwrap())]));
+        let outs = self.tell(Input::Resolved(question, &at(&[ZENDESK])));
         (call, message(&outs, ZENDESK, "INVITE").to_string())
     }
 
@@ -79,7 +79,7 @@ fn has_sdp(text: &str) -> bool {
 fn a_targets_reliable_ringing_is_acknowledged_once() {
     let mut w = World::new();
     let (call, invite) = w.ring();
-    assert_eq!(field(&invite, "Supported"), "100rel");
+    assert_eq!(field(&invite, "Supported"), "100rel, timer");
     let route = "Record-Route: <sip:54.172.60.2:5080;lr>\r\n";
     let ringing =
         early(&invite, "180 Ringing", "one", 4_294_967_294, "").replace("CSeq", &format!("{route}CSeq"));

@@ -38,6 +38,7 @@ pub(super) fn negotiate(bytes: &mut [u8]) {
     if let Ok(agreed) = black_box(sdp::choose(&session)) {
         black_box(agreed.is_held());
         black_box(sdp::answer(&agreed, &local, black_box(&mut out)));
+        black_box(sdp::accept_again(&session, &agreed)).ok();
     }
     black_box(sdp::accept(&session, local.direction)).ok();
 }
