@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refresh};
+use crate::plan::{Ending, Plan, Refresh, Who};
 use crate::sdp::{Description, describe};
 use crate::text::Text;
 
@@ -35,6 +35,7 @@ enum Step {
 #[derive(Debug)]
 pub struct Caller {
     pub(crate) peer: Peer,
+    number: usize,
     /// What is to happen.
     pub plan: Plan,
     /// How it went.
@@ -70,7 +71,11 @@ impl Caller {
     pub(crate) fn new(number: usize, plan: Plan, at: SocketAddr, sbc: SocketAddr, media: SocketAddr) -> Self {
         let name = format!("zxa{number}");
         let mut peer = Peer::new(name, at, sbc, media);
-        let user = if plan.anonymous { "anonymous".to_owned() } else { user_of(number) };
+        let user = match plan.who {
+            _ if plan.anonymous => "anonymous".to_owned(),
+            Who::From => user_of(number),
+            Who::Asserted | Who::Header => "switchboard".to_owned(),
+        };
         peer.local = format!("\"A caller\" <sip:{user}@{}>;tag={}-tag", at.ip(), peer.name);
         peer.target = format!("sip:{}@sbc.example.com", plan.dial);
         peer.remote = format!("<{}>", peer.target);
@@ -82,6 +87,7 @@ impl Caller {
         }
         Self {
             peer,
+            number,
             plan,
             outcome: Outcome::Open,
             times: (0, None),
@@ -113,6 +119,12 @@ impl Caller {
         let mut lines = self.peer.contact();
         if let Some(ticket) = self.plan.ticket {
             lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
+        }
+        let user = user_of(self.number);
+        match self.plan.who {
+            Who::From => {}
+            Who::Asserted => lines.push_str(&format!("P-Asserted-Identity: \"A\" <tel:{user}>\r\n")),
+            Who::Header => lines.push_str(&format!("X-Caller: <sip:{user}@198.51.100.10>\r\n")),
         }
         lines.push_str(&self.plan.lines);
         let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };

@@ -29,7 +29,7 @@ pub use callee::Callee;
 pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
 pub use mutation::{mutate, renew};
-pub use plan::{Answer, Ending, From, Plan, Refresh};
+pub use plan::{Answer, Ending, From, Plan, Refresh, Who};
 pub use record::{Entered, Left, Record};
 pub use setting::{Memory, Setting, address};
 pub use tap::Tap;

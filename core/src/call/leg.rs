@@ -3,6 +3,7 @@
 use crate::config::{TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::{Chain, Id};
+use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::Agreed;
 use crate::time::{Duration, Instant};
@@ -75,6 +76,8 @@ pub struct Leg {
     pub(crate) branch: u64,
     /// What became of the peer's challenges.
     pub(crate) authentication: Authentication,
+    /// Why it was ended while its call went on.
+    pub(crate) why: Option<Reason>,
     /// UAS: its INVITE, while it is not answered.
     pub(crate) invite: Option<TransactionId>,
     /// UAS: what responses to its INVITE copy from it.
@@ -126,6 +129,7 @@ impl Leg {
             dialog,
             branch: 0,
             authentication: Authentication::NONE,
+            why: None,
             invite: None,
             echo: None,
             status: 0,

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod identity;
 mod records;
 mod restore;
 

@@ -7,6 +7,7 @@
 mod appliance;
 mod board;
 mod credentials;
+mod identity;
 mod interface;
 mod limits;
 mod line;

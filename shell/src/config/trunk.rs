@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::appliance;
 use super::credentials::{self, Credentials};
+use super::identity::{self, Identity};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::names::Names;
@@ -24,6 +25,11 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "caller",
+    "anonymous",
+    "caller_header",
+    "trust_identity",
+    "headers",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -91,6 +97,7 @@ struct Section<'t> {
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
+    identity: Option<Identity<'t>>,
 }
 
 pub(super) fn read<'t>(
@@ -144,6 +151,7 @@ impl<'t> Section<'t> {
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
+            identity: identity::read(table, kind),
         }
     }
 
@@ -206,6 +214,7 @@ impl<'t> Section<'t> {
             max_calls: self.max_calls?,
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
+            identity: self.identity?.lower(text),
         })
     }
 }

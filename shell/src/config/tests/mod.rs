@@ -4,6 +4,7 @@ mod appliance;
 mod board;
 mod credentials;
 mod hostile;
+mod identity;
 mod loads;
 mod mistakes;
 mod references;
