@@ -4,6 +4,8 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod ports;
+mod reconfigure;
 mod records;
 mod restore;
 
