@@ -27,6 +27,11 @@ pub struct Span {
     pub len: u32,
 }
 
+impl Span {
+    /// No text.
+    pub const EMPTY: Self = Self { start: 0, len: 0 };
+}
+
 /// A run of entries in the table that holds `T`s.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]
@@ -174,10 +179,13 @@ pub struct Trunk {
     pub max_rate: Option<filter::Rate>,
     /// Who we are to it, where it asks.
     pub credentials: Option<Credentials>,
+    /// What it says of who calls, and is told of it.
+    pub identity: Identity,
 }
 
 impl Trunk {
-    /// A trunk without limits or credentials whose media is taken as signalled.
+    /// A trunk without limits or credentials whose media is taken as signalled. It is told the original caller, and a
+    /// carrier's asserted identities are believed.
     pub const fn new(name: Span, kind: TrunkKind, listener: u8) -> Self {
         Self {
             name,
@@ -187,8 +195,42 @@ impl Trunk {
             max_calls: u32::MAX,
             max_rate: None,
             credentials: None,
+            identity: Identity {
+                trusted: matches!(kind, TrunkKind::Carrier),
+                header: Span::EMPTY,
+                caller: Span::EMPTY,
+                anonymous: Anonymous::Withhold,
+                carried: Span::EMPTY,
+            },
         }
     }
+}
+
+/// What a trunk says of who calls, and is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Whether its P-Asserted-Identity is believed (RFC 3325).
+    pub trusted: bool,
+    /// The header field by which its INVITEs name the original caller; empty where there is none.
+    pub header: Span,
+    /// The number it is told is calling, in E.164; empty where that is the original caller's.
+    pub caller: Span,
+    /// What it is told of callers who withhold their number.
+    pub anonymous: Anonymous,
+    /// The header fields that it may bring, and that it is told where another trunk brought them: names with commas
+    /// between. Only those count of which [`may_be_carried`](crate::call::may_be_carried) says so, and none for Zendesk.
+    pub carried: Span,
+}
+
+/// What a trunk is told of callers who withhold their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Anonymous {
+    /// That they are anonymous; Zendesk, which needs a number, [`NOBODY`](crate::call::NOBODY).
+    Withhold,
+    /// Their number all the same, where it is known.
+    Number,
+    /// This number instead, in E.164. Zendesk is told it of callers without a number too.
+    StandIn(Span),
 }
 
 /// Who we are to a trunk that asks for digest authentication. It is asked of [`Config::login`].

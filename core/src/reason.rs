@@ -182,6 +182,12 @@ reasons! {
     /// This kind of trunk may not bring a ticket id, and it was left out.
     TicketNotTrusted = "ticket-not-trusted", 0;
 
+    // Who calls, and what is carried along.
+    /// The header field that is to name the original caller names nobody and was left out.
+    CallerMalformed = "caller-malformed", 0;
+    /// Header fields that are carried across were too long, had control characters or found no memory, and were left out.
+    HeadersLeftOut = "headers-left-out", 0;
+
     // Packets.
     /// No stream is open at this port.
     PortClosed = "port-closed", 0;

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refresh, Wish};
+use crate::plan::{Ending, Plan, Refresh, Who, Wish};
 use crate::sdp::{Description, describe};
 use crate::text::Text;
 use crate::timer::Timer;
@@ -36,6 +36,7 @@ enum Step {
 #[derive(Debug)]
 pub struct Caller {
     pub(crate) peer: Peer,
+    number: usize,
     /// What is to happen.
     pub plan: Plan,
     /// How it went.
@@ -76,7 +77,11 @@ impl Caller {
     pub(crate) fn new(number: usize, plan: Plan, at: SocketAddr, sbc: SocketAddr, media: SocketAddr) -> Self {
         let name = format!("zxa{number}");
         let mut peer = Peer::new(name, at, sbc, media);
-        let user = if plan.anonymous { "anonymous".to_owned() } else { user_of(number) };
+        let user = match plan.who {
+            _ if plan.anonymous => "anonymous".to_owned(),
+            Who::From => user_of(number),
+            Who::Asserted | Who::Header => "switchboard".to_owned(),
+        };
         peer.local = format!("\"A caller\" <sip:{user}@{}>;tag={}-tag", at.ip(), peer.name);
         peer.target = format!("sip:{}@sbc.example.com", plan.dial);
         peer.remote = format!("<{}>", peer.target);
@@ -89,6 +94,7 @@ impl Caller {
         Self {
             peer,
             timer: Timer::new(plan.timers[0]),
+            number,
             plan,
             outcome: Outcome::Open,
             times: (0, None),
@@ -129,6 +135,12 @@ impl Caller {
             Wish::Required => "Require: 100rel\r\n",
         });
         lines.push_str(&self.timer.asks());
+        let user = user_of(self.number);
+        match self.plan.who {
+            Who::From => {}
+            Who::Asserted => lines.push_str(&format!("P-Asserted-Identity: \"A\" <tel:{user}>\r\n")),
+            Who::Header => lines.push_str(&format!("X-Caller: <sip:{user}@198.51.100.10>\r\n")),
+        }
         lines.push_str(&self.plan.lines);
         let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };
         self.invite = self.peer.request(now, "INVITE", &lines, &body, out);

@@ -31,7 +31,7 @@ pub use callee::Callee;
 pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
 pub use mutation::{mutate, renew};
-pub use plan::{Answer, Ending, From, Hold, Plan, Refresh, Reliable, Timers, Wish};
+pub use plan::{Answer, Ending, From, Hold, Plan, Refresh, Reliable, Timers, Who, Wish};
 pub use record::{Entered, Left, Record};
 pub use setting::{Memory, Setting, address};
 pub use tap::Tap;

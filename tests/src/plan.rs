@@ -9,6 +9,17 @@ pub enum From {
     Carrier,
 }
 
+/// By what an INVITE names the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// By From.
+    From,
+    /// By P-Asserted-Identity, which is believed of the carrier; From names somebody else.
+    Asserted,
+    /// By `X-Caller`, which is the AI platform's header for it; From names somebody else.
+    Header,
+}
+
 /// What a target does with its INVITE. Times are in milliseconds from the INVITE's arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -204,8 +215,10 @@ pub struct Plan {
     pub merged: bool,
     /// Whether the caller is behind a proxy that records itself.
     pub proxied: bool,
-    /// Whether the caller has a number.
+    /// Whether the caller withholds the number. It must be the world's first call: nothing else tells which one it is.
     pub anonymous: bool,
+    /// By what its INVITE names the caller.
+    pub who: Who,
 }
 
 impl Plan {
@@ -229,6 +242,7 @@ impl Plan {
             merged: false,
             proxied: false,
             anonymous: false,
+            who: Who::From,
         }
     }
 }

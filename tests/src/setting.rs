@@ -132,7 +132,14 @@ impl Setting {
                 TrunkKind::Zendesk => MediaPolicy::Ranges(List::new(0, 1)),
                 _ => MediaPolicy::Signalled,
             };
-            this.trunks.push(Trunk { media, ..Trunk::new(name, kind, listener) });
+            let mut trunk = Trunk { media, ..Trunk::new(name, kind, listener) };
+            if kind == TrunkKind::Ai {
+                trunk.identity.header = this.say("X-Caller");
+            }
+            if kind != TrunkKind::Zendesk {
+                trunk.identity.carried = this.say("X-Session,User-to-User");
+            }
+            this.trunks.push(trunk);
         }
         let prefix = |ip: [u8; 4], length| {
             Prefix::new(IpAddr::V4(Ipv4Addr::from(ip)), length).expect("no host bits are set")

@@ -836,10 +836,18 @@ fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'
         return Err("Max-Forwards is not 70".into());
     }
     crate::timer::asks_for_a_timer(invite)?;
-    let user = if plan.anonymous { "sip:anonymous@" } else { "sip:+1415" };
+    // What stands for nobody, where Zendesk wants a number.
+    let user = if plan.anonymous { "sip:+266696687@" } else { "sip:+1415" };
     let host = format!("@{}", inside.ip());
     if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with(&host)) {
         return Err(format!("From {:?}", invite.get("From")));
+    }
+    let foreign =
+        ["P-Asserted-Identity", "Privacy", "Diversion", "History-Info", "User-to-User", "Remote-Party-ID"];
+    let is_foreign =
+        |name: &str| name.starts_with("X-") && name != "X-Zendesk-Ticket-Id" || foreign.contains(&name);
+    if let Some((name, _)) = invite.fields.iter().find(|(name, _)| is_foreign(name)) {
+        return Err(format!("{name} at Zendesk"));
     }
     if invite.address("Contact") != Some(&*format!("sip:{inside}")) {
         return Err(format!("Contact {:?}", invite.get("Contact")));

@@ -5,7 +5,7 @@ use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_core::relay::Side;
 use warmline_tests::{
-    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, World,
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, Who, World,
 };
 
 /// Plays one call to its end, and judges what nobody may do wrong.
@@ -280,6 +280,24 @@ fn a_caller_behind_a_proxy_is_reached_by_its_route() {
 #[test]
 fn an_anonymous_caller_stays_anonymous() {
     answered(Plan { anonymous: true, ..Plan::plain() }, Reason::CallerHungUp);
+}
+
+/// Headers that a caller's INVITE has, and Zendesk's has not.
+fn lines() -> String {
+    "X-Session: abc\r\nX-Evil: 1\r\nDiversion: <sip:a@198.51.100.10>\r\nUser-to-User: 00;encoding=hex\r\n\
+     History-Info: <sip:a@198.51.100.10>;index=1\r\nPrivacy: none\r\n"
+        .into()
+}
+
+#[test]
+fn the_original_caller_is_who_the_trunk_names() {
+    for (from, who) in [(From::Ai, Who::Header), (From::Carrier, Who::Asserted), (From::Ai, Who::From)] {
+        answered(Plan { from, who, lines: lines(), ..Plan::plain() }, Reason::CallerHungUp);
+    }
+    // The carrier's own wish counts, whoever it names.
+    let lines = "Privacy: id\r\n".to_owned();
+    let plan = Plan { from: From::Carrier, who: Who::Asserted, anonymous: true, lines, ..Plan::plain() };
+    answered(plan, Reason::CallerHungUp);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::config::{TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::{Chain, Id};
+use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::Agreed;
 use crate::time::{Duration, Instant};
@@ -77,6 +78,8 @@ pub struct Leg {
     pub(crate) authentication: Authentication,
     /// How far it has come with reliable provisional responses.
     pub(crate) reliable: Reliable,
+    /// Why it was ended while its call went on.
+    pub(crate) why: Option<Reason>,
     /// UAS: its INVITE, while it is not answered.
     pub(crate) invite: Option<TransactionId>,
     /// UAS: what responses to its INVITE copy from it.
@@ -131,6 +134,7 @@ impl Leg {
             branch: 0,
             authentication: Authentication::NONE,
             reliable: Reliable::NONE,
+            why: None,
             invite: None,
             echo: None,
             status: 0,

@@ -6,8 +6,10 @@
 mod addresses;
 mod authentication;
 mod caller;
+mod cause;
 mod dial;
 mod failure;
+mod identity;
 mod leg;
 mod reliable;
 mod session_timer;
@@ -25,9 +27,12 @@ use crate::time::Instant;
 pub(crate) use addresses::{Addresses, MOST as MOST_ADDRESSES};
 pub use authentication::Authentication;
 pub use caller::{Number, number};
+pub(crate) use cause::Causes;
 pub use dial::line;
 pub use failure::target_failure;
 pub(crate) use failure::tries_next_address;
+pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
+pub(crate) use identity::{Caller, Identity, caller};
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
@@ -93,6 +98,7 @@ pub struct Call {
     pub(crate) addresses: Addresses,
     pub(crate) ring_until: Instant,
     pub(crate) caller: Option<Number>,
+    pub(crate) identity: Identity,
     pub(crate) ticket: Option<NonZeroU64>,
     /// What was left out of what a request brought, or of a target's addresses.
     pub(crate) note: Option<Reason>,
@@ -121,8 +127,12 @@ pub struct View<'a> {
     pub trunk: TrunkIndex,
     /// The target that is rung, or was last.
     pub target: Option<TargetIndex>,
+    /// What the call is known by outside: the value of `X-Warmline-Call`, 16 hexadecimal digits.
+    pub id: u64,
     /// The caller's number in E.164; none where there is none.
     pub caller: Option<&'a [u8]>,
+    /// Whether the caller wants the number withheld.
+    pub withheld: bool,
     /// The ticket it is about.
     pub ticket: Option<NonZeroU64>,
     /// What was left out of what its INVITE brought, or of its target's addresses.
@@ -163,6 +173,7 @@ impl Call {
             addresses: Addresses::EMPTY,
             ring_until: Instant::ZERO,
             caller: None,
+            identity: Identity::NONE,
             ticket: None,
             note: None,
             failure: None,
@@ -191,7 +202,9 @@ impl Call {
             line: self.line,
             trunk: self.trunk,
             target: self.target,
+            id: self.identity.id,
             caller: self.caller.as_ref().map(|number| number.as_slice()),
+            withheld: self.identity.withheld,
             ticket: self.ticket,
             note: self.note,
             call_id,

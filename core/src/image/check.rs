@@ -4,7 +4,10 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::appliance::{Appliance, Network};
 use super::error::ImageError;
-use crate::config::{Config, Credentials, Interface, List, MediaPolicy, Span, TrunkIndex};
+use crate::call::{may_be_carried, number};
+use crate::config::{
+    Anonymous, Config, Credentials, Identity, Interface, List, MediaPolicy, Span, TrunkIndex,
+};
 use crate::filter::is_table;
 use crate::transport::Transport;
 
@@ -42,7 +45,7 @@ fn is_text(config: &Config<'_>) -> bool {
         && config.text(config.node.country).iter().all(u8::is_ascii_digit)
         && config.domains.iter().chain(config.dials).all(|&span| within(span))
         && config.interfaces.iter().all(|interface| within(interface.name))
-        && config.trunks.iter().all(|trunk| within(trunk.name))
+        && config.trunks.iter().all(|trunk| within(trunk.name) && is_identity(config, &trunk.identity))
         && config.targets.iter().all(|t| within(t.name) && within(t.uri) && within(t.host))
         && config.lines.iter().all(|line| within(line.name))
 }
@@ -51,6 +54,26 @@ fn is_text(config: &Config<'_>) -> bool {
 fn text<'c>(config: &Config<'c>, span: Span) -> Option<&'c [u8]> {
     let end = span.start.checked_add(span.len).and_then(|end| usize::try_from(end).ok())?;
     config.text.get(usize::try_from(span.start).ok()?..end)
+}
+
+/// Whether what a trunk is told of who calls is in the text, and can be written as it is.
+fn is_identity(config: &Config<'_>, identity: &Identity) -> bool {
+    let in_e164 = |span: Span| text(config, span).is_some_and(|text| text.is_empty() || is_number(text));
+    let stand_in = match identity.anonymous {
+        Anonymous::StandIn(span) => span.len > 0 && in_e164(span),
+        Anonymous::Withhold | Anonymous::Number => true,
+    };
+    let names = |span: Span| {
+        text(config, span)
+            .is_some_and(|text| text.is_empty() || text.split(|&byte| byte == b',').all(may_be_carried))
+    };
+    let header = text(config, identity.header).is_some_and(|text| text.iter().all(u8::is_ascii_graphic));
+    stand_in && in_e164(identity.caller) && header && names(identity.carried)
+}
+
+/// Whether it is in E.164, with its `+`.
+fn is_number(text: &[u8]) -> bool {
+    number(text, b"").is_some_and(|number| number.as_slice() == text)
 }
 
 /// Whether credentials are in the text, and can be written between quotes. They may be in any language.

@@ -2,13 +2,15 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo};
+use crate::call::{
+    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo,
+};
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
 use crate::g711::Law;
 use crate::locate::{Found, Place};
-use crate::memory::{Id, Ports};
+use crate::memory::{Chain, Id, Ports};
 use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
@@ -16,6 +18,7 @@ use crate::time::Duration;
 use crate::transaction::Due;
 use crate::transport::Path;
 
+use super::identity::told;
 use super::requests::rate_of;
 use super::sessions::first_branch;
 use super::{Command, Cx, Output, Question, Sbc};
@@ -130,6 +133,9 @@ impl Sbc<'_> {
         self.counters.add(reason);
         let Some(call) = self.calls.get_mut(id) else { return };
         call.failure = Some((reason, status));
+        if status.is_none() {
+            call.identity.causes = Causes::NONE;
+        }
         call.attempt = call.attempt.saturating_add(1);
         call.called = None;
         call.addresses = Addresses::EMPTY;
@@ -221,21 +227,8 @@ impl Sbc<'_> {
         let call = self.calls.get(id).ok_or(Reason::NoSuchCall)?;
 
         let caller = call.first.and_then(|leg| self.legs.get(leg));
-        let mut user = [0; 64];
-        let user = match (&call.caller, caller) {
-            (Some(number), _) => number.as_slice(),
-            // Talk makes a new user of every name it does not know: a caller without a number is nobody.
-            (None, Some(caller)) if trunk.kind != crate::config::TrunkKind::Zendesk => {
-                caller.dialog.remote_user(&mut user).unwrap_or(b"anonymous")
-            }
-            _ => b"anonymous",
-        };
-        let mut host = [0; 64];
-        let mut w = crate::sip::Writer::new(&mut host);
-        w.ip(interface.advertise);
-        let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
-        let host = host.get(..len).unwrap_or_default();
-        let dialog = Dialog::call(&mut self.random, &[b"sip:", user, b"@", host], config.text(target.uri));
+        let from = told(config, trunk, interface, call, caller).ok_or(Reason::MessageTooLarge)?;
+        let dialog = Dialog::call(&mut self.random, &[&from], config.text(target.uri));
         let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
 
         let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
@@ -284,6 +277,7 @@ impl Sbc<'_> {
         call.unsettle();
         call.progress = Progress::Ended(reason);
         call.ended = Some(cx.now);
+        self.blocks.free(core::mem::replace(&mut call.identity.carried, Chain::EMPTY));
         call.pending.take(Pending::RESOLVE);
         let never_opened = call.pending.take(Pending::OPEN);
         if !never_opened && call.stream != Stream::Closed {

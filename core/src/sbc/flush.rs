@@ -15,6 +15,7 @@ use crate::transaction::Machine;
 
 use super::authentication::credentials;
 use super::extensions::capabilities;
+use super::identity::{carried, identity, why, why_not};
 use super::reliable::reliably;
 use super::replies::{contact, via, warning};
 use super::{Cx, Event, Output, Question, Sbc};
@@ -193,7 +194,8 @@ impl Sbc<'_> {
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let target = cx.config.target(leg.target)?;
-        let zendesk = cx.config.trunk(leg.trunk)?.kind == TrunkKind::Zendesk;
+        let trunk = cx.config.trunk(leg.trunk)?;
+        let zendesk = trunk.kind == TrunkKind::Zendesk;
         let max_forwards = if zendesk { 70 } else { call.max_forwards };
         let mut w = Writer::new(out);
         leg.dialog.first_request(
@@ -210,6 +212,8 @@ impl Sbc<'_> {
         capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);
         leg.timer.ask(&mut w);
+        identity(&mut w, cx.config, trunk, interface, call);
+        carried(&mut w, cx.config, trunk, &self.blocks, call, self.reply);
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
@@ -238,6 +242,7 @@ impl Sbc<'_> {
         leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.invited, 70, |w| {
             via(w, listener, interface, leg.branch)
         });
+        why(&mut w, id, leg, self.calls.get(leg.call));
         w.empty_body();
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Cancel));
@@ -257,16 +262,8 @@ impl Sbc<'_> {
     }
 
     fn send_bye(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
-        let call = self.legs.get(id)?.call;
-        let progress = self.calls.get(call).map(|call| call.progress);
-        self.send_within(cx, id, Method::Bye, out, |w, _, _| {
-            // That a person hung up needs no explanation (RFC 3326 section 1).
-            if let Some(Progress::Ended(reason)) = progress
-                && let Some(status) = reason.status()
-            {
-                w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).bytes(b";text=\"");
-                w.bytes(reason.sentence().trim_ascii().as_bytes()).bytes(b"\"").end_line();
-            }
+        self.send_within(cx, id, Method::Bye, out, |w, leg, call| {
+            why(w, id, leg, Some(call));
             w.empty_body();
         })
     }
@@ -351,9 +348,7 @@ impl Sbc<'_> {
             if let Progress::Ended(reason) = call.progress {
                 warning(&mut w, cx.config, leg.path.listener, reason);
             }
-            if let Some((_, Some(status))) = call.failure {
-                w.name(b"Reason").bytes(b"SIP;cause=").number(status.into()).end_line();
-            }
+            why_not(&mut w, call);
             w.empty_body();
         }
         let len = w.finish().ok()?;

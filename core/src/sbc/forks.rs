@@ -17,6 +17,7 @@ use crate::transaction::{Answerer, Machine};
 use crate::transport::Path;
 
 use super::dialogs::parse_hex;
+use super::identity::own_reason;
 use super::reliable::AHEAD;
 use super::replies::via;
 use super::requests::next_hop;
@@ -89,9 +90,13 @@ impl Sbc<'_> {
             Some(leg) => leg.dialog.sent().saturating_add(1),
             None => e.cseq.number.saturating_add(AHEAD),
         };
-        let write = |room: &mut [u8], method, cseq, branch| {
+        let write = |room: &mut [u8], method: &[u8], cseq, branch| {
             let mut w = Writer::new(room);
             dialog.request(&mut w, method, cseq, 70, |w| via(w, listener, interface, branch));
+            if method == b"BYE" {
+                // Whether a request terminated (RFC 3326 section 2) or another branch won, nobody waits for this one.
+                w.header(b"Reason", b"SIP;cause=487");
+            }
             w.empty_body();
             w.finish().ok()
         };
@@ -135,6 +140,7 @@ impl Sbc<'_> {
         w.name(b"To").bytes(b"<").bytes(uri).bytes(b">").end_line();
         w.header(b"Call-ID", e.call_id);
         w.name(b"CSeq").number(e.cseq.number.into()).bytes(b" CANCEL").end_line();
+        own_reason(&mut w, Reason::TargetSilent, 408);
         w.empty_body();
         let Ok(len) = w.finish() else { return self.counters.add(Reason::MessageTooLarge) };
         let kept = self.blocks.store(self.reply.get(..len).unwrap_or_default());

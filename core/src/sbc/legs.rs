@@ -90,6 +90,7 @@ impl Sbc<'_> {
     pub(super) fn hang_up(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let call = leg.call;
+        leg.why.get_or_insert(reason);
         match (leg.state, leg.side) {
             (LegState::Proceeding, Side::A) => {
                 leg.status = reason.status().unwrap_or(487);

@@ -11,6 +11,7 @@ mod dialogs;
 mod extensions;
 mod flush;
 mod forks;
+mod identity;
 mod legs;
 mod reconfigure;
 mod reliable;

@@ -131,7 +131,8 @@ impl Sbc<'_> {
         max_forwards: u8,
     ) -> Result<(), Reason> {
         let Request { from, message, e, key } = *request;
-        let kind = cx.config.trunk(from.trunk).map(|trunk| trunk.kind);
+        let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        let kind = Some(trunk.kind);
         let (ticket, note) = match (call::ticket(message), kind) {
             (Ok(None), _) => (None, None),
             (Ok(ticket), Some(TrunkKind::Ai)) => (ticket, None),
@@ -139,8 +140,10 @@ impl Sbc<'_> {
             _ => (None, Some(Reason::TicketNotTrusted)),
         };
         note.into_iter().for_each(|note| self.counters.add(note));
-        let country = cx.config.text(cx.config.node.country);
-        let caller = e.from.uri.user.and_then(|user| call::number(user, country));
+        let call::Caller { number: caller, withheld, vouched, note: left_out } =
+            call::caller(cx.config, trunk, message, e);
+        left_out.into_iter().for_each(|note| self.counters.add(note));
+        let note = note.or(left_out);
         let local_tag = dialog.local_tag();
 
         let mut echo = sip::Writer::new(self.reply);
@@ -152,9 +155,11 @@ impl Sbc<'_> {
         pending.add(Pending::STARTED);
         pending.add(Pending::OPEN);
         let worker = Ports::worker(ports[0], cx.config.node.workers);
+        let id = self.random.next_u64();
         let new = Call {
             pending,
             caller,
+            identity: call::Identity { id, withheld, vouched, ..call::Identity::NONE },
             ticket,
             note,
             max_forwards,
@@ -197,6 +202,7 @@ impl Sbc<'_> {
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.invite = Some(invite);
         }
+        self.keep_carried(cx.config, trunk, message, call);
         self.guard(cx, call);
         self.wake(call);
         Ok(())
@@ -235,6 +241,7 @@ impl Sbc<'_> {
         let invite = self.server_key(cx.config, &request.from, request.e, request.message, Method::Invite);
         if let Some(leg) = self.transactions.pending(invite) {
             if let Some(call) = self.legs.get(leg).map(|leg| leg.call) {
+                self.note_causes(call, request.message);
                 self.end(cx, call, Reason::Cancelled);
             }
         } else if !self.transactions.knows(invite) {
@@ -323,6 +330,7 @@ impl Sbc<'_> {
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
         if side == Side::A || self.calls.get(call).is_some_and(|call| call.called == Some(id)) {
+            self.note_causes(call, request.message);
             self.end(cx, call, reason);
         }
         self.wake(call);

@@ -104,6 +104,7 @@ impl Sbc<'_> {
                 if status == 503 {
                     self.is_down(cx, path);
                 }
+                self.note_causes(call, message);
                 match tries_next_address(status) {
                     true => self.address_failed(cx, call, failure, Some(status)),
                     false => self.target_failed(cx, call, failure, Some(status)),
@@ -207,6 +208,7 @@ impl Sbc<'_> {
         self.is_up(asked);
         self.clock.cancel(call.index());
         let Some(owner) = self.calls.get_mut(call) else { return };
+        self.blocks.free(owner.identity.answered());
         owner.progress = Progress::Answered;
         owner.answered = Some(cx.now);
         owner.pending.add(Pending::ANSWERED);

@@ -108,7 +108,7 @@ impl Sbc<'_> {
             None => self.take_up_ports(cx.config, &saved),
         };
         let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
-        let Saved { line, trunk, target, attempt, max_forwards, caller, ticket, note, .. } = saved;
+        let Saved { line, trunk, target, attempt, max_forwards, caller, identity, ticket, note, .. } = saved;
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
         pending.add(Pending::SETTLED);
@@ -119,6 +119,7 @@ impl Sbc<'_> {
             attempt,
             target,
             caller,
+            identity,
             ticket,
             note,
             max_forwards,

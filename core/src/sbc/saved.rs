@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Leg, Number, SessionTimer};
+use crate::call::{Call, Identity, Leg, Number, SessionTimer};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -40,6 +40,7 @@ pub(super) struct Saved {
     pub(super) max_forwards: u8,
     pub(super) ports: [u16; 2],
     pub(super) caller: Option<Number>,
+    pub(super) identity: Identity,
     pub(super) ticket: Option<NonZeroU64>,
     pub(super) note: Option<Reason>,
     /// How long ago it began, and was answered: without the time until the restart where no clock tells that.
@@ -89,6 +90,8 @@ pub(super) fn write(
     w.u64(name(config, b"target", target.map(|target| target.name)));
     w.u16(call.attempt).u8(call.max_forwards).u16(call.ports[0]).u16(call.ports[1]);
     w.short(call.caller.as_deref().unwrap_or_default());
+    let Identity { id, withheld, vouched, .. } = call.identity;
+    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));
     for reason in [call.note, ending] {
         w.short(reason.map_or("", Reason::code).as_bytes());
@@ -136,6 +139,8 @@ impl Saved {
             }
             _ => return None,
         };
+        let (id, told) = (r.u64()?, r.u8().filter(|told| *told < 4)?);
+        let identity = Identity { id, withheld: told & 1 != 0, vouched: told & 2 != 0, ..Identity::NONE };
         let ticket = NonZeroU64::new(r.u64()?);
         let (note, ending) = (reason(r.short()?)?, reason(r.short()?)?);
         if ending.is_some() != (flags & ENDING != 0) {
@@ -169,6 +174,7 @@ impl Saved {
             max_forwards,
             ports,
             caller,
+            identity,
             ticket,
             note,
             started: started.plus(since),

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod identity;
 mod ports;
 mod reconfigure;
 mod records;

@@ -1,6 +1,7 @@
 //! Addresses in header fields (`name-addr` and `addr-spec`, RFC 3261 section 20.10).
 
-use super::grammar::{Parsed, SPACE, before, quoted, skip_space, stuck, trim_end};
+use super::error::{Error, ErrorKind};
+use super::grammar::{Parsed, SPACE, before, left, quoted, skip_space, stuck, trim_end};
 use super::params::Params;
 use super::uri::Uri;
 
@@ -21,6 +22,19 @@ impl<'a> NameAddr<'a> {
     /// The tag: one side of a dialog's identity.
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.params.value(b"tag")
+    }
+
+    /// The address that `text` is, all of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Uri`] where it breaks the grammar.
+    pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
+        let fail = |left: usize| Error::new(ErrorKind::Uri, text.len().saturating_sub(left));
+        match Self::read(text) {
+            Ok(([], address)) => Ok(address),
+            Ok((rest, _)) => Err(fail(rest.len())),
+            Err(error) => Err(fail(left(error))),
+        }
     }
 
     /// `( name-addr / addr-spec ) *( SEMI generic-param )`.

@@ -8,6 +8,7 @@ mod appliance;
 mod board;
 mod credentials;
 mod dns;
+mod identity;
 mod interface;
 mod limits;
 mod line;

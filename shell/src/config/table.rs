@@ -198,6 +198,22 @@ impl<'t> Value<'t> {
         self.mistake(format!("\"{}\" is {found}, where {what} is expected", self.key));
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Option<At<bool>> {
+        match self.value {
+            DeValue::Boolean(value) => Some(At { value: *value, at: self.at }),
+            _ => {
+                self.expected("true or false");
+                None
+            }
+        }
+    }
+
+    /// Where mistakes are noted.
+    pub(super) fn report(&self) -> &'t Report<'t> {
+        self.report
+    }
+
     /// Whether it is a string, for the keys that may be several things.
     pub(super) fn is_string(&self) -> bool {
         self.value.is_str()

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::appliance;
 use super::credentials::{self, Credentials};
+use super::identity::{self, Identity};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::named::{self, NamedRange};
@@ -26,6 +27,11 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "caller",
+    "anonymous",
+    "caller_header",
+    "trust_identity",
+    "headers",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -105,6 +111,7 @@ struct Section<'t> {
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
+    identity: Option<Identity<'t>>,
 }
 
 pub(super) fn read<'t>(
@@ -164,6 +171,7 @@ impl<'t> Section<'t> {
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
+            identity: identity::read(table, kind),
         }
     }
 
@@ -269,6 +277,7 @@ impl<'t> Section<'t> {
             max_calls: self.max_calls?,
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
+            identity: self.identity?.lower(text),
         })
     }
 }

@@ -5,11 +5,11 @@ use std::vec;
 
 use super::super::error::ANY;
 use super::*;
-use crate::config::{List, MediaPolicy, Span, TargetIndex, TrunkIndex};
+use crate::config::{Anonymous, List, MediaPolicy, Span, TargetIndex, TrunkIndex};
 use crate::filter::Range;
 use crate::transport::Transport;
 
-const NOWHERE: Span = Span { start: 100, len: 8 };
+const NOWHERE: Span = Span { start: 140, len: 8 };
 
 /// A way to spoil a configuration, and what is then said to be wrong.
 type Case = (&'static str, fn(&mut Owned));
@@ -30,6 +30,14 @@ const CASES: &[Case] = &[
     ("names, URIs or numbers", |o| o.domains[0] = NOWHERE),
     ("names, URIs or numbers", |o| o.interfaces[0].name = NOWHERE),
     ("names, URIs or numbers", |o| o.trunks[1].name = NOWHERE),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.header = NOWHERE),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.caller = NOWHERE),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.caller = o.node.name),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.anonymous = Anonymous::StandIn(NOWHERE)),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.anonymous = Anonymous::StandIn(Span::EMPTY)),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.carried = NOWHERE),
+    ("names, URIs or numbers", |o| o.trunks[0].identity.carried = o.node.name),
+    ("names, URIs or numbers", |o| o.text[125] = b'\r'),
     ("a trunk's credentials", |o| o.credentials().user = NOWHERE),
     ("a trunk's credentials", |o| o.credentials().user = Span::default()),
     ("a trunk's credentials", |o| o.credentials().realm = NOWHERE),

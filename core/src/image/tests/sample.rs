@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
-    TargetIndex, Trunk, TrunkIndex, TrunkKind,
+    Anonymous, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring,
+    Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::time::Duration;
@@ -87,7 +87,7 @@ impl Owned {
                 dns: [Ipv4Addr::new(192, 0, 2, 1)].into_iter().collect(),
                 calls: 16,
             },
-            text: text.to_vec(),
+            text: [&text[..], b"X-Caller+8225550100X-Session,Diversion"].concat(),
             node: Node {
                 name: span(0, 5),
                 country: span(5, 2),
@@ -113,6 +113,13 @@ impl Owned {
                         realm: span(90, 7),
                         secret: span(97, 7),
                     }),
+                    identity: Identity {
+                        trusted: true,
+                        header: span(104, 8),
+                        caller: span(112, 11),
+                        anonymous: Anonymous::StandIn(span(112, 11)),
+                        carried: span(123, 19),
+                    },
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -154,8 +161,10 @@ impl Owned {
     /// Every table full, of entries that are long when written.
     pub(super) fn largest() -> Self {
         let mut owned = Self::plain();
-        let long = span(4000, 90);
+        let (long, number, names) = (span(4000, 90), span(3900, 16), span(3916, 64));
         owned.text.resize(MAX_TEXT, b'x');
+        owned.text[3900..3916].copy_from_slice(b"+821012345678901");
+        owned.text[3917] = b'-';
         let fast = Rate { per_second: u32::MAX, burst: u32::MAX };
         owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1 };
         owned.domains.resize(MAX_DOMAINS, long);
@@ -167,6 +176,13 @@ impl Owned {
             max_rate: Some(fast),
             media: MediaPolicy::Ranges(List::new(0, MAX_MEDIA as u16)),
             credentials: Some(Credentials { user: long, realm: long, secret: long }),
+            identity: Identity {
+                trusted: true,
+                header: long,
+                caller: number,
+                anonymous: Anonymous::StandIn(number),
+                carried: names,
+            },
             ..owned.trunks[1]
         };
         owned.trunks.resize(MAX_TRUNKS, trunk);

@@ -5,6 +5,7 @@ mod board;
 mod credentials;
 mod dns;
 mod hostile;
+mod identity;
 mod loads;
 mod mistakes;
 mod references;

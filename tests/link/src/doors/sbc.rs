@@ -1,8 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::config::{
-    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
-    TargetIndex, Trunk, TrunkIndex, TrunkKind,
+    Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
+    Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
@@ -238,7 +238,23 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         max_calls: values.u32(),
         max_rate,
         credentials,
+        identity: identity(values),
         ..Trunk::new(span(values), kind, values.u8())
+    }
+}
+
+fn identity(values: &mut Values<'_>) -> Identity {
+    let anonymous = match values.u8() % 3 {
+        0 => Anonymous::Withhold,
+        1 => Anonymous::Number,
+        _ => Anonymous::StandIn(span(values)),
+    };
+    Identity {
+        trusted: values.flag(),
+        header: span(values),
+        caller: span(values),
+        anonymous,
+        carried: span(values),
     }
 }
 
