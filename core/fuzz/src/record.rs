@@ -73,7 +73,7 @@ fn restored(sbc: &mut Sbc<'_>, cx: &Cx<'_>, record: &[u8]) -> bool {
                     sbc.handle(&cx, Input::Media(Report::Closed { stream, sides }));
                 }
                 Output::Event(Event::Settled(id)) => {
-                    let mut again = [0; 2_200];
+                    let mut again = [0; 2_300];
                     let len = sbc.save(&cx, id, &mut again).expect("2,200 bytes are enough");
                     assert!(len <= record.len() + 64, "{len}");
                 }

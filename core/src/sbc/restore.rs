@@ -56,7 +56,7 @@ impl Sbc<'_> {
     /// once the call has ended.
     ///
     /// None when the call is not answered, while an offer of ours waits for its answer (the record before still
-    /// holds), or when `out` is too small: two usual legs take less than 1,100 bytes, and 2,200 are always enough.
+    /// holds), or when `out` is too small: two usual legs take less than 1,100 bytes, and 2,300 are always enough.
     ///
     /// A call that is ending has a record too. It says so: whoever restores it ends the legs it had left.
     pub fn save(&self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<usize> {

@@ -181,7 +181,7 @@ fn what_does_not_fit_is_not_saved() {
 }
 
 #[test]
-fn the_longest_record_takes_2200_bytes() {
+fn the_longest_record_takes_2300_bytes() {
     let mut w = World::new();
     let (call, out) = w.ring();
     // As much of a dialog as is kept, on both legs.
@@ -202,7 +202,7 @@ fn the_longest_record_takes_2200_bytes() {
     let (used, most) = (texts[0] + texts[1], 2 * crate::dialog::TEXT);
     let longest = record.len() - used + most + 8 * 12 + 2 * 112 + 4 + "address-outside-range".len() + 20;
     std::println!("at most {longest} bytes");
-    assert!(longest <= 2_200);
+    assert!(longest <= 2_300);
 }
 
 #[test]
