@@ -174,6 +174,8 @@ pub struct Trunk {
     pub max_rate: Option<filter::Rate>,
     /// Who we are to it, where it asks.
     pub credentials: Option<Credentials>,
+    /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
+    pub certified: bool,
 }
 
 impl Trunk {
@@ -187,6 +189,7 @@ impl Trunk {
             max_calls: u32::MAX,
             max_rate: None,
             credentials: None,
+            certified: false,
         }
     }
 }

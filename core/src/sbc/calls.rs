@@ -12,7 +12,7 @@ use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
 use crate::transaction::Due;
-use crate::transport::{Path, Transport};
+use crate::transport::Path;
 
 use super::requests::rate_of;
 use super::{Command, Cx, Output, Question, Sbc};
@@ -288,6 +288,7 @@ impl Sbc<'_> {
         }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
+                self.addressee = self.transactions.target(id);
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
@@ -314,7 +315,7 @@ impl Sbc<'_> {
     }
 
     /// Nobody answered a request of ours in time.
-    fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
         if invite {
@@ -377,6 +378,5 @@ pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
     let ip = crate::ip::parse(config.text(target.host))?;
     let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
-    let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
-    Some(SocketAddr::new(ip, target.port.unwrap_or(port)))
+    Some(SocketAddr::new(ip, target.port.unwrap_or(listener.transport.port())))
 }

@@ -18,6 +18,7 @@ mod responses;
 mod restore;
 mod saved;
 mod storage;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +83,9 @@ pub enum Input<'a> {
     Message(Admitted, &'a [u8]),
     /// The addresses found for a question, best first; none when there are none. Up to 4 of them are tried in turn.
     Resolved(Question, &'a [SocketAddr]),
+    /// A connection that had taken what was sent over this path is gone, or could not be opened: the same path as
+    /// in [`Output::Transmit`], once for each.
+    Lost(Path),
     /// What a relay reports.
     Media(relay::Report),
     /// What an operator wants.
@@ -171,6 +175,8 @@ pub struct Sbc<'s> {
     down: addresses::Down,
     counters: Counters,
     parsed: u64,
+    /// Whom what left last is for.
+    addressee: Option<TargetIndex>,
 }
 
 impl<'s> Sbc<'s> {
@@ -203,24 +209,28 @@ impl<'s> Sbc<'s> {
             down: addresses::Down::NEW,
             counters: Counters::NEW,
             parsed: 0,
+            addressee: None,
         }
     }
 
     /// Whether a message that came over `from` may be read at all: by its source address alone, before anything
     /// of it is looked at. Refused means that nothing is answered, and is counted.
+    ///
+    /// A connection is asked about once, when it was accepted, before a byte of it is read, or when it was opened: what
+    /// comes over it belongs to that trunk.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
         let trunk = cx
             .config
             .listeners
             .get(usize::from(from.listener))
             .and_then(|listener| filter::lookup(cx.config.sources, listener.interface, from.remote.ip()));
-        match trunk {
-            Some(trunk) => Ok(Admitted { path: from, trunk: TrunkIndex(trunk) }),
-            None => {
-                self.counters.add(Reason::UnknownSource);
-                Err(Reason::UnknownSource)
-            }
+        let admitted = trunk.map_or(Err(Reason::UnknownSource), |trunk| {
+            streams::certified(cx.config, Admitted { path: from, trunk: TrunkIndex(trunk) })
+        });
+        if let Err(reason) = admitted {
+            self.counters.add(reason);
         }
+        admitted
     }
 
     /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.
@@ -230,6 +240,7 @@ impl<'s> Sbc<'s> {
         match input {
             Input::Message(from, bytes) => self.message(cx, from, bytes),
             Input::Resolved(question, found) => self.resolved(cx, question, found),
+            Input::Lost(path) => self.lost(cx, path),
             Input::Media(report) => self.media(cx, report),
             Input::Command(command) => self.command(cx, command),
         }
@@ -237,6 +248,7 @@ impl<'s> Sbc<'s> {
 
     /// What leaves next; bytes are written to `out`. Does a bounded amount of work.
     pub fn poll(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Output {
+        self.addressee = None;
         if let Some((to, len)) = self.replying.take() {
             let bytes = self.reply.get(..len);
             if let Some((bytes, room)) = bytes.zip(out.get_mut(..len)) {
@@ -258,6 +270,7 @@ impl<'s> Sbc<'s> {
                 None => break,
             }
         }
+        self.addressee = None;
         self.transactions.forget(cx.now);
         Output::Wait(self.next_deadline())
     }

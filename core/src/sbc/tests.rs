@@ -5,6 +5,7 @@ mod authentication;
 mod forks;
 mod records;
 mod restore;
+mod streams;
 
 use std::boxed::Box;
 use std::format;

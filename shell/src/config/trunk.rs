@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::appliance;
+use super::certificate;
 use super::credentials::{self, Credentials};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
@@ -10,6 +11,7 @@ use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
+use crate::certificates::Trust;
 use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
@@ -24,6 +26,8 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "ca",
+    "certificate",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -34,7 +38,7 @@ const KINDS: &[(&str, Option<TrunkKind>)] = &[
 ];
 
 const TRANSPORTS: &[(&str, Option<Transport>)] =
-    &[("udp", Some(Transport::Udp)), ("tcp", None), ("tls", None)];
+    &[("udp", Some(Transport::Udp)), ("tcp", Some(Transport::Tcp)), ("tls", Some(Transport::Tls))];
 
 const AS_SIGNALLED: &[(&str, Option<()>)] = &[("signalled", Some(()))];
 
@@ -66,6 +70,8 @@ pub(super) struct Trunks<'t> {
     pub(super) entries: Vec<Option<Trunk>>,
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
+    /// Whose certificates each trunk's peers may show; default where a section had mistakes.
+    pub(super) trust: Vec<Trust>,
 }
 
 impl Trunks<'_> {
@@ -91,6 +97,7 @@ struct Section<'t> {
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
+    trust: Option<Trust>,
 }
 
 pub(super) fn read<'t>(
@@ -103,6 +110,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trust = Vec::new();
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
     }
@@ -113,6 +121,7 @@ pub(super) fn read<'t>(
             section.refuse_unreachable(&table, appliance);
         }
         sources.extend(section.sources(number));
+        trust.push(section.trust.clone().unwrap_or_default());
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -120,7 +129,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media }
+    Trunks { names, entries, sources, media, trust }
 }
 
 impl<'t> Section<'t> {
@@ -131,19 +140,22 @@ impl<'t> Section<'t> {
         capacity: Option<u32>,
     ) -> Self {
         let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
+        let interface = interface(table, interfaces);
+        let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
         Self {
             name: names.declare(table),
             kind,
-            interface: interface(table, interfaces),
+            interface,
             transport: table.get("transport").map_or(Some(Transport::Udp), transport),
             signalling: signalling(table, kind),
             media: media(table, kind),
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
+            trust: certificate::trust(table, tls),
         }
     }
 
@@ -152,6 +164,7 @@ impl<'t> Section<'t> {
         if self.media.as_ref().is_some_and(Vec::is_empty) {
             refuse_private_signalled(table, &self.signalling);
         }
+        self.refuse_unheard(table, interfaces);
         let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
         let signalling = self.signalling.iter().copied();
         let media = self.media.iter().flatten();
@@ -165,6 +178,23 @@ impl<'t> Section<'t> {
             let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
             table.report().mistake(at, message);
         }
+    }
+
+    /// Refuses a transport that the trunk's interface does not listen on: peers are told where we are reached by it.
+    fn refuse_unheard(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
+        let Some((number, transport)) = self.interface.zip(self.transport) else { return };
+        // An interface without sockets has mistakes of its own.
+        let listens = interfaces.listeners.iter().any(|listener| usize::from(listener.interface) == number);
+        if !listens || interfaces.listener(number, transport).is_some() {
+            return;
+        }
+        let at = table.get("transport").map_or(table.at, |value| value.at);
+        let (name, word) = (interfaces.names.of(number), transport.name().to_ascii_lowercase());
+        let message = format!(
+            "the trunk is reached by {word}, and interface \"{name}\" does not listen on it: add \"{word}:{}\" to its \"listen\"",
+            transport.port()
+        );
+        table.report().mistake(at, message);
     }
 
     /// Refuses the first range that a board could not answer.
@@ -206,6 +236,7 @@ impl<'t> Section<'t> {
             max_calls: self.max_calls?,
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
+            certified: self.trust?.name.is_some(),
         })
     }
 }

@@ -3,6 +3,8 @@
 //! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
 //! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
 
+mod connection;
+mod connections;
 mod driver;
 mod ending;
 mod journal;
@@ -20,12 +22,14 @@ use tokio::sync::{Notify, oneshot};
 use warmline_core::config::TargetIndex;
 use warmline_core::relay::Report;
 
+use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use driver::Driver;
 
+pub(crate) use connections::MOST as MOST_CONNECTIONS;
 pub(crate) use listeners::Listeners;
 
 /// What signalling is asked from outside, or by its own lookups.
@@ -37,6 +41,8 @@ pub(crate) enum Ask {
     Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
     /// To end now.
     Halt,
+    /// To show, and to believe, other certificates from now on.
+    Renew(Contexts),
     /// To go on with the addresses of a target; none when the lookup failed.
     Found { target: TargetIndex, addresses: Vec<SocketAddr> },
 }
@@ -81,6 +87,7 @@ pub(crate) fn start(
 ) -> Result<JoinHandle<()>, StartError> {
     let thread = |source| StartError::Thread { name: "signalling", source };
     let seed = seed()?;
+    let contexts = Contexts::read(&loaded)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(LOOKUPS)
@@ -95,7 +102,7 @@ pub(crate) fn start(
         .name("signalling".to_owned())
         .spawn(move || {
             let _alarm = alarm;
-            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, workers);
+            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, contexts, workers);
             // A lookup that hangs must not hold the end up.
             runtime.shutdown_background();
         })
