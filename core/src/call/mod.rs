@@ -63,6 +63,9 @@ pub enum Stream {
     Closed,
 }
 
+/// How often the relay is asked for other ports when it cannot open the first.
+const OPENINGS: u8 = 3;
+
 /// One caller's stay.
 #[derive(Debug)]
 pub struct Call {
@@ -93,6 +96,8 @@ pub struct Call {
     pub(crate) max_forwards: u8,
     pub(crate) ports: [u16; 2],
     pub(crate) worker: u8,
+    /// How often the relay may still be asked for other ports.
+    pub(crate) openings: u8,
     pub(crate) statistics: [Statistics; 2],
     pub(crate) started: Instant,
     pub(crate) answered: Option<Instant>,
@@ -159,6 +164,7 @@ impl Call {
             max_forwards: 0,
             ports,
             worker,
+            openings: OPENINGS,
             statistics: Default::default(),
             started,
             answered: None,

@@ -12,6 +12,7 @@ mod extensions;
 mod flush;
 mod forks;
 mod legs;
+mod reconfigure;
 mod replies;
 mod requests;
 mod responses;
@@ -54,6 +55,8 @@ pub struct Cx<'c> {
 pub struct Admitted {
     path: Path,
     trunk: TrunkIndex,
+    /// It is in no trunk's ranges any more, and may only go on with calls that it has.
+    in_calls_only: bool,
 }
 
 /// A target's address that the host is asked for. Its host name is [`Target::host`](crate::config::Target::host).
@@ -173,6 +176,7 @@ pub struct Sbc<'s> {
     new_calls: Limiter,
     draining: bool,
     down: addresses::Down,
+    kept: reconfigure::Kept,
     counters: Counters,
     parsed: u64,
     /// Whom what left last is for.
@@ -207,6 +211,7 @@ impl<'s> Sbc<'s> {
             new_calls: Limiter::default(),
             draining: false,
             down: addresses::Down::NEW,
+            kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
             parsed: 0,
             addressee: None,
@@ -219,14 +224,19 @@ impl<'s> Sbc<'s> {
     /// A connection is asked about once, when it was accepted, before a byte of it is read, or when it was opened: what
     /// comes over it belongs to that trunk.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
-        let trunk = cx
-            .config
-            .listeners
-            .get(usize::from(from.listener))
-            .and_then(|listener| filter::lookup(cx.config.sources, listener.interface, from.remote.ip()));
-        let admitted = trunk.map_or(Err(Reason::UnknownSource), |trunk| {
-            streams::certified(cx.config, Admitted { path: from, trunk: TrunkIndex(trunk) })
-        });
+        let (address, listener) = (from.remote.ip(), cx.config.listeners.get(usize::from(from.listener)));
+        let trunk =
+            listener.and_then(|listener| filter::lookup(cx.config.sources, listener.interface, address));
+        let kept = || {
+            let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address))?;
+            Some(Admitted { path: from, trunk, in_calls_only: true })
+        };
+        let admitted = match trunk {
+            Some(trunk) => Some(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false }),
+            None => kept(),
+        };
+        let admitted = admitted.ok_or(Reason::UnknownSource);
+        let admitted = admitted.and_then(|admitted| streams::certified(cx.config, admitted));
         if let Err(reason) = admitted {
             self.counters.add(reason);
         }

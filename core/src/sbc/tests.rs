@@ -3,6 +3,8 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod ports;
+mod reconfigure;
 mod records;
 mod restore;
 mod streams;
