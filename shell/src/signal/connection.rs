@@ -138,6 +138,11 @@ impl Line {
         self.queue.send(bytes.to_vec()).is_ok()
     }
 
+    /// Whether there is somebody who writes.
+    pub(super) fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Whether everything is written, or nobody writes it.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0 || self.queue.is_closed()
@@ -297,5 +302,129 @@ async fn put(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Option<End
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(End::Closed(Some(error))),
         Err(_) => Some(End::NotReading),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A connection, its other end, and what it tells.
+    struct Stage {
+        line: Option<Line>,
+        peer: DuplexStream,
+        told: mpsc::Receiver<Told>,
+        end: JoinHandle<End>,
+    }
+
+    fn set(ping: Option<Duration>) -> Stage {
+        let (ours, peer) = duplex(1024);
+        let (line, waiting) = Line::new();
+        let (tell, told) = mpsc::channel(4);
+        let end = tokio::spawn(async move { converse(ours, waiting, ping, 7, &tell).await });
+        Stage { line: Some(line), peer, told, end }
+    }
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: a\r\nContent-Length: 3\r\n\r\nabc";
+
+    async fn read(peer: &mut DuplexStream, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        peer.read_exact(&mut bytes).await.unwrap();
+        bytes
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_has_32_s_from_its_first_byte_on() {
+        let mut stage = set(None);
+        for byte in &OPTIONS[..OPTIONS.len() - 1] {
+            // Some byte every half second is not enough.
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            stage.peer.write_all(&[*byte]).await.unwrap();
+        }
+        stage.peer.write_all(b"c").await.unwrap();
+        assert!(matches!(stage.told.recv().await, Some(Told::Message(7, bytes)) if bytes == OPTIONS));
+        // Between messages it may be silent.
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        let start = Instant::now();
+        for byte in OPTIONS {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if stage.peer.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+        }
+        assert!(matches!(stage.end.await, Ok(End::Slow)));
+        assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_answered_a_ping_must_go_on_to() {
+        const PING: Duration = Duration::from_secs(100);
+        let mut stage = set(Some(PING));
+        // Two that are not answered, as by a peer that knows of none.
+        for _ in 0..2 {
+            assert_eq!(read(&mut stage.peer, 4).await, b"\r\n\r\n");
+        }
+        stage.peer.write_all(b"\r\n").await.unwrap();
+        // Messages are no answer, but they are heard.
+        assert_eq!(read(&mut stage.peer, 4).await, b"\r\n\r\n");
+        stage.peer.write_all(b"\r\n").await.unwrap();
+        stage.peer.write_all(OPTIONS).await.unwrap();
+        assert!(matches!(stage.told.recv().await, Some(Told::Message(..))));
+        let start = Instant::now();
+        assert_eq!(read(&mut stage.peer, 4).await, b"\r\n\r\n");
+        assert!(matches!(stage.end.await, Ok(End::Silent)));
+        // It is missed so long after the next ping, which comes so long after the last pong was waited for.
+        assert!(start.elapsed() <= PONG + PING + PONG);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_is_as_good_as_a_ping() {
+        let mut stage = set(Some(Duration::from_secs(100)));
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(99)).await;
+            assert!(stage.line.as_ref().unwrap().put(b"abc"));
+            assert_eq!(read(&mut stage.peer, 3).await, b"abc");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_is_bounded_and_its_reader_has_so_long() {
+        let mut stage = set(None);
+        let line = stage.line.take().unwrap();
+        let message = vec![b'x'; 60_000];
+        let taken = (0..100).take_while(|_| line.put(&message)).count();
+        assert_eq!(taken, WAITING / (message.len() + OVERHEAD));
+        assert!(!line.is_empty());
+        assert!(matches!(stage.end.await, Ok(End::NotReading)));
+        assert!(!line.is_open() && line.is_empty());
+        // However long it is, one message goes.
+        let (line, _waiting) = Line::new();
+        assert!(line.put(&vec![0; WAITING * 2]) && !line.put(b"x"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_written_before_it_is_closed() {
+        let mut stage = set(None);
+        let line = stage.line.take().unwrap();
+        assert!(line.put(b"one") && line.put(b"two"));
+        drop(line);
+        let mut rest = Vec::new();
+        stage.peer.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"onetwo");
+        assert!(matches!(stage.end.await, Ok(End::Dropped)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_pings_fills_no_memory() {
+        let stage = set(None);
+        let (_reader, mut writer) = tokio::io::split(stage.peer);
+        // Nobody reads the pongs.
+        let flood =
+            async { while writer.write_all(&[b"\r\n\r\n".as_slice(); 100].concat()).await.is_ok() {} };
+        flood.await;
+        assert!(matches!(stage.end.await, Ok(End::NotReading)));
     }
 }

@@ -97,6 +97,13 @@ pub(super) enum News {
     Arrived(Arrival),
 }
 
+impl Connection {
+    /// Whether anybody writes what is put into its line: one that has ended says so a moment later.
+    fn is_open(&self) -> bool {
+        self.line.is_open()
+    }
+}
+
 /// Why a message did not go out.
 pub(super) enum Unsent {
     /// There is no connection, and none can be opened.
@@ -253,7 +260,7 @@ impl Connections {
         admit: impl FnOnce(Path) -> Result<Admitted, Reason>,
     ) -> Result<(), Unsent> {
         let flow = match self.open.get(&to.flow) {
-            Some(named) if named.admitted.path().listener == to.listener => to.flow,
+            Some(named) if named.is_open() && named.admitted.path().listener == to.listener => to.flow,
             _ => self.find_or_open(config, to, addressee, admit)?,
         };
         let Some(connection) = self.open.get_mut(&flow) else {
@@ -284,7 +291,7 @@ impl Connections {
         // Where the message is for no target, the trunk decides who is to be found there.
         let sought = addressee.filter(|_| to.transport == Transport::Tls).and_then(|to| host(config, to));
         if (to.transport != Transport::Tls || sought.is_some())
-            && let Some(&flow) = self.ours.get(&(to.listener, to.remote, sought.clone()))
+            && let Some(flow) = self.known(&(to.listener, to.remote, sought.clone()))
         {
             return Ok(flow);
         }
@@ -303,7 +310,7 @@ impl Connections {
             _ => (None, None),
         };
         let peer: Peer = (to.listener, to.remote, peer_name);
-        if let Some(&flow) = self.ours.get(&peer) {
+        if let Some(flow) = self.known(&peer) {
             return Ok(flow);
         }
         if self.open.len() >= MOST {
@@ -329,6 +336,11 @@ impl Connections {
         self.ours.insert(peer, flow);
         self.open.insert(flow, connection);
         Ok(flow)
+    }
+
+    /// The connection to a peer that we have opened.
+    fn known(&self, peer: &Peer) -> Option<u32> {
+        self.ours.get(peer).copied().filter(|flow| self.open.get(flow).is_some_and(Connection::is_open))
     }
 
     fn ping(&self, flow: u32) -> Duration {
