@@ -104,6 +104,9 @@ pub struct Plan {
     pub proxied: bool,
     /// Whether the caller has a number.
     pub anonymous: bool,
+    /// Whether the caller is at the end of a connection: its messages arrive once each, in their order, unless the
+    /// connection is lost with what is under way on it. The setting must listen for connections.
+    pub connected: bool,
 }
 
 impl Plan {
@@ -125,6 +128,7 @@ impl Plan {
             merged: false,
             proxied: false,
             anonymous: false,
+            connected: false,
         }
     }
 }

@@ -12,7 +12,7 @@ use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
@@ -231,6 +231,7 @@ pub struct Memory {
     doors: Vec<Door>,
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
+    thirds: Vec<Slot<Third>>,
     stream_timers: Vec<TimerSlot>,
 }
 
@@ -267,6 +268,7 @@ impl Memory {
             ),
             names: empty(sizes.calls, || Name::EMPTY),
             streams: empty(sizes.calls, || Slot::EMPTY),
+            thirds: empty(sizes.calls.div_ceil(2), || Slot::EMPTY),
             stream_timers: empty(sizes.calls, || TimerSlot::EMPTY),
         }
     }
@@ -278,6 +280,7 @@ impl Memory {
             doors: &mut self.doors,
             names: &mut self.names,
             streams: &mut self.streams,
+            thirds: &mut self.thirds,
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

@@ -1,6 +1,7 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
 mod audio;
+mod connections;
 mod restart;
 
 use core::cell::Cell;
@@ -10,6 +11,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use warmline_core::call::{CallId, Progress};
 use warmline_core::config::Config;
+use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Relay, Report, Side, Statistics, Verdict};
 use warmline_core::time::{Instant, Utc};
@@ -28,6 +30,7 @@ use crate::tap::Tap;
 use crate::text::Text;
 
 pub use audio::Audio;
+use connections::{Carried, Connections};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -104,6 +107,10 @@ enum What {
         to: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// Something comes out at the end of a connection.
+    Arrives(Carried),
+    /// The SBC is told that a connection was lost.
+    Lost(Vec<Path>),
     Caller(usize),
     Callee(usize),
     Begin(usize),
@@ -182,8 +189,14 @@ pub struct World<'w> {
     pub resolves: bool,
     /// Which ones, best first.
     pub addresses: Vec<SocketAddr>,
+    /// Names' servers, where they have some, in place of the addresses.
+    pub servers: Vec<Found>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
+    /// The chance, in 10,000, that a connection is lost when something is sent over it.
+    pub cut: u64,
+    /// How many connections were lost.
+    pub cuts: u64,
     /// Civil time when the rig's clock was at 0, in microseconds.
     pub utc: i64,
     /// What everything follows from that the SBC and the relay make up.
@@ -201,6 +214,7 @@ pub struct World<'w> {
     wake: Option<u64>,
     dice: Dice,
     media: Media<'w>,
+    connections: Connections,
     /// What is answered as soon as the SBC waits, where the host is prompt.
     answers: VecDeque<What>,
     /// The targets by their Call-ID: more than one where the INVITE forked, the first branch first.
@@ -239,7 +253,11 @@ impl<'w> World<'w> {
             audio: None,
             resolves: true,
             addresses: vec![address::ZENDESK],
+            servers: Vec::new(),
             prompt: false,
+            cut: 0,
+            cuts: 0,
+            connections: Connections::default(),
             utc: 0,
             seeds,
             sbc,
@@ -344,6 +362,8 @@ impl<'w> World<'w> {
                 self.deliver(listener, from, &bytes);
             }
             What::ToPeer { to, bytes } => self.reaches(to, &bytes),
+            What::Arrives(carried) => self.arrives(carried),
+            What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
@@ -386,7 +406,12 @@ impl<'w> World<'w> {
         match what {
             What::Media(report) => self.handle(Input::Media(report)),
             What::Resolved(question) => {
-                let found = if self.resolves { self.addresses.clone() } else { Vec::new() };
+                let in_turn = |(priority, &address)| Found { priority, ..Found::at(address) };
+                let found = match (self.resolves, self.servers.is_empty()) {
+                    (false, _) => Vec::new(),
+                    (true, true) => (0..).zip(&self.addresses).map(in_turn).collect(),
+                    (true, false) => self.servers.clone(),
+                };
                 self.handle(Input::Resolved(question, &found));
             }
             _ => {}
@@ -414,6 +439,9 @@ impl<'w> World<'w> {
     /// Puts what peers send on its way.
     fn send(&mut self, mut out: Vec<Sent>) {
         for Sent { from, to, bytes } in out.drain(..) {
+            if self.sends_by_connection(from, &bytes) {
+                continue;
+            }
             let listener = u8::from(to != self.setting.heard_at(0));
             for at in self.passages().into_iter().flatten() {
                 self.arrange(at, What::ToSbc { listener, from, bytes: bytes.clone() });
@@ -530,7 +558,7 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(to, bytes),
+                Ok(Some(Said::Sent(_, to, bytes))) => self.media_leaves(to, bytes),
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
@@ -560,7 +588,9 @@ impl<'w> World<'w> {
         let callee = self.callees.iter().rfind(|callee| callee.number == number);
         let (session, from) = match side {
             Side::A => (&self.callers[number].session, Some(self.callers[number].peer.media)),
-            Side::B => (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media)),
+            Side::B | Side::C => {
+                (&callee.expect("nobody was rung").session, callee.map(|callee| callee.peer.media))
+            }
         };
         let port = session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let (port, from) = port.zip(from).expect("nobody was told where to speak to");
@@ -594,6 +624,9 @@ impl<'w> World<'w> {
         }
         if let Some(sent) = &mut self.sent {
             sent.push((to.remote, bytes.clone()));
+        }
+        if to.transport.is_reliable() {
+            return self.leaves_by_connection(to, bytes);
         }
         for at in self.passages().into_iter().flatten() {
             self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });

@@ -9,6 +9,7 @@ mod caller;
 mod dial;
 mod failure;
 mod leg;
+mod reliable;
 mod ticket;
 mod waiting;
 
@@ -27,6 +28,7 @@ pub use dial::line;
 pub use failure::target_failure;
 pub(crate) use failure::tries_next_address;
 pub use leg::{Leg, LegId, LegState, Resend};
+pub use reliable::{Reliable, Wish};
 pub use ticket::{HEADER as TICKET_HEADER, ticket};
 pub use waiting::{Pending, Todo};
 

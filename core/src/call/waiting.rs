@@ -74,5 +74,7 @@ waiting! {
         BYE = 4,
         /// The answer once more, since its ACK is missing.
         ANSWER_AGAIN = 5,
+        /// The latest provisional response once more, since its PRACK is missing.
+        PROVISIONAL_AGAIN = 10,
     }
 }

@@ -6,6 +6,7 @@ use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, St
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
+use crate::locate::{Found, Place};
 use crate::memory::{Id, Ports};
 use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
@@ -25,7 +26,8 @@ impl Sbc<'_> {
         let (stream, report) = match report {
             Report::Opened { stream } => (stream, None),
             Report::Failed { stream } => (stream, Some(None)),
-            Report::Closed { stream, sides } => (stream, Some(Some(sides))),
+            Report::Closed { stream, sides: [a, b, _] } => (stream, Some(Some([a, b]))),
+            Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => return,
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {
@@ -92,7 +94,7 @@ impl Sbc<'_> {
         self.clock.cancel(id.index());
     }
 
-    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[SocketAddr]) {
+    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let Some(call) = self.calls.get(question.call) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
@@ -402,7 +404,5 @@ pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -
 
 /// The address of a target whose URI names one.
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
-    let ip = crate::ip::parse(config.text(target.host))?;
-    let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
-    Some(SocketAddr::new(ip, target.port.unwrap_or(listener.transport.port())))
+    Place::of(config, target)?.literal()
 }

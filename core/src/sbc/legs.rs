@@ -63,6 +63,7 @@ impl Sbc<'_> {
         }
         self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);
+        self.blocks.free(leg.reliable.dialogs);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
@@ -95,7 +96,7 @@ impl Sbc<'_> {
             }
             (LegState::Calling, _) if leg.todo.take(Todo::INVITE) => leg.state = LegState::Terminated,
             (LegState::Calling, _) => leg.state = LegState::Cancelling { sent: false },
-            (LegState::Proceeding, Side::B) => self.cancel_leg(cx, id),
+            (LegState::Proceeding, Side::B | Side::C) => self.cancel_leg(cx, id),
             (LegState::Accepted { .. }, _) => leg.state = LegState::Accepted { ending: true },
             (LegState::Confirmed, _) => {
                 leg.state = LegState::Terminating;
@@ -148,6 +149,9 @@ impl Sbc<'_> {
             let key = self.client_key(key, crate::sip::Method::Invite);
             self.transactions.abandon(cx.now, key, &mut self.blocks);
             return self.wake(call);
+        }
+        if leg.state == LegState::Proceeding {
+            return self.prack_due(cx, id);
         }
         let Some(resend) = leg.resend.as_mut() else { return };
         if resend.give_up_at <= cx.now {

@@ -15,7 +15,7 @@ use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
 use super::streams::next_path;
-use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions};
+use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -69,7 +69,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, &request, reason),
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
-            Method::Bye => self.refuse(cx, &request, Reason::NoSuchCall),
+            Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
         }
@@ -167,6 +167,7 @@ impl Sbc<'_> {
             invited: e.cseq.number,
             offered: agreed.is_none(),
             agreed,
+            reliable: reliable::wish(message),
             ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
         };
         let merged = self.merged_key(e);
@@ -269,6 +270,9 @@ impl Sbc<'_> {
 
     fn within_dialog(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, method: Method<'_>) {
         let Some(id) = self.find_leg(&request.from, request.e) else {
+            if method == Method::Prack && self.was_provisional(request.e, request.message) {
+                return self.answer_at_once(cx, request, Reply::Ok);
+            }
             return self.refuse(cx, request, Reason::NoSuchCall);
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
@@ -277,6 +281,10 @@ impl Sbc<'_> {
         }
         match method {
             Method::Bye => self.bye(cx, request, id),
+            Method::Prack => match self.prack(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
             Method::Invite => match self.invite_again(cx, request, id) {
                 Ok(()) => {}
                 Err(reason) => self.refuse(cx, request, reason),
@@ -358,7 +366,7 @@ impl Sbc<'_> {
         self.answer_at_once(cx, request, Reply::Refused(reason));
     }
 
-    fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
+    pub(super) fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
         let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
             && self.find_leg(&request.from, request.e).is_none();
@@ -422,7 +430,11 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
 }
 
 /// What is agreed on when the request's offer is answered; none when it makes no offer.
-fn agree(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Option<Agreed>, Reason> {
+pub(super) fn agree(
+    config: &Config<'_>,
+    trunk: &Trunk,
+    message: &Message<'_>,
+) -> Result<Option<Agreed>, Reason> {
     let Some(session) = session(message)? else { return Ok(None) };
     let agreed = sdp::choose(&session).map_err(refusal)?;
     if !media_allowed(config, trunk, &agreed) {

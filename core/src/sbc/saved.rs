@@ -211,6 +211,7 @@ const fn bit(side: Side) -> u8 {
     match side {
         Side::A => 1,
         Side::B => 2,
+        Side::C => 4,
     }
 }
 

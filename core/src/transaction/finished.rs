@@ -13,6 +13,8 @@ pub enum Reply {
     Ok,
     /// 200 that says what we can do: to OPTIONS.
     Capabilities,
+    /// 200 with the session description of its dialog's leg: to a request with an offer.
+    Described,
     /// A refusal.
     Refused(Reason),
 }
@@ -74,6 +76,7 @@ impl Finished {
             Self::Completed => (8, 0),
             Self::Abandoned(target) => (9, target.0.into()),
             Self::Superfluous(answerer) => (10, answerer.0),
+            Self::Answered(Reply::Described) => (11, 0),
         };
         value << 8 | kind
     }
@@ -94,6 +97,7 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
+            11 => Self::Answered(Reply::Described),
             _ => return None,
         })
     }
@@ -109,6 +113,7 @@ mod tests {
             Finished::Answered(Reply::Trying),
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
+            Finished::Answered(Reply::Described),
             Finished::Served,
             Finished::Acknowledged,
             Finished::Accepted(Answerer::new(u64::MAX)),

@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
+use super::named::{Fixed, NamedRange};
 use crate::certificates::{Identity, Trust};
-
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
 };
@@ -33,6 +33,10 @@ pub struct Loaded {
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
     pub(super) trust: Vec<Trust>,
+    pub(super) named: Vec<NamedRange>,
+    /// Empty where no range is named.
+    pub(super) fixed: Fixed,
+    pub(super) dns: Vec<SocketAddr>,
 }
 
 /// A socket to listen on.
@@ -81,6 +85,11 @@ impl Loaded {
     pub fn unaddressed(&self) -> Option<&str> {
         let interface = self.interfaces.iter().find(|interface| interface.advertise.is_unspecified())?;
         str::from_utf8(self.lend().text(interface.name)).ok()
+    }
+
+    /// The DNS servers to ask; the system's own where there is none.
+    pub fn dns_servers(&self) -> &[SocketAddr] {
+        &self.dns
     }
 
     /// How many relay workers share the media ports, at least one.
@@ -143,6 +152,13 @@ impl Text {
         };
         self.0.extend_from_slice(text.as_bytes());
         span
+    }
+
+    /// The text at `span`.
+    pub(super) fn get(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        let text = self.0.get(start..start.saturating_add(span.len as usize));
+        text.and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// How many bytes it has.

@@ -124,21 +124,15 @@ pub(super) struct Ended {
 }
 
 impl Connections {
-    pub(super) fn new(config: &Config<'_>, contexts: Contexts, loaded: &Loaded) -> Self {
+    pub(super) fn new(contexts: Contexts, loaded: &Loaded) -> Self {
         let (told, inbox) = mpsc::channel(INBOX);
         let (arriving, arrivals) = mpsc::channel(ARRIVALS);
-        let trunks = (0u16..).zip(config.trunks).map(|(number, _)| TrunkIndex(number));
-        let names = trunks.map(|trunk| {
-            let own = loaded.trust(trunk).and_then(|trust| trust.name.as_deref()).and_then(name);
-            own.or_else(|| only_name(config, trunk))
-        });
-        let names = names.collect();
         Self {
             open: HashMap::new(),
             ours: HashMap::new(),
             latest: 0,
             contexts: Arc::new(contexts),
-            names,
+            names: names(loaded),
             told,
             inbox,
             arriving,
@@ -374,9 +368,13 @@ impl Connections {
         }
     }
 
-    /// Asks again whom each connection belongs to, after the configuration has changed. Those of nobody are closed.
-    #[expect(dead_code, reason = "for whoever reloads the configuration")]
-    pub(super) fn readmit(&mut self, mut admit: impl FnMut(Path) -> Result<Admitted, Reason>) -> Vec<Ended> {
+    /// Goes on with another configuration: asks again whom each connection belongs to. Those of nobody are closed.
+    pub(super) fn follow(
+        &mut self,
+        loaded: &Loaded,
+        mut admit: impl FnMut(Path) -> Result<Admitted, Reason>,
+    ) -> Vec<Ended> {
+        self.names = names(loaded);
         let mut gone = Vec::new();
         for (&flow, connection) in &mut self.open {
             match admit(connection.admitted.path()) {
@@ -407,6 +405,17 @@ impl Connections {
 fn host(config: &Config<'_>, target: TargetIndex) -> Option<ServerName<'static>> {
     let host = str::from_utf8(config.text(config.target(target)?.host)).ok()?;
     name(host).filter(|name| matches!(name, ServerName::DnsName(_)))
+}
+
+/// The one name that each trunk's peers are known by: that of its certificate, or that of its targets.
+fn names(loaded: &Loaded) -> Vec<Option<ServerName<'static>>> {
+    let config = loaded.lend();
+    let trunks = (0u16..).zip(config.trunks).map(|(number, _)| TrunkIndex(number));
+    let names = trunks.map(|trunk| {
+        let own = loaded.trust(trunk).and_then(|trust| trust.name.as_deref()).and_then(name);
+        own.or_else(|| only_name(&config, trunk))
+    });
+    names.collect()
 }
 
 /// The name that all of a trunk's targets have.

@@ -21,6 +21,7 @@ use super::ending::{Ending, Step};
 use super::journal::Journal;
 use super::listeners::Listener;
 use super::lookups::Lookups;
+use super::resolver::{LEAST, Resolver};
 use super::{Ask, Inlets};
 use crate::certificates::Contexts;
 use crate::clock::Clock;
@@ -35,9 +36,10 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
 
-pub(super) struct Driver<'c, 's> {
+pub(super) struct Driver<'s> {
     sbc: Sbc<'s>,
-    config: &'c Config<'c>,
+    /// The configuration that core is lent. It is replaced as a whole, between two inputs: see [`Driver::replace`].
+    loaded: Arc<Loaded>,
     clock: Clock,
     listeners: Vec<Listener>,
     workers: Vec<Worker>,
@@ -73,8 +75,9 @@ enum Owed {
     Lost(Path),
 }
 
-impl<'c> Driver<'c, '_> {
+impl Driver<'_> {
     /// Drives until the node is over.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the node")]
     pub(super) fn run(
         runtime: &Runtime,
         loaded: &Arc<Loaded>,
@@ -88,14 +91,18 @@ impl<'c> Driver<'c, '_> {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
         let mut room = room::Signalling::new(calls, &config);
+        let mut lookups = Lookups::new(Resolver::new(loaded.dns_servers(), LEAST), inlets.asks.clone());
         let driver = Driver {
             sbc: Sbc::new(room.lend(), &config, seed),
-            config: &config,
+            loaded: {
+                let _inside = runtime.enter();
+                Arc::new(lookups.follow(Loaded::clone(loaded)))
+            },
             clock,
             listeners,
             workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
-            connections: Connections::new(&config, contexts, loaded),
-            lookups: Lookups::new(config.targets.len(), inlets.asks.clone()),
+            connections: Connections::new(contexts, loaded),
+            lookups,
             journal: Journal::new(calls),
             ending: Ending::Serving,
             owed: VecDeque::with_capacity(16),
@@ -176,7 +183,9 @@ impl<'c> Driver<'c, '_> {
                 Err(_) => continue,
             };
             let path = Path { transport: Transport::Udp, listener: number, flow: 0, remote };
-            let cx = self.cx();
+            let loaded = Arc::clone(&self.loaded);
+            let config = loaded.lend();
+            let cx = self.cx(&config);
             match self.sbc.admit(&cx, path) {
                 Ok(admitted) => {
                     self.handle(Input::Message(admitted, datagram.get(..len).unwrap_or_default()))
@@ -216,7 +225,9 @@ impl<'c> Driver<'c, '_> {
     /// A connection has come: whose it is, its source alone decides. Strangers' are closed before a byte is read.
     fn arrived(&mut self, arrival: Arrival) {
         let Arrival { listener, stream, remote } = arrival;
-        let cx = self.cx();
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
         let Some((entry, _)) = cx.config.listener(listener) else { return };
         let flow = self.connections.next();
         let path = Path { transport: entry.transport, listener, flow, remote };
@@ -225,7 +236,7 @@ impl<'c> Driver<'c, '_> {
                 self.closed.add(Reason::ConnectionLimit);
                 self.journal.turned_away(remote, cx.now);
             }
-            Ok(admitted) => return self.connections.accept(self.config, admitted, stream),
+            Ok(admitted) => return self.connections.accept(&config, admitted, stream),
             Err(reason) => self.journal.stranger(remote, reason, cx.now),
         }
         // Not a word, and nothing left of it here.
@@ -274,8 +285,10 @@ impl<'c> Driver<'c, '_> {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
-                Ask::Found { target, addresses } => {
-                    let questions = self.lookups.found(target, addresses, self.clock.now());
+                Ask::Found { wanted, answer } => {
+                    let now = self.clock.now();
+                    let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
+                    changed.into_iter().for_each(|loaded| self.replace(loaded));
                     self.owed.extend(questions.into_iter().map(Owed::Answer));
                     self.settle();
                 }
@@ -306,7 +319,9 @@ impl<'c> Driver<'c, '_> {
 
     /// Hands one thing in, and then what comes of it.
     fn handle(&mut self, input: Input<'_>) {
-        let cx = self.cx();
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
         self.sbc.handle(&cx, input);
         self.drain();
         self.settle();
@@ -315,12 +330,14 @@ impl<'c> Driver<'c, '_> {
     /// Hands in what is owed to core.
     fn settle(&mut self) {
         while let Some(owed) = self.owed.pop_front() {
-            let cx = self.cx();
+            let loaded = Arc::clone(&self.loaded);
+            let config = loaded.lend();
+            let cx = self.cx(&config);
             match owed {
                 Owed::Failure(stream) => self.sbc.handle(&cx, Input::Media(Report::Failed { stream })),
                 Owed::Lost(path) => self.sbc.handle(&cx, Input::Lost(path)),
                 Owed::Answer(question) => {
-                    let addresses = self.lookups.addresses(question.target);
+                    let addresses = self.lookups.addresses(question.target, cx.now);
                     self.sbc.handle(&cx, Input::Resolved(question, addresses));
                 }
             }
@@ -330,13 +347,15 @@ impl<'c> Driver<'c, '_> {
 
     /// Does what core wants done, until it waits.
     fn drain(&mut self) {
-        let cx = self.cx();
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
         loop {
             match self.sbc.poll(&cx, &mut self.out) {
                 Output::Transmit { to, len } => self.send(to, len),
                 Output::Media { worker, control } => self.control(worker, control),
                 Output::Resolve(question) => {
-                    if self.lookups.ask(self.config, question, cx.now) {
+                    if self.lookups.ask(question, cx.now) {
                         self.owed.push_back(Owed::Answer(question));
                     }
                 }
@@ -368,10 +387,12 @@ impl<'c> Driver<'c, '_> {
     }
 
     fn send_by_connection(&mut self, to: Path, len: usize) {
-        let (cx, addressee) = (self.cx(), self.sbc.addressee());
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let (cx, addressee) = (self.cx(&config), self.sbc.addressee());
         let bytes = self.out.get(..len).unwrap_or_default();
         let sbc = &mut self.sbc;
-        let sent = self.connections.send(self.config, to, addressee, bytes, |path| sbc.admit(&cx, path));
+        let sent = self.connections.send(&config, to, addressee, bytes, |path| sbc.admit(&cx, path));
         let Err(unsent) = sent else { return };
         self.unsent += 1;
         match unsent {
@@ -407,8 +428,23 @@ impl<'c> Driver<'c, '_> {
         }
     }
 
-    fn cx(&self) -> Cx<'c> {
-        Cx { now: self.clock.now(), utc: Clock::utc(), config: self.config }
+    /// Lends core another configuration from now on: the only place where that happens. Its names are those that
+    /// [`Lookups::follow`] was told of, and interfaces, listeners and workers are as before: see [`Sbc::reconfigure`].
+    fn replace(&mut self, loaded: Loaded) {
+        let new = Arc::new(loaded);
+        let old = core::mem::replace(&mut self.loaded, Arc::clone(&new));
+        let config = new.lend();
+        let cx = self.cx(&config);
+        self.sbc.reconfigure(&cx, &old.lend());
+        let sbc = &mut self.sbc;
+        let gone = self.connections.follow(&new, |path| sbc.admit(&cx, path));
+        self.owed.extend(gone.into_iter().flat_map(|ended| ended.ways).map(Owed::Lost));
+        self.drain();
+        self.settle();
+    }
+
+    fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
+        Cx { now: self.clock.now(), utc: Clock::utc(), config }
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -10,16 +10,18 @@ mod ending;
 mod journal;
 mod listeners;
 mod lookups;
+mod ranges;
+mod resolver;
 mod strangers;
+#[cfg(test)]
+mod tests;
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot};
-use warmline_core::config::TargetIndex;
 use warmline_core::relay::Report;
 
 use crate::certificates::Contexts;
@@ -28,6 +30,7 @@ use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use driver::Driver;
+use resolver::{Answer, Wanted};
 
 pub(crate) use connections::MOST as MOST_CONNECTIONS;
 pub(crate) use listeners::Listeners;
@@ -43,8 +46,8 @@ pub(crate) enum Ask {
     Halt,
     /// To show, and to believe, other certificates from now on.
     Renew(Contexts),
-    /// To go on with the addresses of a target; none when the lookup failed.
-    Found { target: TargetIndex, addresses: Vec<SocketAddr> },
+    /// To go on with what DNS said of a name.
+    Found { wanted: Arc<Wanted>, answer: Answer },
 }
 
 /// Where signalling is asked.
@@ -73,9 +76,6 @@ pub(crate) struct Inlets {
     pub(crate) bell: Arc<Notify>,
 }
 
-/// How many lookups are under way at once. The others wait.
-const LOOKUPS: usize = 8;
-
 /// Starts signalling.
 pub(crate) fn start(
     loaded: Arc<Loaded>,
@@ -88,11 +88,7 @@ pub(crate) fn start(
     let thread = |source| StartError::Thread { name: "signalling", source };
     let seed = seed()?;
     let contexts = Contexts::read(&loaded)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(LOOKUPS)
-        .build()
-        .map_err(thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
     let listeners = {
         // Sockets belong to the runtime they are made in.
         let _inside = runtime.enter();
@@ -103,7 +99,7 @@ pub(crate) fn start(
         .spawn(move || {
             let _alarm = alarm;
             Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, contexts, workers);
-            // A lookup that hangs must not hold the end up.
+            // Lookups that are under way are of no use any more.
             runtime.shutdown_background();
         })
         .map_err(thread)

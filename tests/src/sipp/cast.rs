@@ -54,12 +54,14 @@ pub struct Scenario<'a> {
     pub lasting: u32,
     /// The line that is dialled, where the scenario leaves it open.
     pub dials: &'a str,
+    /// Whether it speaks TCP.
+    pub tcp: bool,
 }
 
 impl<'a> Scenario<'a> {
     /// One call of a scenario, which lasts a second where that is left open.
     pub const fn once(name: &'a str, at: Ipv4Addr) -> Self {
-        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support" }
+        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support", tcp: false }
     }
 }
 
@@ -125,6 +127,7 @@ impl Cast {
             .arg(&calls)
             .args(["-m", &scenario.calls.to_string(), "-r", "1", "-rp", &scenario.every.to_string()])
             .args(["-d", &scenario.lasting.to_string(), "-s", scenario.dials])
+            .args(["-t", if scenario.tcp { "t1" } else { "u1" }])
             .args(["-timeout", &patience(scenario).to_string(), "-timeout_error", "-nostdin"])
             .args(["-trace_err", "-error_file"])
             .arg(file("err"))
@@ -145,7 +148,11 @@ impl Cast {
     pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let player = self.play(scenario, ends);
         let at = (scenario.at, self.zendesk.port());
-        let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
+        let is_taken = || match scenario.tcp {
+            true => std::net::TcpListener::bind(at).is_err(),
+            false => std::net::UdpSocket::bind(at).is_err(),
+        };
+        let listens = super::poll(PATIENCE, || is_taken().then_some(()));
         assert!(listens.is_some(), "{} does not listen", scenario.name);
         player
     }

@@ -37,11 +37,19 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn set(program: &str, more: &[&str]) -> Self {
+        Self::with(program, more, "udp")
+    }
+
+    /// The same, where Zendesk is reached by this transport. It listens on UDP and on TCP.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn with(program: &str, more: &[&str], transport: &str) -> Self {
         let (sip, zendesk) = (ports(2), ports(2));
         let media = ports(4 * CAPACITY);
         let cast = Cast::new(SocketAddrV4::new(WARMLINE, sip), SocketAddrV4::new(ZENDESK, zendesk));
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(sip, zendesk, media)).expect("a file can be written");
+        std::fs::write(&file, configuration(sip, zendesk, media, transport)).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -61,7 +69,7 @@ impl Stage {
     }
 }
 
-fn configuration(sip: u16, zendesk: u16, media: u16) -> String {
+fn configuration(sip: u16, zendesk: u16, media: u16, transport: &str) -> String {
     let last = media + 4 * CAPACITY - 1;
     format!(
         r#"
@@ -72,7 +80,7 @@ capacity = {CAPACITY}
 [[interface]]
 name    = "loopback"
 address = "{WARMLINE}"
-listen  = ["udp:{sip}"]
+listen  = ["udp:{sip}", "tcp:{sip}"]
 media   = "{media}-{last}"
 
 [limits]
@@ -87,6 +95,7 @@ media      = ["{AI}"]
 [[trunk]]
 name       = "zendesk"
 kind       = "zendesk"
+transport  = "{transport}"
 signalling = ["{ZENDESK}"]
 media      = ["{ZENDESK}"]
 credentials = {{ username = "warmline", password = "{PASSWORD}", realm = "talk" }}

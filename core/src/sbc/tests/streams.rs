@@ -70,7 +70,7 @@ impl World {
         self.hear_by(from, &invite);
         let call = self.sbc.calls().next().unwrap();
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-        let addresses: Vec<SocketAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let addresses = at(addresses);
         let question = Question { call, target: TargetIndex(0) };
         self.sbc.handle(&self.cx(), Input::Resolved(question, &addresses));
         let mut sent = self.sent();
@@ -308,7 +308,7 @@ fn the_host_learns_whom_it_connects_to() {
     let call = w.sbc.calls().next().unwrap();
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
     let question = Question { call, target: TargetIndex(0) };
-    w.sbc.handle(&w.cx(), Input::Resolved(question, &[ZENDESK.parse().unwrap()]));
+    w.sbc.handle(&w.cx(), Input::Resolved(question, &at(&[ZENDESK])));
     let mut buffer = [0; 4096];
     assert!(matches!(w.sbc.poll(&w.cx(), &mut buffer), Output::Transmit { .. }));
     assert_eq!(w.sbc.addressee(), Some(TargetIndex(0)));

@@ -4,6 +4,7 @@ mod appliance;
 mod board;
 mod certificates;
 mod credentials;
+mod dns;
 mod hostile;
 mod loads;
 mod mistakes;
