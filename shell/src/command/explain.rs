@@ -6,13 +6,12 @@
 use core::fmt::Write as _;
 use core::net::{IpAddr, SocketAddr};
 use std::io::{Write as _, stdout};
-use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use warmline_core::call::CallId;
-use warmline_core::config::{Config, Span};
+use warmline_core::config::{Config, Span, Target};
 use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Control, Report};
@@ -23,6 +22,7 @@ use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
 
 use crate::config::{self, Loaded};
 use crate::room::{self, LARGEST_MESSAGE};
+use crate::signal::Once;
 
 /// Calls that the core made for the message has room for.
 const CALLS: usize = 4;
@@ -75,15 +75,19 @@ impl Explain {
         let loaded = config::load(&self.config).map_err(|mistakes| mistakes.to_string())?;
         let text = std::fs::read(&self.message)
             .map_err(|error| format!("cannot read {}: {error}", self.message.display()))?;
+        let once = Once::new(&loaded).map_err(|error| format!("cannot look names up: {error}"))?;
+        let mut trouble = String::new();
+        let loaded = once.with_ranges(loaded, &mut |why| {
+            let _ = writeln!(trouble, "  !  {why}");
+        });
         let listener = listener(&loaded, self.to.as_deref(), self.from.ip())?;
-        Ok(explain(&loaded, &text, self.from, listener, &mut |name, port| {
-            (name, port).to_socket_addrs().map(Iterator::collect).map_err(|error| error.to_string())
-        }))
+        let look_up = &mut |target: &Target| once.target(&loaded.lend(), target);
+        Ok(trouble + &explain(&loaded, &text, self.from, listener, look_up))
     }
 }
 
-/// Names looked up: the addresses of a host, with this port.
-type Lookup<'l> = &'l mut dyn FnMut(&str, u16) -> Result<Vec<SocketAddr>, String>;
+/// Targets looked up.
+type Lookup<'l> = &'l mut dyn FnMut(&Target) -> Result<Vec<Found>, String>;
 
 /// What would become of `text`, from `from` at a listener.
 fn explain(loaded: &Loaded, text: &[u8], from: SocketAddr, listener: u8, look_up: Lookup<'_>) -> String {
@@ -161,7 +165,7 @@ impl<'c> Replay<'c, '_> {
                     Input::Media(Report::Opened { stream })
                 }
                 Output::Resolve(question) => {
-                    let found: Vec<_> = self.resolve(question, look_up).into_iter().map(Found::at).collect();
+                    let found = self.resolve(question, look_up);
                     self.sbc.handle(&cx, Input::Resolved(question, &found));
                     continue;
                 }
@@ -230,14 +234,14 @@ impl<'c> Replay<'c, '_> {
         }
     }
 
-    fn resolve(&mut self, question: Question, look_up: Lookup<'_>) -> Vec<SocketAddr> {
+    fn resolve(&mut self, question: Question, look_up: Lookup<'_>) -> Vec<Found> {
         let Some(target) = self.config.target(question.target) else { return vec![] };
         let (name, host) = (self.text(target.name), self.text(target.host));
-        let found = look_up(host, target.port.unwrap_or(5060));
+        let found = look_up(target);
         let said = match &found {
             Ok(found) if found.is_empty() => "has no address".to_owned(),
             Ok(found) => {
-                let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+                let found: Vec<_> = found.iter().map(|found| found.address.to_string()).collect();
                 format!("has {}", found.join(", "))
             }
             Err(error) => error.clone(),
@@ -348,7 +352,7 @@ mod tests {
         let loaded = config::parse("embedded", config::EMBEDDED).expect("it is sound");
         let from = address(from).expect("an address");
         let at = listener(&loaded, None, from.ip()).expect("a listener");
-        explain(&loaded, text.as_bytes(), from, at, &mut |_, _| Err("nobody is asked".to_owned()))
+        explain(&loaded, text.as_bytes(), from, at, &mut |_| Err("nobody is asked".to_owned()))
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod ending;
 mod journal;
 mod listeners;
 mod lookups;
+mod once;
 mod ranges;
 mod resolver;
 mod strangers;
@@ -34,6 +35,7 @@ use resolver::{Answer, Wanted};
 
 pub(crate) use connections::MOST as MOST_CONNECTIONS;
 pub(crate) use listeners::Listeners;
+pub(crate) use once::Once;
 
 /// What signalling is asked from outside, or by its own lookups.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ impl World {
         let call = started(&self.hear(AI, &invite_with(lines, offers)));
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
         let question = Question { call, target: TargetIndex(0) };
-        let outs = self.tell(Input::Resolved(question, &at(&[ZENDESK])));
+        let outs = self.tell(Input::Resolved(question, &[Found::at(ZENDESK.parse().unwrap())]));
         (call, message(&outs, ZENDESK, "INVITE").to_string())
     }
 
