@@ -30,9 +30,9 @@ fn plans() -> Vec<Plan> {
 
 /// Plays so many calls, one every 40 ms; how many connections were lost.
 fn play(seed: u64, calls: usize, weather: Weather, cut: u64) -> u64 {
-    let setting = Setting::server();
+    let setting = Setting::new(200, 50);
     let listeners = listeners(&setting);
-    let mut memory = Memory::new(&setting);
+    let mut memory = Memory::of(&setting);
     let mut world = World::new(&setting, &mut memory, seed, weather);
     world.config.listeners = &listeners;
     world.cut = cut;
@@ -56,10 +56,4 @@ fn with_slow_connections() {
     for seed in 2..6 {
         play(seed, 110, Weather::stormy(0), 0);
     }
-}
-
-#[test]
-fn connections_are_lost_now_and_then() {
-    let cuts: u64 = (6..10).map(|seed| play(seed, 220, Weather::stormy(0), 200)).sum();
-    assert!(cuts > 20, "{cuts}");
 }

@@ -109,8 +109,7 @@ impl World<'_> {
         if self.dark {
             return;
         }
-        let remote = SocketAddr::new(peer.ip(), 30_000 + (flow % 30_000) as u16);
-        let path = Path { transport: Transport::Tcp, listener: LISTENER, flow, remote };
+        let path = Path { transport: Transport::Tcp, listener: LISTENER, flow, remote: peer };
         let config = self.config;
         let cx = warmline_core::Cx { now: self.clock(), utc: Some(self.utc()), config: &config };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return };
