@@ -79,7 +79,7 @@ impl<'c> Place<'c> {
 
     /// An address of the host itself: at the port it names, or at its transport's own (section 4.2).
     pub fn at(&self, ip: IpAddr) -> SocketAddr {
-        SocketAddr::new(ip, self.port.unwrap_or(self.transport.port()))
+        SocketAddr::new(ip, self.port.unwrap_or_else(|| self.transport.port()))
     }
 
     /// What precedes the host in the name whose SRV records say which servers it has; none where that is not asked,

@@ -424,7 +424,7 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
             let interface = config.interfaces.get(usize::from(listener.interface));
             let ours =
                 interface.is_some_and(|interface| host == interface.advertise || host == interface.address);
-            ours && via.port.unwrap_or(listener.transport.port()) == listener.port
+            ours && via.port.unwrap_or_else(|| listener.transport.port()) == listener.port
         })
     })
 }
@@ -524,7 +524,7 @@ pub(super) fn reply_path(from: Path, via: &Via<'_>) -> Path {
     if !from.transport.is_reliable() && via.params.get(b"rport").is_some() {
         return from;
     }
-    let port = via.port.unwrap_or(from.transport.port());
+    let port = via.port.unwrap_or_else(|| from.transport.port());
     Path { remote: SocketAddr::new(from.remote.ip(), port), ..from }
 }
 

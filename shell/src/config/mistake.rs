@@ -98,7 +98,7 @@ impl<'t> Report<'t> {
 
     /// Where a file is that the text names: beside the configuration, unless it says otherwise.
     pub(super) fn beside(&self, file: &str) -> PathBuf {
-        Path::new(self.file).parent().unwrap_or(Path::new("")).join(file)
+        Path::new(self.file).parent().unwrap_or_else(|| Path::new("")).join(file)
     }
 
     /// Whether nothing was wrong so far.

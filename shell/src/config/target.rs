@@ -185,7 +185,7 @@ fn is_ourselves(uri: &Uri<'_>, around: Around<'_, '_>) -> bool {
     match uri.host {
         Host::Name => around.domains.iter().any(|domain| domain.eq_ignore_ascii_case(uri.name)),
         Host::Ip(address) => around.interfaces.listeners.iter().any(|listener| {
-            listener.port == uri.port.unwrap_or(listener.transport.port())
+            listener.port == uri.port.unwrap_or_else(|| listener.transport.port())
                 && around
                     .interfaces
                     .entry(usize::from(listener.interface))

@@ -1,10 +1,11 @@
 //! The connections there are: which of them a message goes by, and what becomes of it when there is none.
 
+use core::hash::BuildHasher;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+
 use std::io;
 use std::sync::Arc;
 

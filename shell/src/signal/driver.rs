@@ -261,7 +261,7 @@ impl Driver<'_> {
             self.sweep = None;
         }
         if self.connections.len() > 0 {
-            self.sweep.get_or_insert(now.after(SWEEP));
+            self.sweep.get_or_insert_with(|| now.after(SWEEP));
         }
     }
 
