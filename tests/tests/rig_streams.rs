@@ -57,3 +57,9 @@ fn with_slow_connections() {
         play(seed, 110, Weather::stormy(0), 0);
     }
 }
+
+#[test]
+fn connections_are_lost_now_and_then() {
+    let cuts: u64 = (6..10).map(|seed| play(seed, 220, Weather::stormy(0), 200)).sum();
+    assert!(cuts > 20, "{cuts}");
+}

@@ -6,7 +6,7 @@ use crate::memory::{Blocks, Chain, Entry, Id, Index, Lingering, Pool, Slot, Time
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
 
-use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2};
+use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2, T4};
 
 /// Names a live transaction.
 pub type TransactionId = Id<Live>;
@@ -281,7 +281,9 @@ impl<'s> Transactions<'s> {
             return;
         }
         // An INVITE's refusal waits for its ACK (timer H), whatever the transport.
-        let time = if invite { Some(GIVE_UP) } else { Machine::Server.linger(State::Completed, transport) };
+        // A connection may be lost with the answer on it: then a client sends its request by another one, as we do.
+        let time = Machine::Server.linger(State::Completed, transport).map(|time| time.max(T4));
+        let time = if invite { Some(GIVE_UP) } else { time };
         self.remember(now, key, Finished::Answered(reply), time);
     }
 
@@ -405,7 +407,7 @@ impl<'s> Transactions<'s> {
 
     /// The next client transaction, from the place `from` on, whose request went over `path` and may not have arrived:
     /// nothing has come back. An INVITE that was heard of waits on, since the answer may come by another connection
-    /// (RFC 3261 section 18.2.2).
+    /// (RFC 3261 section 18.2.2). A refusal that waits for its ACK is sent again as well, and never given up.
     pub fn lost(&self, path: Path, from: u32) -> Option<Lost> {
         (from..u32::try_from(self.live.capacity()).unwrap_or(u32::MAX)).find_map(|slot| {
             let id = self.live.id_at(slot)?;
@@ -413,6 +415,9 @@ impl<'s> Transactions<'s> {
             let invite = match (live.machine, live.state) {
                 (Machine::InviteClient, State::Calling) => true,
                 (Machine::Client, State::Trying | State::Proceeding) => false,
+                (Machine::InviteServer, State::Completed) if !live.again && live.message.is_some() => {
+                    return Some(Lost { slot, id, leg: None, invite: false, again: false });
+                }
                 _ => return None,
             };
             Some(Lost { slot, id, leg: live.leg, invite, again: live.again || live.message.is_none() })
