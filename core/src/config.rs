@@ -181,6 +181,8 @@ pub struct Trunk {
     pub credentials: Option<Credentials>,
     /// What it says of who calls, and is told of it.
     pub identity: Identity,
+    /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
+    pub certified: bool,
 }
 
 impl Trunk {
@@ -202,6 +204,7 @@ impl Trunk {
                 anonymous: Anonymous::Withhold,
                 carried: Span::EMPTY,
             },
+            certified: false,
         }
     }
 }

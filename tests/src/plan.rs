@@ -219,6 +219,9 @@ pub struct Plan {
     pub anonymous: bool,
     /// By what its INVITE names the caller.
     pub who: Who,
+    /// Whether the caller is at the end of a connection: its messages arrive once each, in their order, unless the
+    /// connection is lost with what is under way on it. The setting must listen for connections.
+    pub connected: bool,
 }
 
 impl Plan {
@@ -243,6 +246,7 @@ impl Plan {
             proxied: false,
             anonymous: false,
             who: Who::From,
+            connected: false,
         }
     }
 }

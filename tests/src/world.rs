@@ -1,6 +1,7 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
 mod audio;
+mod connections;
 mod restart;
 
 use core::cell::Cell;
@@ -30,6 +31,7 @@ use crate::text::Text;
 use crate::zendesk::{Refusal, Rules};
 
 pub use audio::{Audio, Hears};
+use connections::{Carried, Connections};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -107,6 +109,10 @@ enum What {
         to: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// Something comes out at the end of a connection.
+    Arrives(Carried),
+    /// The SBC is told that a connection was lost.
+    Lost(Vec<Path>),
     Caller(usize),
     Callee(usize),
     Begin(usize),
@@ -189,6 +195,10 @@ pub struct World<'w> {
     pub servers: Vec<Found>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
+    /// The chance, in 10,000, that a connection is lost when something is sent over it.
+    pub cut: u64,
+    /// How many connections were lost.
+    pub cuts: u64,
     /// Civil time when the rig's clock was at 0, in microseconds.
     pub utc: i64,
     /// What everything follows from that the SBC and the relay make up.
@@ -206,6 +216,7 @@ pub struct World<'w> {
     wake: Option<u64>,
     dice: Dice,
     media: Media<'w>,
+    connections: Connections,
     /// What is answered as soon as the SBC waits, where the host is prompt.
     answers: VecDeque<What>,
     /// The targets by their Call-ID: more than one where the INVITE forked, the first branch first.
@@ -246,6 +257,9 @@ impl<'w> World<'w> {
             addresses: vec![address::ZENDESK],
             servers: Vec::new(),
             prompt: false,
+            cut: 0,
+            cuts: 0,
+            connections: Connections::default(),
             utc: 0,
             seeds,
             sbc,
@@ -350,6 +364,8 @@ impl<'w> World<'w> {
                 self.deliver(listener, from, &bytes);
             }
             What::ToPeer { to, bytes } => self.reaches(to, &bytes),
+            What::Arrives(carried) => self.arrives(carried),
+            What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
@@ -425,6 +441,9 @@ impl<'w> World<'w> {
     /// Puts what peers send on its way.
     fn send(&mut self, mut out: Vec<Sent>) {
         for Sent { from, to, bytes } in out.drain(..) {
+            if self.sends_by_connection(from, &bytes) {
+                continue;
+            }
             let listener = u8::from(to != self.setting.heard_at(0));
             for at in self.passages().into_iter().flatten() {
                 self.arrange(at, What::ToSbc { listener, from, bytes: bytes.clone() });
@@ -607,6 +626,9 @@ impl<'w> World<'w> {
         }
         if let Some(sent) = &mut self.sent {
             sent.push((to.remote, bytes.clone()));
+        }
+        if to.transport.is_reliable() {
+            return self.leaves_by_connection(to, bytes);
         }
         for at in self.passages().into_iter().flatten() {
             self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });

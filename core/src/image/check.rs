@@ -114,6 +114,8 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
         ensure(config.listener(trunk.listener).is_some(), "a trunk's listener")?;
         let login = trunk.credentials.as_ref().is_none_or(|credentials| is_login(config, credentials));
         ensure(login, "a trunk's credentials")?;
+        // There are no connections on a board.
+        ensure(!trunk.certified, "a trunk's certificate")?;
         if let MediaPolicy::Ranges(list) = trunk.media {
             ensure(within(list, config.media), "a trunk's media ranges")?;
         }

@@ -203,6 +203,11 @@ impl Sbc<'_> {
         self.down.add(name(&self.key, path.listener, path.remote), cx.now);
     }
 
+    /// Whether this is one of the addresses that are tried last.
+    pub(super) fn was_down(&self, cx: &Cx<'_>, path: Path) -> bool {
+        self.down.is(name(&self.key, path.listener, path.remote), cx.now)
+    }
+
     /// An address has taken an INVITE. What comes late does not count: who is always late would be waited for by
     /// every call.
     pub(super) fn is_up(&mut self, path: Path) {

@@ -313,6 +313,7 @@ impl Sbc<'_> {
         }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
+                self.addressee = self.transactions.target(id);
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
@@ -339,7 +340,7 @@ impl Sbc<'_> {
     }
 
     /// Nobody answered a request of ours in time.
-    fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
         if self.refresh_unanswered(cx, id, invite) {

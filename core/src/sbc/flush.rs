@@ -139,6 +139,7 @@ impl Sbc<'_> {
 
     fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Flushed {
         let Some(leg) = self.legs.get_mut(id) else { return Flushed::Nothing };
+        self.addressee = Some(leg.target);
         let sent = if leg.todo.take(Todo::INVITE) {
             self.send_invite(cx, id, out)
         } else if leg.todo.take(Todo::ACK) {
@@ -219,6 +220,10 @@ impl Sbc<'_> {
         }
         w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().ok()?;
+        if self.goes_by_stream(cx, id, len) {
+            return self.send_invite(cx, id, out);
+        }
+        let leg = self.legs.get(id)?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let kept = self.keep(out, len);
         if let Err(kept) =

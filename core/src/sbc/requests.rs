@@ -15,6 +15,7 @@ use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
+use super::streams::next_path;
 use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
@@ -169,8 +170,7 @@ impl Sbc<'_> {
             self.blocks.free(echo);
             return Err(Reason::NodeFull);
         };
-        let path =
-            Path { remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote), ..from.path };
+        let path = next_path(&dialog, cx.config, &from);
         let session = self.random.next_u64() >> 2;
         let mut timer = SessionTimer::NONE;
         timer.accepted(cx.now, message, timer.terms(message)?);
@@ -470,7 +470,7 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
             let interface = config.interfaces.get(usize::from(listener.interface));
             let ours =
                 interface.is_some_and(|interface| host == interface.advertise || host == interface.address);
-            ours && via.port.unwrap_or(5060) == listener.port
+            ours && via.port.unwrap_or_else(|| listener.transport.port()) == listener.port
         })
     })
 }
@@ -579,12 +579,14 @@ fn is_public(address: SocketAddr) -> bool {
     }
 }
 
-/// Where a response goes (18.2.2, RFC 3581): the source's address, and its port when the request asks for that.
+/// Where a response goes (18.2.2, RFC 3581): the source's address, and its port when the request asks for that. Over a
+/// connection it goes back the same way, and when that is gone, to where the request says its sender listens.
 pub(super) fn reply_path(from: Path, via: &Via<'_>) -> Path {
-    if from.transport.is_reliable() || via.params.get(b"rport").is_some() {
+    if !from.transport.is_reliable() && via.params.get(b"rport").is_some() {
         return from;
     }
-    Path { remote: SocketAddr::new(from.remote.ip(), via.port.unwrap_or(5060)), ..from }
+    let port = via.port.unwrap_or_else(|| from.transport.port());
+    Path { remote: SocketAddr::new(from.remote.ip(), port), ..from }
 }
 
 /// Where requests of a dialog go: to its next hop's literal address, when that is one of the same trunk's; else
@@ -594,7 +596,8 @@ pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) ->
     let Host::Ip(ip) = uri.host else { return None };
     let interface = config.listeners.get(usize::from(from.path.listener))?.interface;
     let trunk = crate::filter::lookup(config.sources, interface, ip)?;
-    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(5060)))
+    let usual = super::streams::transport(&uri).unwrap_or(from.path.transport).port();
+    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
 }
 
 /// What a sent call may still do at a trunk.

@@ -5,11 +5,11 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
 use crate::transaction::{Answerer, Class, Heard};
-use crate::transport::Path;
 
 use super::dialogs::our_branch;
-use super::requests::{accept, next_hop};
+use super::requests::accept;
 use super::sessions::is_again;
+use super::streams::next_path;
 use super::{Admitted, Cx, Sbc};
 
 impl Sbc<'_> {
@@ -74,6 +74,7 @@ impl Sbc<'_> {
             }
             return;
         };
+        leg.came_by(from);
         let (call, path) = (leg.call, leg.path);
         if e.cseq.method == Method::Prack {
             return self.prack_answered(cx, from, message, e, id, status);
@@ -183,8 +184,7 @@ impl Sbc<'_> {
             return;
         }
         let asked = leg.path;
-        let remote = next_hop(&leg.dialog, cx.config, from).unwrap_or(leg.path.remote);
-        leg.path = Path { remote, ..leg.path };
+        leg.path = next_path(&leg.dialog, cx.config, &Admitted { path: leg.path, ..*from });
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.todo.add(Todo::ACK);

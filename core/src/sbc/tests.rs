@@ -10,6 +10,7 @@ mod records;
 mod reliable;
 mod restore;
 mod sessions;
+mod streams;
 mod torture;
 
 use std::boxed::Box;

@@ -6,6 +6,7 @@
 
 mod appliance;
 mod board;
+mod certificate;
 mod credentials;
 mod dns;
 mod identity;
@@ -144,9 +145,11 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         domains: node.domains.iter().map(|domain| text.add(domain)).collect(),
         interfaces: interfaces.entries.into_iter().flatten().collect(),
         listeners: interfaces.listeners,
+        identities: interfaces.identities,
         trunks: trunks.entries.into_iter().flatten().collect(),
         sources: trunks.sources.into_table(),
         media: trunks.media,
+        trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),
         lines: lines.entries.into_iter().flatten().collect(),
         dials: lines.dials,

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use std::collections::HashMap;
 
 use super::appliance;
+use super::certificate;
 use super::credentials::{self, Credentials};
 use super::identity::{self, Identity};
 use super::interface::Interfaces;
@@ -13,6 +14,7 @@ use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
+use crate::certificates::Trust;
 use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
@@ -32,6 +34,8 @@ const KEYS: &[&str] = &[
     "caller_header",
     "trust_identity",
     "headers",
+    "ca",
+    "certificate",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -42,7 +46,7 @@ const KINDS: &[(&str, Option<TrunkKind>)] = &[
 ];
 
 const TRANSPORTS: &[(&str, Option<Transport>)] =
-    &[("udp", Some(Transport::Udp)), ("tcp", None), ("tls", None)];
+    &[("udp", Some(Transport::Udp)), ("tcp", Some(Transport::Tcp)), ("tls", Some(Transport::Tls))];
 
 const AS_SIGNALLED: &[(&str, Option<()>)] = &[("signalled", Some(()))];
 
@@ -74,6 +78,8 @@ pub(super) struct Trunks<'t> {
     pub(super) entries: Vec<Option<Trunk>>,
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
+    /// Whose certificates each trunk's peers may show; default where a section had mistakes.
+    pub(super) trust: Vec<Trust>,
     pub(super) named: Vec<NamedRange>,
 }
 
@@ -112,6 +118,7 @@ struct Section<'t> {
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
+    trust: Option<Trust>,
 }
 
 pub(super) fn read<'t>(
@@ -124,6 +131,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trust = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
@@ -138,6 +146,7 @@ pub(super) fn read<'t>(
         section.refuse_shared_names(&table, &mut names_of);
         named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
+        trust.push(section.trust.clone().unwrap_or_default());
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -145,7 +154,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named }
+    Trunks { names, entries, sources, media, named, trust }
 }
 
 impl<'t> Section<'t> {
@@ -156,6 +165,8 @@ impl<'t> Section<'t> {
         capacity: Option<u32>,
     ) -> Self {
         let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
+        let interface = interface(table, interfaces);
+        let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
@@ -163,7 +174,7 @@ impl<'t> Section<'t> {
         Self {
             name: names.declare(table),
             kind,
-            interface: interface(table, interfaces),
+            interface,
             transport: table.get("transport").map_or(Some(Transport::Udp), transport),
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
@@ -172,6 +183,7 @@ impl<'t> Section<'t> {
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
             identity: identity::read(table, kind),
+            trust: certificate::trust(table, tls),
         }
     }
 
@@ -180,6 +192,7 @@ impl<'t> Section<'t> {
         if self.media.as_ref().is_some_and(Vec::is_empty) && self.named.is_empty() {
             refuse_private_signalled(table, &self.signalling);
         }
+        self.refuse_unheard(table, interfaces);
         let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
         let signalling = self.signalling.iter().copied();
         let media = self.media.iter().flatten();
@@ -193,6 +206,23 @@ impl<'t> Section<'t> {
             let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
             table.report().mistake(at, message);
         }
+    }
+
+    /// Refuses a transport that the trunk's interface does not listen on: peers are told where we are reached by it.
+    fn refuse_unheard(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
+        let Some((number, transport)) = self.interface.zip(self.transport) else { return };
+        // An interface without sockets has mistakes of its own.
+        let listens = interfaces.listeners.iter().any(|listener| usize::from(listener.interface) == number);
+        if !listens || interfaces.listener(number, transport).is_some() {
+            return;
+        }
+        let at = table.get("transport").map_or(table.at, |value| value.at);
+        let (name, word) = (interfaces.names.of(number), transport.name().to_ascii_lowercase());
+        let message = format!(
+            "the trunk is reached by {word}, and interface \"{name}\" does not listen on it: add \"{word}:{}\" to its \"listen\"",
+            transport.port()
+        );
+        table.report().mistake(at, message);
     }
 
     /// Refuses the first range that a board could not answer.
@@ -278,6 +308,7 @@ impl<'t> Section<'t> {
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
+            certified: self.trust?.name.is_some(),
         })
     }
 }

@@ -54,12 +54,14 @@ pub struct Scenario<'a> {
     pub lasting: u32,
     /// The line that is dialled, where the scenario leaves it open.
     pub dials: &'a str,
+    /// Whether it speaks TCP.
+    pub tcp: bool,
 }
 
 impl<'a> Scenario<'a> {
     /// One call of a scenario, which lasts a second where that is left open.
     pub const fn once(name: &'a str, at: Ipv4Addr) -> Self {
-        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support" }
+        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support", tcp: false }
     }
 }
 
@@ -165,6 +167,7 @@ impl Cast {
             .arg(&calls)
             .args(["-m", &scenario.calls.to_string(), "-r", "1", "-rp", &scenario.every.to_string()])
             .args(["-d", &scenario.lasting.to_string(), "-s", scenario.dials])
+            .args(["-t", if scenario.tcp { "t1" } else { "u1" }])
             .args(["-timeout", &patience(scenario).to_string(), "-timeout_error", "-nostdin"])
             .args(["-trace_err", "-error_file"])
             .arg(trace("err"))
@@ -184,7 +187,13 @@ impl Cast {
     /// When it cannot be started.
     pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let player = self.play(scenario, ends);
-        listens(SocketAddrV4::new(scenario.at, self.zendesk.port()), scenario.name);
+        let at = (scenario.at, self.zendesk.port());
+        let is_taken = || match scenario.tcp {
+            true => std::net::TcpListener::bind(at).is_err(),
+            false => std::net::UdpSocket::bind(at).is_err(),
+        };
+        let listens = super::poll(PATIENCE, || is_taken().then_some(()));
+        assert!(listens.is_some(), "{} does not listen", scenario.name);
         player
     }
 

@@ -37,9 +37,17 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn set(program: &str, more: &[&str]) -> Self {
+        Self::with(program, more, "udp")
+    }
+
+    /// The same, where Zendesk is reached by this transport. It listens on UDP and on TCP.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn with(program: &str, more: &[&str], transport: &str) -> Self {
         let (sip, zendesk) = (SocketAddrV4::new(WARMLINE, ports(2)), SocketAddrV4::new(ZENDESK, ports(2)));
         let uri = format!("sip:support@{zendesk}");
-        Self::build(program, more, &[AI], sip, &[(zendesk, &uri)])
+        Self::place(program, more, &[AI], sip, &[(zendesk, &uri)], transport)
     }
 
     /// The same with calls from `callers` as AI agents' platforms, and with the line rung at several targets, one after
@@ -54,10 +62,22 @@ impl Stage {
         sip: SocketAddrV4,
         targets: &[(SocketAddrV4, &str)],
     ) -> Self {
+        Self::place(program, more, callers, sip, targets, "udp")
+    }
+
+    fn place(
+        program: &str,
+        more: &[&str],
+        callers: &[Ipv4Addr],
+        sip: SocketAddrV4,
+        targets: &[(SocketAddrV4, &str)],
+        transport: &str,
+    ) -> Self {
         let media = ports(4 * CAPACITY);
         let cast = Cast::new(sip, targets[0].0);
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(callers, sip, targets, media)).expect("a file can be written");
+        std::fs::write(&file, configuration(callers, sip, targets, media, transport))
+            .expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -82,6 +102,7 @@ fn configuration(
     sip: SocketAddrV4,
     targets: &[(SocketAddrV4, &str)],
     media: u16,
+    transport: &str,
 ) -> String {
     let last = media + 4 * CAPACITY - 1;
     let list = |places: &mut dyn Iterator<Item = Ipv4Addr>| {
@@ -114,8 +135,8 @@ capacity = {CAPACITY}
 
 [[interface]]
 name    = "loopback"
-address = "{}"
-listen  = ["udp:{}"]
+address = "{ours}"
+listen  = ["udp:{port}", "tcp:{port}"]
 media   = "{media}-{last}"
 
 [limits]
@@ -130,6 +151,7 @@ media      = [{ai}]
 [[trunk]]
 name       = "zendesk"
 kind       = "zendesk"
+transport  = "{transport}"
 signalling = [{zendesk}]
 media      = [{zendesk}]
 credentials = {{ username = "warmline", password = "{PASSWORD}", realm = "talk" }}
@@ -146,7 +168,7 @@ dial = ["support"]
 from = ["ai", "carrier"]
 ring = [{rung}]
 "#,
-        sip.ip(),
-        sip.port()
+        ours = sip.ip(),
+        port = sip.port()
     )
 }

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod board;
+mod certificates;
 mod credentials;
 mod dns;
 mod hostile;
