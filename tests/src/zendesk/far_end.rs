@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::Rules;
-use super::greeting::Greeting;
+use super::greeting::{Greeting, Heard};
 use crate::callee::Callee;
 use crate::dice::Dice;
 use crate::peer::{Peer, Sent};
@@ -81,8 +81,8 @@ pub struct Visit {
     pub cancelled: bool,
     /// Whether it is over.
     pub over: bool,
-    /// Packets of audio that were heard.
-    pub heard: u64,
+    /// What was heard.
+    pub heard: Heard,
 }
 
 /// What has come to its notice.
@@ -363,7 +363,9 @@ impl Call {
                     });
                     *greeting = Some(Greeting::new(socket, to.ok_or("nowhere to speak to")?, 8));
                 }
-                visit.heard += greeting.as_mut().map_or(0, Greeting::go_on);
+                if let Some(greeting) = greeting {
+                    greeting.go_on(&mut visit.heard);
+                }
             }
             Who::Refused(peer) => {
                 peer.tick(now, out);
