@@ -1,10 +1,10 @@
 //! RFC 3261's timers as a clock sees them on the wire: how Warmline, as users start it, sends again what nobody
 //! answers, and when it gives up.
 
-use core::net::SocketAddrV4;
+use core::net::{SocketAddr, SocketAddrV4};
 use core::time::Duration;
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Instant;
 
 use warmline_tests::Text;

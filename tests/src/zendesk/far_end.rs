@@ -1,9 +1,9 @@
 //! The far end on sockets.
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -176,7 +176,7 @@ enum Who {
     /// Somebody who is let in; and where the greeting comes from, and the greeting.
     Guest(Box<Callee>, Option<UdpSocket>, Option<Greeting>),
     /// Somebody who is not.
-    Refused(Peer),
+    Refused(Box<Peer>),
     /// Nobody any more.
     Forgotten,
 }
@@ -269,7 +269,7 @@ impl Desk {
                 peer.local = format!("{};tag=talk{number}", invite.one("To")?);
                 peer.serve(invite);
                 peer.respond(now, invite, refusal.status(), "", "", out);
-                Who::Refused(peer)
+                Who::Refused(Box::new(peer))
             }
             Ok(()) => {
                 let media = UdpSocket::bind((at.ip(), 0)).map_err(|error| error.to_string())?;
