@@ -23,7 +23,15 @@ const MUST_RUN: &str = "WARMLINE_E2E";
 /// # Panics
 /// When it is not installed but has to be, as `tests/run` demands.
 pub fn sipp_is_missing(test: &str) -> bool {
-    let run = Command::new("sipp")
+    is_missing("sipp", test)
+}
+
+/// The same of another program that tells its version when it is asked by `-v`.
+///
+/// # Panics
+/// When it is not installed but has to be.
+pub fn is_missing(program: &str, test: &str) -> bool {
+    let run = Command::new(program)
         .arg("-v")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -34,8 +42,8 @@ pub fn sipp_is_missing(test: &str) -> bool {
         let _ = child.wait();
         return false;
     }
-    assert!(std::env::var_os(MUST_RUN).is_none_or(|value| value != "1"), "sipp is not installed");
-    println!("not run: {test}: sipp is not installed");
+    assert!(std::env::var_os(MUST_RUN).is_none_or(|value| value != "1"), "{program} is not installed");
+    println!("not run: {test}: {program} is not installed");
     true
 }
 
@@ -216,7 +224,7 @@ impl Cast {
 }
 
 /// Waits until somebody has this port.
-fn listens(at: SocketAddrV4, name: &str) {
+pub(super) fn listens(at: SocketAddrV4, name: &str) {
     let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
     assert!(listens.is_some(), "{name} does not listen");
 }
