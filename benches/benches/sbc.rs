@@ -145,7 +145,7 @@ impl Peers {
                 self.arrange(now + ON_ITS_WAY, Step::Media(Report::Opened { stream }));
             }
             Output::Media { control: Control::Close { stream }, .. } => {
-                let sides = [Statistics::default(); 2];
+                let sides = [Statistics::default(); 3];
                 self.arrange(now + ON_ITS_WAY, Step::Media(Report::Closed { stream, sides }));
             }
             Output::Media { .. } | Output::Event(_) | Output::Wait(_) => {}

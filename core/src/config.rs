@@ -174,6 +174,8 @@ pub struct Trunk {
     pub max_rate: Option<filter::Rate>,
     /// Who we are to it, where it asks.
     pub credentials: Option<Credentials>,
+    /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
+    pub return_to: Option<TargetIndex>,
 }
 
 impl Trunk {
@@ -187,6 +189,7 @@ impl Trunk {
             max_calls: u32::MAX,
             max_rate: None,
             credentials: None,
+            return_to: None,
         }
     }
 }

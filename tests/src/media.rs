@@ -89,6 +89,7 @@ impl<'w> Media<'w> {
                 }
                 pointed[side.index()] = true;
             }
+            Control::Join { .. } | Control::Bridge { .. } | Control::Part { .. } => {}
             Control::Close { stream } => {
                 let (ports, pointed) =
                     self.open.remove(&stream).ok_or_else(|| format!("{stream:?} is closed but not open"))?;

@@ -69,7 +69,7 @@ fn restored(sbc: &mut Sbc<'_>, cx: &Cx<'_>, record: &[u8]) -> bool {
                 }
                 Output::Media { control: Control::Close { stream }, .. } => {
                     assert!(open, "what was never opened is not closed");
-                    let sides = [Statistics::default(); 2];
+                    let sides = [Statistics::default(); 3];
                     sbc.handle(&cx, Input::Media(Report::Closed { stream, sides }));
                 }
                 Output::Event(Event::Settled(id)) => {

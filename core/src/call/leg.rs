@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Todo};
+use super::{Authentication, CallId, Notifier, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -37,6 +37,8 @@ pub enum LegState {
     Confirmed,
     /// Our BYE is out.
     Terminating,
+    /// No INVITE made it: it was made by a REFER outside its call's dialogs, and is there to tell how that goes.
+    Subscribed,
     /// Nothing more is sent or expected, but for stragglers.
     Terminated,
 }
@@ -58,7 +60,10 @@ pub struct Leg {
     pub(crate) call: CallId,
     /// The call's next leg.
     pub(crate) next: Option<LegId>,
+    /// Whether it called us (A: we are the UAS of its INVITE) or was called by us (B: we are the UAC).
     pub(crate) side: Side,
+    /// Its place in the call's stream.
+    pub(crate) place: Side,
     pub(crate) trunk: TrunkIndex,
     /// Whom it rings; for the caller's leg without meaning.
     pub(crate) target: TargetIndex,
@@ -97,6 +102,8 @@ pub struct Leg {
     pub(crate) version: u32,
     /// The hash of what it said last.
     pub(crate) said: Option<u64>,
+    /// What it is told of the transfer that it asked for.
+    pub(crate) notifier: Notifier,
 }
 
 impl Leg {
@@ -113,6 +120,7 @@ impl Leg {
             call,
             next: None,
             side,
+            place: side,
             trunk,
             target: TargetIndex(u16::MAX),
             path,
@@ -120,7 +128,7 @@ impl Leg {
             merged: None,
             state: match side {
                 Side::A => LegState::Proceeding,
-                Side::B => LegState::Calling,
+                Side::B | Side::C => LegState::Calling,
             },
             todo: Todo::default(),
             dialog,
@@ -138,6 +146,7 @@ impl Leg {
             session,
             version: 1,
             said: None,
+            notifier: Notifier::NONE,
         }
     }
 

@@ -56,6 +56,12 @@ waiting! {
         ENDED = 7,
         /// What a restart would need of the call has changed.
         SETTLED = 8,
+        /// The relay learns where whoever has the third place is.
+        POINT_C = 9,
+        /// The relay opens or closes a place.
+        PLACES = 10,
+        /// The relay learns which places hear each other.
+        BRIDGE = 11,
     }
 }
 
@@ -74,5 +80,7 @@ waiting! {
         BYE = 4,
         /// The answer once more, since its ACK is missing.
         ANSWER_AGAIN = 5,
+        /// A NOTIFY of how a transfer goes.
+        NOTIFY = 9,
     }
 }

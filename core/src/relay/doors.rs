@@ -12,13 +12,17 @@ impl Door {
 
     /// Leads to one side of the stream in slot `slot`; none when the slot's number is too large to be written down.
     fn to(slot: u32, side: Side) -> Option<Self> {
-        let slot = slot.checked_add(1)?.checked_mul(2)?;
+        let slot = slot.checked_add(1)?.checked_mul(4)?;
         Some(Self(slot | side.index() as u32))
     }
 
     const fn leads(self) -> Option<(u32, Side)> {
-        let side = if self.0 & 1 == 0 { Side::A } else { Side::B };
-        match (self.0 >> 1).checked_sub(1) {
+        let side = match self.0 & 3 {
+            0 => Side::A,
+            1 => Side::B,
+            _ => Side::C,
+        };
+        match (self.0 >> 2).checked_sub(1) {
             Some(slot) => Some((slot, side)),
             None => None,
         }
@@ -106,7 +110,7 @@ mod tests {
         {
             assert!(!doors.open(ports, 1), "{ports:?}");
         }
-        assert!(!doors.open([10_004, 10_006], u32::MAX / 2), "no such slot can be written down");
+        assert!(!doors.open([10_004, 10_006], u32::MAX / 4), "no such slot can be written down");
         assert!(doors.open([10_004, 10_006], 1));
     }
 }

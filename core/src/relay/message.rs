@@ -17,7 +17,7 @@ pub struct StreamId {
     pub generation: u32,
 }
 
-/// One of the two legs a stream lies between.
+/// One of the places of a stream, each with a peer of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Side {
@@ -25,23 +25,21 @@ pub enum Side {
     A,
     /// Faces the target.
     B,
+    /// Faces whoever comes to them, as the one to whom the call is transferred.
+    C,
 }
 
 impl Side {
-    /// The opposite side.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::A, Self::B, Self::C];
 
-    /// 0 for A, 1 for B: its place in [`Control::Open::ports`](Control::Open) and [`Report::Closed::sides`](Report::Closed).
+    /// 0 for A, 1 for B, 2 for C: its place in [`Control::Open::ports`](Control::Open) and
+    /// [`Report::Closed::sides`](Report::Closed).
     pub const fn index(self) -> usize {
         match self {
             Self::A => 0,
             Self::B => 1,
+            Self::C => 2,
         }
     }
 }
@@ -50,7 +48,8 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Control {
-    /// Makes a stream. Answered by [`Report::Opened`] or [`Report::Failed`].
+    /// Makes a stream with the sides A and B, which hear each other. Answered by [`Report::Opened`] or
+    /// [`Report::Failed`].
     Open {
         /// Its name from here on.
         stream: StreamId,
@@ -65,6 +64,32 @@ pub enum Control {
         side: Side,
         /// Who it is.
         peer: Peer,
+    },
+    /// Opens another side of an open stream, one that was never there or has parted. Answered by
+    /// [`Report::Joined`] or [`Report::NotJoined`].
+    Join {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// Its local RTP port, even; RTCP is on the next port.
+        port: u16,
+    },
+    /// Says which two sides hear each other from here on, or that none does. Every other side that was pointed
+    /// hears silence, as RTP, where its direction lets us send.
+    Bridge {
+        /// The stream.
+        stream: StreamId,
+        /// The two; they need not be open yet. The same one twice is none.
+        pair: Option<[Side; 2]>,
+    },
+    /// Closes one side. Answered by [`Report::Parted`], after a BYE to the side if it was pointed. A side that is
+    /// not open answers nothing.
+    Part {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
     },
     /// Ends the stream. Answered by [`Report::Closed`], after a BYE to each side that was pointed. A stream that
     /// does not exist answers nothing.
@@ -105,12 +130,36 @@ pub enum Report {
         /// The stream.
         stream: StreamId,
     },
-    /// The stream is gone; its ports are free.
+    /// The side is there; its ports may be told to its peer.
+    Joined {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+    },
+    /// The side could not be opened: the stream is not open, the side is there already, no place is free, or a port
+    /// is outside the relay's or taken.
+    NotJoined {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+    },
+    /// The side is gone; its ports are free.
+    Parted {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// What happened there.
+        statistics: Statistics,
+    },
+    /// The stream is gone; the ports of all its sides are free.
     Closed {
         /// The stream.
         stream: StreamId,
-        /// What happened on sides A and B.
-        sides: [Statistics; 2],
+        /// What happened on the sides, by [`Side::index`]; zeros for one that was not open any more.
+        sides: [Statistics; 3],
     },
 }
 
@@ -175,6 +224,7 @@ pub enum Verdict {
 /// What the relay wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in")]
 pub enum Output {
     /// Send what was written to the buffer.
     Send(Hop),

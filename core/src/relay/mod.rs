@@ -72,7 +72,8 @@ pub struct Relay<'s> {
     streams: Pool<'s, Stream>,
     /// When each stream next has something to say.
     timers: Timers<'s>,
-    failures: Deque<StreamId, FAILURES>,
+    /// What could not be opened: a stream, or a side of one.
+    failures: Deque<(StreamId, Option<Side>), FAILURES>,
     random: Random,
     counters: Counters,
 }
@@ -100,9 +101,13 @@ impl<'s> Relay<'s> {
             Control::Open { stream, ports } => {
                 if self.open(stream, ports).is_none() {
                     // There is room when the relay is polled as it should be.
-                    let _ = self.failures.push_back(stream);
+                    let _ = self.failures.push_back((stream, None));
                 }
             }
+            Control::Join { stream, side, .. } => {
+                let _ = self.failures.push_back((stream, Some(side)));
+            }
+            Control::Bridge { .. } | Control::Part { .. } => {}
             Control::Point { stream, side, peer } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -144,8 +149,10 @@ impl<'s> Relay<'s> {
     /// The next thing to be done. `out` is for what is to be sent; 128 bytes are enough. Without `utc` our reports
     /// carry the time since the caller's origin.
     pub fn poll(&mut self, now: Instant, utc: Option<Utc>, out: &mut [u8]) -> Output {
-        if let Some(stream) = self.failures.pop_front() {
-            return Output::Report(Report::Failed { stream });
+        match self.failures.pop_front() {
+            Some((stream, None)) => return Output::Report(Report::Failed { stream }),
+            Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
+            None => {}
         }
         for _ in 0..ASKED {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::leg::Leg;
-use super::{Hop, Output, Peer, Report, Side, StreamId};
+use super::{Hop, Output, Peer, Report, Side, Statistics, StreamId};
 use crate::random::Random;
 use crate::reason::Reason;
 use crate::rtp::rtcp::Ntp;
@@ -53,7 +53,7 @@ impl Stream {
         let [a, b] = &mut self.legs;
         match side {
             Side::A => (a, b),
-            Side::B => (b, a),
+            Side::B | Side::C => (b, a),
         }
     }
 
@@ -92,7 +92,7 @@ impl Stream {
         let [port_a, port_b] = self.ports;
         let port = match side {
             Side::A => port_b,
-            Side::B => port_a,
+            Side::B | Side::C => port_a,
         };
         let (near, far) = self.legs(side);
         let sent = match near.receive(now, from, packet) {
@@ -159,7 +159,10 @@ impl Stream {
         }
         let [a, b] = &self.legs;
         bye.then(|| {
-            Output::Report(Report::Closed { stream: self.id, sides: [a.statistics(), b.statistics()] })
+            Output::Report(Report::Closed {
+                stream: self.id,
+                sides: [a.statistics(), b.statistics(), Statistics::default()],
+            })
         })
     }
 }

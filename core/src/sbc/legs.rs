@@ -36,7 +36,7 @@ impl Sbc<'_> {
             Some(last) => last.next = Some(id),
             None => {
                 if let Some(call) = self.calls.get_mut(call) {
-                    call.first = Some(id);
+                    (call.first, call.anchor) = (Some(id), Some(id));
                 }
             }
         }
@@ -65,9 +65,13 @@ impl Sbc<'_> {
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
+        self.referrer_parts(call, id, leg.place);
         let Some(owner) = self.calls.get_mut(call) else { return };
         if owner.called == Some(id) {
             owner.called = None;
+        }
+        if owner.anchor == Some(id) {
+            owner.anchor = None;
         }
         if owner.first == Some(id) {
             owner.first = leg.next;
@@ -94,7 +98,7 @@ impl Sbc<'_> {
             }
             (LegState::Calling, _) if leg.todo.take(Todo::INVITE) => leg.state = LegState::Terminated,
             (LegState::Calling, _) => leg.state = LegState::Cancelling { sent: false },
-            (LegState::Proceeding, Side::B) => self.cancel_leg(cx, id),
+            (LegState::Proceeding, Side::B | Side::C) => self.cancel_leg(cx, id),
             (LegState::Accepted { .. }, _) => leg.state = LegState::Accepted { ending: true },
             (LegState::Confirmed, _) => {
                 leg.state = LegState::Terminating;
@@ -105,7 +109,13 @@ impl Sbc<'_> {
                 answer.into_iter().for_each(|chain| self.blocks.free(chain));
                 self.arm_leg(id);
             }
-            (LegState::Cancelling { .. } | LegState::Terminating | LegState::Terminated, _) => {}
+            (
+                LegState::Cancelling { .. }
+                | LegState::Terminating
+                | LegState::Subscribed
+                | LegState::Terminated,
+                _,
+            ) => {}
         }
         self.wake(call);
     }

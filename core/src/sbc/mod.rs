@@ -12,12 +12,15 @@ mod extensions;
 mod flush;
 mod forks;
 mod legs;
+mod notify;
+mod places;
 mod replies;
 mod requests;
 mod responses;
 mod restore;
 mod saved;
 mod storage;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +80,7 @@ pub enum Command {
 
 /// One way in.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in")]
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),

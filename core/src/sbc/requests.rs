@@ -65,6 +65,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, &request, reason),
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
+            Method::Refer => self.refer_outside(cx, &request),
             Method::Bye => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
@@ -274,6 +275,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, request, reason),
             },
             Method::Options => self.answer_at_once(cx, request, Reply::Capabilities),
+            Method::Refer => self.refer(cx, request, id),
             Method::Other(_) => self.refuse(cx, request, Reason::MethodUnknown),
             _ => self.refuse(cx, request, Reason::MethodNotAllowed),
         }
@@ -290,7 +292,7 @@ impl Sbc<'_> {
         let reason = if side == Side::A { Reason::CallerHungUp } else { Reason::TargetHungUp };
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
-        if side == Side::A || self.calls.get(call).is_some_and(|call| call.called == Some(id)) {
+        if !self.bye_ends_only_itself(cx, id) {
             self.end(cx, call, reason);
         }
         self.wake(call);
@@ -339,7 +341,7 @@ impl Sbc<'_> {
     }
 
     /// Refuses a request for good: it gets the same answer when it comes again.
-    fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
+    pub(super) fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
         self.counters.add(reason);
         self.refused = Some(Event::Refused {
             from: request.from.path,
@@ -350,7 +352,7 @@ impl Sbc<'_> {
         self.answer_at_once(cx, request, Reply::Refused(reason));
     }
 
-    fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
+    pub(super) fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
         let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
             && self.find_leg(&request.from, request.e).is_none();

@@ -92,6 +92,8 @@ impl Sbc<'_> {
                     false => self.target_failed(cx, call, failure, Some(status)),
                 }
             }
+            (Method::Notify, Class::Success) => self.notified(cx, id, true),
+            (Method::Notify, Class::Failure) => self.notified(cx, id, false),
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
             (Method::Bye, Class::Success | Class::Failure) => leg.state = LegState::Terminated,
             _ => {}
@@ -121,6 +123,7 @@ impl Sbc<'_> {
         if status == 100 {
             return;
         }
+        self.transfer_rings(call, status);
         // Branches of a fork ring side by side: what was said last holds.
         let early = e.to.tag().is_some() && !message.body().is_empty();
         let trunk = cx.config.trunk(trunk).filter(|_| early);
@@ -181,6 +184,9 @@ impl Sbc<'_> {
         self.set_agreed(call, id, agreed);
         self.is_up(asked);
         self.clock.cancel(call.index());
+        if self.transfer_answered(cx, call, id) {
+            return;
+        }
         let Some(owner) = self.calls.get_mut(call) else { return };
         owner.progress = Progress::Answered;
         owner.answered = Some(cx.now);

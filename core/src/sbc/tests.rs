@@ -5,6 +5,7 @@ mod authentication;
 mod forks;
 mod records;
 mod restore;
+mod transfer;
 
 use std::boxed::Box;
 use std::format;
@@ -199,7 +200,7 @@ impl World {
 
     fn close(&mut self, call: CallId) -> Vec<Out> {
         let stream = crate::call::stream_of(call);
-        self.tell(Input::Media(Report::Closed { stream, sides: [Statistics::default(); 2] }))
+        self.tell(Input::Media(Report::Closed { stream, sides: Default::default() }))
     }
 
     /// Nothing is left once everything has had its time.
@@ -549,7 +550,7 @@ fn refusals_say_why_and_are_remembered() {
     let outs = w.hear("198.51.100.7:40000", &format!("{options}{END}"));
     assert_eq!(
         field(message(&outs, "198.51.100.7:5060", "SIP/2.0 200 OK"), "Allow"),
-        "INVITE, ACK, CANCEL, BYE, OPTIONS"
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER"
     );
     let outs =
         w.hear(AI, &format!("{}Require: 100rel, foo\r\n{END}", options.replace("z9hG4bKo", "z9hG4bKp")));

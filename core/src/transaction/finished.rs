@@ -13,6 +13,11 @@ pub enum Reply {
     Ok,
     /// 200 that says what we can do: to OPTIONS.
     Capabilities,
+    /// 202: to a REFER.
+    Accepted {
+        /// Whether its sender is told how the transfer goes.
+        subscribed: bool,
+    },
     /// A refusal.
     Refused(Reason),
 }
@@ -74,6 +79,7 @@ impl Finished {
             Self::Completed => (8, 0),
             Self::Abandoned(target) => (9, target.0.into()),
             Self::Superfluous(answerer) => (10, answerer.0),
+            Self::Answered(Reply::Accepted { subscribed }) => (11, u32::from(subscribed)),
         };
         value << 8 | kind
     }
@@ -94,6 +100,7 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
+            11 => Self::Answered(Reply::Accepted { subscribed: value != 0 }),
             _ => return None,
         })
     }
@@ -109,6 +116,8 @@ mod tests {
             Finished::Answered(Reply::Trying),
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
+            Finished::Answered(Reply::Accepted { subscribed: true }),
+            Finished::Answered(Reply::Accepted { subscribed: false }),
             Finished::Served,
             Finished::Acknowledged,
             Finished::Accepted(Answerer::new(u64::MAX)),

@@ -10,7 +10,8 @@ use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
-use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
+use super::target::Targets;
+use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
@@ -24,6 +25,7 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "return_to",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -66,9 +68,21 @@ pub(super) struct Trunks<'t> {
     pub(super) entries: Vec<Option<Trunk>>,
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
+    /// For each the name of the target that a caller goes back to.
+    returns: Vec<Option<At<&'t str>>>,
 }
 
-impl Trunks<'_> {
+impl<'t> Trunks<'t> {
+    /// Finds the targets that callers go back to, now that they were read.
+    pub(super) fn find_returns(&mut self, targets: &Targets<'t>) {
+        for (entry, name) in self.entries.iter_mut().zip(&self.returns) {
+            let target = name.and_then(|name| targets.names.find(name));
+            let target = target.and_then(|target| u16::try_from(target).ok()).map(TargetIndex);
+            if let Some(entry) = entry {
+                entry.return_to = target;
+            }
+        }
+    }
     /// The trunk with this number, unless it had mistakes.
     pub(super) fn entry(&self, number: usize) -> Option<&Trunk> {
         self.entries.get(number)?.as_ref()
@@ -91,6 +105,7 @@ struct Section<'t> {
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
+    return_to: Option<At<&'t str>>,
 }
 
 pub(super) fn read<'t>(
@@ -103,6 +118,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut returns = Vec::new();
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
     }
@@ -113,6 +129,7 @@ pub(super) fn read<'t>(
             section.refuse_unreachable(&table, appliance);
         }
         sources.extend(section.sources(number));
+        returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -120,7 +137,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media }
+    Trunks { names, entries, sources, media, returns }
 }
 
 impl<'t> Section<'t> {
@@ -144,6 +161,7 @@ impl<'t> Section<'t> {
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
+            return_to: return_to(table, kind),
         }
     }
 
@@ -206,8 +224,19 @@ impl<'t> Section<'t> {
             max_calls: self.max_calls?,
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
+            return_to: None,
         })
     }
+}
+
+/// Where a caller goes back to, of a trunk that may transfer calls.
+fn return_to<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<At<&'t str>> {
+    let value = table.get("return_to")?;
+    if matches!(kind, Some(TrunkKind::Zendesk | TrunkKind::Carrier)) {
+        let message = "\"return_to\" is for trunks of kind ai and phones; no other transfers calls";
+        table.report().mistake(value.at, message);
+    }
+    value.string()
 }
 
 /// The interface the trunk stands on: the only one, where nothing is said.

@@ -11,7 +11,7 @@ use warmline_core::call::{CallId, Progress, View};
 use warmline_core::config::{Config, Span, TrunkIndex};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::Reason;
-use warmline_core::relay::{Side, Statistics};
+use warmline_core::relay::Statistics;
 use warmline_core::time::{Duration, Instant};
 use warmline_core::{Cx, Event, Sbc};
 
@@ -127,12 +127,13 @@ impl Journal {
         };
         let why = Optional(reason);
         let target = Target(cx.config, view);
+        let [a, b] = view.statistics;
         match view.answered {
             Some(answered) => info!(
                 "call {number}: ended after {}: {why} Caller's audio: {}; target's: {}",
                 Secs(ended.since(answered)),
-                Audio(view.statistics, Side::A),
-                Audio(view.statistics, Side::B),
+                Audio(a),
+                Audio(b),
             ),
             None => {
                 info!(
@@ -240,15 +241,11 @@ impl fmt::Display for Secs {
 }
 
 /// What came from one side's peer.
-struct Audio<'v>(&'v [Statistics; 2], Side);
+struct Audio<'v>(&'v Statistics);
 
 impl fmt::Display for Audio<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b] = self.0;
-        let side = match self.1 {
-            Side::A => a,
-            Side::B => b,
-        };
+        let side = self.0;
         write!(f, "{} packets, {} lost", side.packets_received, side.lost)?;
         if side.packets_received > 0 {
             write!(f, ", jitter {} ms", side.jitter / 8)?;

@@ -158,6 +158,7 @@ fn run(steps: Vec<Step>) {
                         model.0.remove(&stream.index);
                     }
                 }
+                Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => {}
                 Report::Closed { stream, .. } => assert!(model.0.remove(&stream.index).unwrap().closed),
             }
         }

@@ -120,7 +120,7 @@ fn unknown_keys() {
             r#"kind = "ai""#,
             r#"kind = "ai"
 srtp = "off""#,
-            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate" and "credentials""#,
+            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate", "credentials" and "return_to""#,
         ),
         (
             "listen = [",

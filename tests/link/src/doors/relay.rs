@@ -48,14 +48,18 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 4 {
+    match values.u8() % 8 {
         0 => Control::Open { stream, ports: [values.u16(), values.u16()] },
         1 => Control::Close { stream },
-        _ => {
-            let side = if values.flag() { Side::A } else { Side::B };
-            Control::Point { stream, side, peer: peer(values) }
-        }
+        2 => Control::Join { stream, side: side(values), port: values.u16() },
+        3 => Control::Part { stream, side: side(values) },
+        4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
+        _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }
+}
+
+fn side(values: &mut Values<'_>) -> Side {
+    Side::ALL[usize::from(values.u8() % 3)]
 }
 
 fn peer(values: &mut Values<'_>) -> Peer {

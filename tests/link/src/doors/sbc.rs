@@ -6,7 +6,7 @@ use warmline_core::config::{
 };
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use warmline_core::relay::{Report, Statistics, StreamId};
+use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction};
@@ -106,10 +106,14 @@ fn transport(values: &mut Values<'_>) -> Transport {
 
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 3 {
+    let side = Side::ALL[usize::from(values.u8() % 3)];
+    match values.u8() % 6 {
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
-        _ => Report::Closed { stream, sides: black_box([Statistics::default(); 2]) },
+        2 => Report::Joined { stream, side },
+        3 => Report::NotJoined { stream, side },
+        4 => Report::Parted { stream, side, statistics: black_box(Statistics::default()) },
+        _ => Report::Closed { stream, sides: black_box([Statistics::default(); 3]) },
     }
 }
 
@@ -219,6 +223,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         max_calls: values.u32(),
         max_rate,
         credentials,
+        return_to: values.flag().then(|| TargetIndex(values.u16())),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }
