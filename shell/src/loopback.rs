@@ -10,6 +10,7 @@ use crate::config::{self, EMBEDDED, Loaded, Mistakes};
 /// What the embedded configuration says, and is said otherwise here.
 const CAPACITY: &str = "capacity = 100";
 const MEDIA: &str = "20000-20999";
+const RATE: &str = "30/s";
 const ZENDESK: &str = "127.0.0.2:5080";
 
 /// The embedded configuration for so many calls, media ports and relay workers; Zendesk is where it is said to be.
@@ -25,6 +26,21 @@ pub(crate) fn config(
         .replace(MEDIA, &format!("{}-{}", media.start(), media.end()))
         .replace(ZENDESK, &zendesk);
     config::parse("embedded configuration", &format!("{text}\n[media]\nworkers = {workers}\n"))
+}
+
+/// The embedded configuration for so many calls and so many new ones a second, on one relay worker.
+pub(crate) fn busy(
+    calls: u32,
+    rate: u32,
+    media: RangeInclusive<u16>,
+    zendesk: SocketAddr,
+) -> Result<Loaded, Mistakes> {
+    let text = EMBEDDED
+        .replace(CAPACITY, &format!("capacity = {calls}"))
+        .replace(MEDIA, &format!("{}-{}", media.start(), media.end()))
+        .replace(RATE, &format!("{rate}/s"))
+        .replace(ZENDESK, &zendesk.to_string());
+    config::parse("embedded configuration", &text)
 }
 
 /// Ports in a row that nobody has, the first of them even.

@@ -75,6 +75,24 @@ impl Signalling {
     }
 }
 
+/// How many bytes signalling takes for so many calls at once and so many new ones a second, but for media ports, trunks
+/// and the one reply.
+pub(crate) fn signalling_bytes(calls: usize, rate: usize) -> usize {
+    let sizes = Sizes::of(calls, rate);
+    sizes.calls * size_of::<Slot<Call>>()
+        + sizes.legs * size_of::<Slot<Leg>>()
+        + (sizes.dialogs + sizes.transaction_index) * size_of::<Entry>()
+        + (sizes.clock + sizes.transactions) * size_of::<TimerSlot>()
+        + sizes.transactions * size_of::<Slot<Live>>()
+        + sizes.finished * size_of::<LingeringSlot>()
+        + sizes.blocks * size_of::<Block>()
+}
+
+/// How many bytes a worker takes for a call.
+pub(crate) const fn relaying_bytes() -> usize {
+    size_of::<Slot<Stream>>() + size_of::<TimerSlot>() + size_of::<Name>()
+}
+
 /// Memory for one worker's [`Relay`](warmline_core::relay::Relay).
 pub(crate) struct Relaying {
     first_port: u16,

@@ -212,7 +212,8 @@ impl Call {
 
     /// The relay has something else of a place now.
     pub(crate) fn set_place(&mut self, place: Side, now: Place, port: u16) {
-        if let Some((state, kept)) = self.places.get_mut(place.index()).zip(self.ports.get_mut(place.index())) {
+        if let Some((state, kept)) = self.places.get_mut(place.index()).zip(self.ports.get_mut(place.index()))
+        {
             (*state, *kept) = (now, port);
         }
         if matches!(now, Place::Join | Place::Part) {

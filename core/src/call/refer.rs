@@ -69,14 +69,15 @@ pub fn referred_line(
 /// Parameters are not looked at: what is dialled is the target's own URI.
 fn is_same(uri: &Uri<'_>, target: &[u8]) -> bool {
     let Ok(target) = Uri::parse(target) else { return false };
-    let default = |uri: &Uri<'_>| match uri.scheme {
-        Scheme::Sips => 5061,
+    let port = |uri: &Uri<'_>| match (uri.port, uri.scheme) {
+        (Some(port), _) => port,
+        (None, Scheme::Sips) => 5061,
         _ => 5060,
     };
     let mut texts = [[0; 64]; 2];
     let [a, b] = &mut texts;
     matches!(uri.scheme, Scheme::Sip | Scheme::Sips)
-        && uri.port.unwrap_or(default(uri)) == target.port.unwrap_or(default(&target))
+        && port(uri) == port(&target)
         && same_host(uri, &target)
         && match (uri.user, target.user) {
             (Some(user), Some(other)) => {
@@ -117,7 +118,11 @@ mod tests {
         for (line, user, headers) in [
             ("Refer-To: <sip:support@sbc.example.com>\r\n", "support", ""),
             ("r: sip:support@sbc.example.com\r\n", "support", ""),
-            ("Refer-To: \"Us\" <sip:support@b?X-Zendesk-Ticket-Id=7>;x=y\r\n", "support", "X-Zendesk-Ticket-Id=7"),
+            (
+                "Refer-To: \"Us\" <sip:support@b?X-Zendesk-Ticket-Id=7>;x=y\r\n",
+                "support",
+                "X-Zendesk-Ticket-Id=7",
+            ),
             ("Refer-To: <sip:support@b;method=INVITE?X=7&Y=8>\r\n", "support", "X=7&Y=8"),
             ("Refer-To: sip:support@b?X-Zendesk-Ticket-Id=7\r\n", "support", "X-Zendesk-Ticket-Id=7"),
             ("Refer-To: sip:support@b;method=INVITE?X=7\r\n", "support", "X=7"),

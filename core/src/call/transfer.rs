@@ -100,8 +100,7 @@ enum State {
 
 impl Notifier {
     /// Nobody has subscribed.
-    pub(crate) const NONE: Self =
-        Self { cseq: 0, due: 0, numbered: false, state: State::Never, busy: false };
+    pub(crate) const NONE: Self = Self { cseq: 0, due: 0, numbered: false, state: State::Never, busy: false };
 
     /// A REFER with this number is accepted; it subscribes unless it says otherwise.
     pub(crate) fn begin(&mut self, cseq: u32, subscribes: bool) {

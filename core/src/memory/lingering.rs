@@ -79,6 +79,15 @@ impl<'s> Lingering<'s> {
         Some(core::mem::replace(&mut slot.payload, payload))
     }
 
+    /// Keeps another payload for every transaction. Looks at every slot.
+    pub fn map(&mut self, payload: impl Fn(u32) -> u32) {
+        for at in 0..self.table.cells() {
+            if let Some(slot) = self.table.get_mut(at).filter(|slot| slot.bits().is_some()) {
+                slot.payload = payload(slot.payload);
+            }
+        }
+    }
+
     /// Sweeps as far as is due and hands back the payload of an expired transaction, which is gone; to be called
     /// until it gives none. What expired a second before `now` has then been handed back (and 2 ms, by which expiries
     /// are rounded). The work of that is bounded by one sweep over the slots, and is a 64th of it when this is called

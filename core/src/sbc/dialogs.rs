@@ -1,6 +1,7 @@
 //! The keys by which messages find what they belong to: keyed hashes of what the RFC matches on.
 
 use crate::call::LegId;
+use crate::config::Config;
 use crate::dialog::Dialog;
 use crate::sip::{Essentials, Host, Message, Method};
 
@@ -14,12 +15,14 @@ impl Sbc<'_> {
     /// keys are its own, so that no trunk can touch another's transactions.
     pub(super) fn server_key(
         &self,
+        config: &Config<'_>,
         from: &Admitted,
         e: &Essentials<'_>,
         message: &Message<'_>,
         method: Method<'_>,
     ) -> u64 {
-        let trunk = from.trunk.0.to_le_bytes();
+        // Its name stays when the configuration is another.
+        let trunk = config.trunk(from.trunk).map(|trunk| config.text(trunk.name)).unwrap_or_default();
         let method = method.as_bytes();
         match e.via.branch() {
             Some(branch) if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) => {
@@ -37,14 +40,14 @@ impl Sbc<'_> {
                     Host::None => &ip,
                 };
                 let port = e.via.port.unwrap_or(5060).to_le_bytes();
-                self.key.hash(&[b"server", &trunk, method, branch, host, &port])
+                self.key.hash(&[b"server", trunk, method, branch, host, &port])
             }
             // A peer of RFC 2543: its To tag is left out, since an ACK has one where its INVITE had none.
             _ => {
                 let uri = message.request_uri().map(|uri| uri.bytes).unwrap_or_default();
                 let tag = e.from.tag().unwrap_or_default();
                 let number = e.cseq.number.to_le_bytes();
-                self.key.hash(&[b"old", &trunk, method, uri, tag, e.call_id, &number, e.via.bytes])
+                self.key.hash(&[b"old", trunk, method, uri, tag, e.call_id, &number, e.via.bytes])
             }
         }
     }

@@ -48,11 +48,7 @@ impl Sbc<'_> {
             let [a, b, _] = ports;
             return Some(Output::Media { worker, control: Control::Open { stream, ports: [a, b] } });
         }
-        let points = [
-            (Pending::POINT_A, Side::A),
-            (Pending::POINT_B, Side::B),
-            (Pending::POINT_C, Side::C),
-        ];
+        let points = [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B), (Pending::POINT_C, Side::C)];
         for (point, side) in points {
             if self.calls.get_mut(id)?.pending.take(point)
                 && let Some(peer) = self.peer(id, side)
@@ -220,7 +216,11 @@ impl Sbc<'_> {
     fn send_cancel(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
         let leg = self.legs.get(id)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
-        let uri = cx.config.text(cx.config.target(leg.target)?.uri);
+        // A target that is not configured any more rings still.
+        let uri = match cx.config.target(leg.target) {
+            Some(target) => cx.config.text(target.uri),
+            None => leg.dialog.request_uri(),
+        };
         let mut w = Writer::new(out);
         leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.dialog.sent(), 70, |w| {
             via(w, listener, interface, leg.branch)

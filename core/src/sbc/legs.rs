@@ -61,6 +61,7 @@ impl Sbc<'_> {
         if let Some(trunk) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
             trunk.legs = trunk.legs.saturating_sub(1);
         }
+        self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);

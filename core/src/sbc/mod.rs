@@ -14,15 +14,16 @@ mod forks;
 mod legs;
 mod notify;
 mod places;
+mod reconfigure;
 mod replies;
 mod requests;
 mod responses;
 mod restore;
 mod saved;
 mod storage;
-mod transfer;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use core::net::SocketAddr;
 
@@ -56,6 +57,8 @@ pub struct Cx<'c> {
 pub struct Admitted {
     path: Path,
     trunk: TrunkIndex,
+    /// It is in no trunk's ranges any more, and may only go on with calls that it has.
+    in_calls_only: bool,
 }
 
 /// A target's address that the host is asked for. Its host name is [`Target::host`](crate::config::Target::host).
@@ -173,6 +176,7 @@ pub struct Sbc<'s> {
     new_calls: Limiter,
     draining: bool,
     down: addresses::Down,
+    kept: reconfigure::Kept,
     counters: Counters,
     parsed: u64,
 }
@@ -205,6 +209,7 @@ impl<'s> Sbc<'s> {
             new_calls: Limiter::default(),
             draining: false,
             down: addresses::Down::NEW,
+            kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
             parsed: 0,
         }
@@ -213,18 +218,18 @@ impl<'s> Sbc<'s> {
     /// Whether a message that came over `from` may be read at all: by its source address alone, before anything
     /// of it is looked at. Refused means that nothing is answered, and is counted.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
-        let trunk = cx
-            .config
-            .listeners
-            .get(usize::from(from.listener))
-            .and_then(|listener| filter::lookup(cx.config.sources, listener.interface, from.remote.ip()));
-        match trunk {
-            Some(trunk) => Ok(Admitted { path: from, trunk: TrunkIndex(trunk) }),
-            None => {
-                self.counters.add(Reason::UnknownSource);
-                Err(Reason::UnknownSource)
-            }
+        let (address, listener) = (from.remote.ip(), cx.config.listeners.get(usize::from(from.listener)));
+        let trunk =
+            listener.and_then(|listener| filter::lookup(cx.config.sources, listener.interface, address));
+        if let Some(trunk) = trunk {
+            return Ok(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false });
         }
+        let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address));
+        if let Some(trunk) = trunk {
+            return Ok(Admitted { path: from, trunk, in_calls_only: true });
+        }
+        self.counters.add(Reason::UnknownSource);
+        Err(Reason::UnknownSource)
     }
 
     /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.

@@ -24,7 +24,8 @@ impl Sbc<'_> {
 
     /// Whoever is rung for a transfer says how that goes.
     pub(super) fn transfer_rings(&mut self, id: CallId, status: u16) {
-        let told = self.calls.get(id).filter(|call| call.transfer.is_ringing()).and_then(|call| call.transfer.told);
+        let told =
+            self.calls.get(id).filter(|call| call.transfer.is_ringing()).and_then(|call| call.transfer.told);
         told.into_iter().for_each(|told| self.tell_referrer(told, status));
     }
 

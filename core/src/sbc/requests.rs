@@ -42,9 +42,12 @@ impl Sbc<'_> {
             Err(error) => return self.reply_faulty(cx, from, message, method, error),
         };
         let e = &essentials;
+        if from.in_calls_only && self.find_leg(&from, e).is_none() {
+            return self.counters.add(Reason::UnknownSource);
+        }
         // An ACK has the key of the INVITE it acknowledges, unless that was accepted.
         let ack = method == Method::Ack;
-        let key = self.server_key(&from, e, message, if ack { Method::Invite } else { method });
+        let key = self.server_key(cx.config, &from, e, message, if ack { Method::Invite } else { method });
         match self.transactions.receive(cx.now, key, ack, &mut self.blocks) {
             Received::New => {}
             Received::Absorbed => return,
@@ -212,7 +215,7 @@ impl Sbc<'_> {
 
     /// A CANCEL (9.2) is answered for itself; the INVITE it is for, when that is not answered yet, gets a 487.
     fn cancel(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
-        let invite = self.server_key(&request.from, request.e, request.message, Method::Invite);
+        let invite = self.server_key(cx.config, &request.from, request.e, request.message, Method::Invite);
         if let Some(leg) = self.transactions.pending(invite) {
             if let Some(call) = self.legs.get(leg).map(|leg| leg.call) {
                 self.end(cx, call, Reason::Cancelled);

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod reconfigure;
 mod records;
 mod restore;
 mod transfer;

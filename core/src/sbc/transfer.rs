@@ -4,7 +4,9 @@
 //!
 //! The transfer belongs to the call, not to the referrer: who hangs up after its REFER was accepted does not end it.
 
-use crate::call::{self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Stream, Todo};
+use crate::call::{
+    self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Stream, Todo,
+};
 use crate::config::TrunkKind;
 use crate::dialog::{Dialog, DialogError};
 use crate::reason::Reason;
@@ -90,7 +92,8 @@ impl Sbc<'_> {
             (Some(anchor), Some(called)) if anchor == id => called,
             _ => return Err(Reason::NothingToTransfer),
         };
-        let talks = |leg: &&Leg| matches!(leg.state, LegState::Accepted { ending: false } | LegState::Confirmed);
+        let talks =
+            |leg: &&Leg| matches!(leg.state, LegState::Accepted { ending: false } | LegState::Confirmed);
         let stays = self.legs.get(other).filter(talks).ok_or(Reason::NothingToTransfer)?;
         let leg = self.legs.get(id).filter(talks).ok_or(Reason::NothingToTransfer)?;
         let taken = [stays.place, leg.place];
@@ -176,7 +179,8 @@ impl Sbc<'_> {
         }
         let (local, remote) = (local?, remote?);
         // The tags are named from the sender's side; from ours they are the other way round, and peers take either.
-        self.leg_of(&request.from, call_id, remote, local).or_else(|| self.leg_of(&request.from, call_id, local, remote))
+        self.leg_of(&request.from, call_id, remote, local)
+            .or_else(|| self.leg_of(&request.from, call_id, local, remote))
     }
 
     /// No target is left of what is rung: the call ends, or its transfer has failed.
@@ -222,7 +226,9 @@ impl Sbc<'_> {
 
     /// Whoever the call is transferred to has answered, on this leg. False where it is no transfer.
     pub(super) fn transfer_answered(&mut self, cx: &Cx<'_>, id: CallId, leg: LegId) -> bool {
-        let Some(call) = self.calls.get_mut(id).filter(|call| call.transfer.is_ringing()) else { return false };
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.transfer.is_ringing()) else {
+            return false;
+        };
         let stays = call.anchor.and_then(|anchor| self.legs.get(anchor)).map_or(Side::A, |leg| leg.place);
         let place = self.legs.get(leg).map_or(Side::C, |leg| leg.place);
         call.bridge = [stays, place];
@@ -239,7 +245,9 @@ impl Sbc<'_> {
 
     /// Gives a referrer that has nothing more to be told its time to hang up.
     pub(super) fn let_go(&mut self, cx: &Cx<'_>, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else { return };
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else {
+            return;
+        };
         let told = call.transfer.told.and_then(|leg| self.legs.get(leg));
         if told.is_none_or(|leg| !leg.notifier.is_active()) {
             self.clock.set(id.index(), cx.now.after(LEAVE));
@@ -248,7 +256,9 @@ impl Sbc<'_> {
 
     /// The referrer's time to hang up is over.
     pub(super) fn stayed(&mut self, cx: &Cx<'_>, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else { return };
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else {
+            return;
+        };
         if let Some(referrer) = call.transfer.referrer {
             self.hang_up(cx, referrer, Reason::Transferred);
         }
@@ -256,7 +266,9 @@ impl Sbc<'_> {
 
     /// The call is over: so is its transfer.
     pub(super) fn transfer_ends(&mut self, id: CallId, reason: Reason) {
-        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Ringing) else { return };
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Ringing) else {
+            return;
+        };
         if let Some(told) = call.transfer.told {
             self.tell_referrer(told, reason.status().unwrap_or(487));
         }

@@ -433,6 +433,20 @@ impl<'s> Transactions<'s> {
         }
     }
 
+    /// Names targets anew, where the configuration's table is another.
+    pub fn retarget(&mut self, target: impl Fn(TargetIndex) -> TargetIndex) {
+        for index in 0..u32::try_from(self.live.capacity()).unwrap_or(u32::MAX) {
+            if let Some(live) = self.live.id_at(index).and_then(|id| self.live.get_mut(id)) {
+                live.target = target(live.target);
+            }
+        }
+        self.finished.map(|payload| match Finished::unpack(payload) {
+            Some(Finished::Failed(index)) => Finished::Failed(target(index)).pack(),
+            Some(Finished::Abandoned(index)) => Finished::Abandoned(target(index)).pack(),
+            _ => payload,
+        });
+    }
+
     fn find(&self, key: u64) -> Option<TransactionId> {
         let slot = self.index.find(key, |slot| {
             self.live.id_at(slot).and_then(|id| self.live.get(id)).is_some_and(|live| live.key == key)

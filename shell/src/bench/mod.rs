@@ -3,8 +3,10 @@
 //! A generator and the very workers that a node relays with, in one process and over loopback. Nothing is simulated,
 //! and nothing is taken off: what else the machine does is in the figures, and said beside them.
 
+mod calls;
 mod generator;
 mod mark;
+mod peers;
 mod relays;
 mod report;
 mod system;
@@ -36,6 +38,28 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub enum Bench {
     /// Packets relayed: loss, delay, CPU and capacity.
     Relay(Relay),
+    /// Calls set up and torn down: the highest rate without a failure, setup delay, CPU and memory.
+    Calls(Calls),
+}
+
+/// How calls are measured.
+#[derive(Args, Clone, Debug)]
+pub struct Calls {
+    /// How many calls have to succeed in a row. Above 200,000, memory is told on the way.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    calls: u32,
+    /// The rate that the search begins at, in calls a second.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    start: u32,
+    /// One rate alone, instead of a search.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+    /// How long each call is held, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    hold: u32,
+    /// How many calls at once Warmline has room for.
+    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    capacity: u32,
 }
 
 /// How the relay is measured.
@@ -76,8 +100,11 @@ enum Error {
 impl Bench {
     /// Measures and prints.
     pub fn command(&self) -> ExitCode {
-        let Self::Relay(relay) = self;
-        match relay.run() {
+        let measured = match self {
+            Self::Relay(relay) => relay.run(),
+            Self::Calls(calls) => calls.run(),
+        };
+        match measured {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("Nothing is measured: {error}");

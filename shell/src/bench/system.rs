@@ -38,8 +38,16 @@ pub(super) fn relay_threads(workers: u8) -> Vec<Thread> {
     (0..workers).filter_map(relay_thread).collect()
 }
 
+/// Our threads of these names; none where the system does not tell.
+pub(super) fn threads(names: &[&str]) -> Vec<Thread> {
+    names.iter().filter_map(|name| thread(name)).collect()
+}
+
 fn relay_thread(number: u8) -> Option<Thread> {
-    let wanted = format!("relay-{number}");
+    thread(&format!("relay-{number}"))
+}
+
+fn thread(wanted: &str) -> Option<Thread> {
     let tasks = fs::read_dir("/proc/self/task").ok()?;
     tasks.filter_map(Result::ok).find_map(|task| {
         let name = fs::read_to_string(task.path().join("comm")).ok()?;
@@ -65,6 +73,13 @@ impl Cores {
     pub(super) fn pin_generator(&self) {
         if let [first, _, ..] = *self.0 {
             pin(None, first);
+        }
+    }
+
+    /// Keeps a node of one relay worker, signalling and all, on the second.
+    pub(super) fn pin_node(&self) {
+        if let [_, second, ..] = *self.0 {
+            threads(&["signalling", "relay-0"]).into_iter().for_each(|thread| pin(Some(thread), second));
         }
     }
 

@@ -11,8 +11,8 @@ use warmline_core::config::Config;
 use super::OpenError;
 use crate::room::media_ports;
 
-/// What a socket can hold until its worker comes to it: Linux's own default, some 500 packets.
-const RECEIVE_BUFFER: usize = 208 << 10;
+/// What a socket can hold until its worker comes to it: Linux's own default, some 250 packets, or five seconds of audio.
+const RECEIVE_BUFFER: usize = 104 << 10;
 
 /// The sockets of one worker. Each stream has four: RTP and RTCP (the next port) towards each of its peers.
 pub(super) struct Sockets {
@@ -21,8 +21,8 @@ pub(super) struct Sockets {
     places: Vec<Place>,
     /// Where each interface stands, and its ports.
     interfaces: Vec<(IpAddr, (u16, u16))>,
-    /// Whether the system gave all the buffer it was asked for so far.
-    content: bool,
+    /// What a socket is asked to hold; none where it holds enough by itself.
+    buffer: Option<usize>,
 }
 
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Sockets {
             first,
             places: core::iter::repeat_with(Place::default).take(places).collect(),
             interfaces: config.interfaces.iter().map(|i| (i.address, i.media)).collect(),
-            content: true,
+            buffer: buffer(),
         }
     }
 
@@ -77,22 +77,12 @@ impl Sockets {
         let address = SocketAddr::new(interface.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |i| i.0), port);
         let place = self.place(port).filter(|_| interface.is_some());
         let place = place.and_then(|place| self.places.get_mut(place));
-        let room = match place {
+        let opened = match place {
             None => Err(io::ErrorKind::InvalidInput.into()),
             Some(place) if place.socket.is_some() => Err(io::ErrorKind::AddrInUse.into()),
-            Some(place) => bind(registry, address).map(|(socket, room)| {
-                place.socket = Some(socket);
-                room
-            }),
+            Some(place) => bind(registry, address, self.buffer).map(|socket| place.socket = Some(socket)),
         };
-        let room = room.map_err(|source| OpenError { address, source })?;
-        if room < RECEIVE_BUFFER && core::mem::replace(&mut self.content, false) {
-            tracing::warn!(
-                "the system gives media sockets {room} bytes of buffer, not {RECEIVE_BUFFER}: audio may be lost \
-                 while it is busy. Raise net.core.rmem_max."
-            );
-        }
-        Ok(())
+        opened.map_err(|source| OpenError { address, source })
     }
 
     fn close_one(&mut self, port: u16) {
@@ -111,20 +101,52 @@ fn four([a, b]: [u16; 2]) -> impl Iterator<Item = u16> {
     [a, a.saturating_add(1), b, b.saturating_add(1)].into_iter()
 }
 
-/// A socket that never waits, and the bytes it can hold.
-fn bind(registry: &Registry, address: SocketAddr) -> io::Result<(UdpSocket, usize)> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+/// A socket that never waits. What it is asked to hold is not asked for where the system gives that anyway: every system
+/// call here is made four times a call.
+fn bind(registry: &Registry, address: SocketAddr, buffer: Option<usize>) -> io::Result<UdpSocket> {
+    let socket = unbound(address)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    socket.set_nonblocking(true)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    // Linux says twice what it was asked for, to count its own bookkeeping in.
-    let room = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    if let Some(buffer) = buffer {
+        socket.set_recv_buffer_size(buffer)?;
+    }
     socket.bind(&address.into())?;
     let mut socket = UdpSocket::from_std(socket.into());
     watch(registry, &mut socket, address.port())?;
-    Ok((socket, room))
+    Ok(socket)
+}
+
+/// What sockets have to be asked to hold, found out with one of them; none where they hold enough by themselves, or where
+/// there is none to ask.
+fn buffer() -> Option<usize> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).ok()?;
+    // Linux says twice what it was asked for, to count its own bookkeeping in.
+    let counted = if cfg!(target_os = "linux") { 2 } else { 1 };
+    let room = || socket.recv_buffer_size().map(|size| size / counted);
+    if room().is_ok_and(|room| room >= RECEIVE_BUFFER) {
+        return None;
+    }
+    let given = socket.set_recv_buffer_size(RECEIVE_BUFFER).and_then(|()| room()).unwrap_or(0);
+    if given < RECEIVE_BUFFER {
+        tracing::warn!(
+            "the system gives media sockets {given} bytes of buffer, not {RECEIVE_BUFFER}: audio may be lost while it \
+             is busy. Raise net.core.rmem_max."
+        );
+    }
+    Some(RECEIVE_BUFFER)
+}
+
+#[cfg(target_os = "linux")]
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// Whether the poller tells of a socket as long as there is something to read, and not once.

@@ -55,7 +55,13 @@ impl End {
     /// The one that answered `invite` of ours with To tag `tag`.
     fn called(at: &'static str, invite: &str, tag: &str) -> Self {
         let own = format!("{};tag={tag}", field(invite, "To"));
-        Self { at, ours: field(invite, "From").into(), own, call_id: field(invite, "Call-ID").into(), number: 0 }
+        Self {
+            at,
+            ours: field(invite, "From").into(),
+            own,
+            call_id: field(invite, "Call-ID").into(),
+            number: 0,
+        }
     }
 
     /// The one whose INVITE we answered with `ok`.
@@ -134,16 +140,16 @@ fn find<'o>(outs: &'o [Out], start: &str) -> &'o str {
 }
 
 impl World {
-    fn joined(&mut self, call: CallId, side: Side) -> Vec<Out> {
+    fn place_joined(&mut self, call: CallId, side: Side) -> Vec<Out> {
         self.tell(Input::Media(Report::Joined { stream: crate::call::stream_of(call), side }))
     }
 
-    fn parted(&mut self, call: CallId, side: Side) -> Vec<Out> {
+    fn place_parted(&mut self, call: CallId, side: Side) -> Vec<Out> {
         let stream = crate::call::stream_of(call);
         self.tell(Input::Media(Report::Parted { stream, side, statistics: Statistics::default() }))
     }
 
-    fn found(&mut self, call: CallId) -> Vec<Out> {
+    fn zendesk_found(&mut self, call: CallId) -> Vec<Out> {
         let question = Question { call, target: TargetIndex(0) };
         self.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]))
     }
@@ -162,7 +168,7 @@ impl World {
     }
 
     /// The NOTIFY among what left is answered; what leaves then.
-    fn take_notify(&mut self, outs: &[Out]) -> Vec<Out> {
+    fn answer_notify(&mut self, outs: &[Out]) -> Vec<Out> {
         let (to, text) = outs
             .iter()
             .find_map(|out| match out {
@@ -174,7 +180,7 @@ impl World {
     }
 
     /// The agent transfers to `support`, as far as the INVITE to Zendesk.
-    fn refer(&mut self, call: CallId, agent: &mut End, to: &str) -> String {
+    fn refer_to_support(&mut self, call: CallId, agent: &mut End, to: &str) -> String {
         let refer = agent.refer(to);
         let outs = self.hear(agent.at, &refer);
         assert!(find(&outs, "SIP/2.0 202").contains("Contact: <sip:203.0.113.10:5060>"));
@@ -187,16 +193,16 @@ impl World {
                 &format!("NOTIFY {} SIP/2.0 100 Trying active", agent.at),
             ]
         );
-        assert_eq!(told(&self.take_notify(&outs)), [""; 0]);
+        assert_eq!(told(&self.answer_notify(&outs)), [""; 0]);
         assert_eq!(told(&self.hear(agent.at, &refer)), [format!("SIP/2.0 202 {}", agent.at)], "once");
-        assert_eq!(told(&self.joined(call, Side::C)), ["resolve"]);
-        let outs = self.found(call);
+        assert_eq!(told(&self.place_joined(call, Side::C)), ["resolve"]);
+        let outs = self.zendesk_found(call);
         assert_eq!(told(&outs), [format!("INVITE sip:support@acme.sip.twilio.com {ZENDESK}")]);
         find(&outs, "INVITE").to_string()
     }
 
     /// Everybody answers the BYEs among what left.
-    fn all_leave(&mut self, outs: &[Out]) {
+    fn answer_byes(&mut self, outs: &[Out]) {
         for out in outs {
             if let Out::Message(to, text) = out
                 && text.starts_with("BYE")
@@ -206,9 +212,9 @@ impl World {
         }
     }
 
-    fn hang_up(&mut self, call: CallId) {
+    fn end_transferred(&mut self, call: CallId) {
         let outs = self.tell(Input::Command(Command::HangUpAll));
-        self.all_leave(&outs);
+        self.answer_byes(&outs);
         self.close(call);
         self.is_clean();
     }
@@ -218,7 +224,8 @@ impl World {
 fn the_agent_transfers_its_caller() {
     let mut w = World::with(7, setting(false));
     let (call, mut carrier, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "<sip:support@sbc.example.com?X-Zendesk-Ticket-Id=4711>");
+    let invite =
+        w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com?X-Zendesk-Ticket-Id=4711>");
     assert_eq!(field(&invite, "X-Zendesk-Ticket-Id"), "4711");
     assert!(field(&invite, "From").starts_with("<sip:+821012345678@203.0.113.10>;tag="));
     assert!(invite.contains("m=audio 20"));
@@ -237,14 +244,14 @@ fn the_agent_transfers_its_caller() {
     let outs = w.hear(AI, &respond(&notify, "200 OK", "", ""));
     assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 200 OK terminated")]);
     assert!(field(find(&outs, "NOTIFY"), "CSeq") > field(&notify, "CSeq"));
-    assert!(w.take_notify(&outs).is_empty());
+    assert!(w.answer_notify(&outs).is_empty());
     // It is asked to leave after a while.
     assert!(silent(&w.later(4_900)));
     let outs = w.later(200);
     assert_eq!(told(&outs), [format!("BYE sip:{AI} {AI}")]);
     let outs = w.hear(AI, &respond(find(&outs, "BYE"), "200 OK", "", ""));
     assert_eq!(told(&outs), ["part B"]);
-    assert!(w.parted(call, Side::B).is_empty());
+    assert!(w.place_parted(call, Side::B).is_empty());
     assert_eq!(w.sbc.usage().ports, 2);
     assert_eq!(w.sbc.usage().legs, 2);
     assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Answered);
@@ -252,7 +259,7 @@ fn the_agent_transfers_its_caller() {
 
     let outs = w.hear(CARRIER, &carrier.request("BYE", ""));
     assert_eq!(told(&outs)[..2], [format!("SIP/2.0 200 {CARRIER}"), format!("BYE sip:{ZENDESK} {ZENDESK}")]);
-    w.all_leave(&outs);
+    w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
 }
@@ -261,12 +268,15 @@ fn the_agent_transfers_its_caller() {
 fn the_agent_gets_its_caller_back() {
     let mut w = World::with(7, setting(true));
     let (call, _, mut agent) = w.talk_to_agent();
-    for (turn, (status, told_as)) in
-        [("486 Busy Here", "486 Busy Here"), ("503 No", "500 Server Internal Error"), ("401 Who", "480 Temporarily Unavailable")]
-            .into_iter()
-            .enumerate()
+    for (turn, (status, told_as)) in [
+        ("486 Busy Here", "486 Busy Here"),
+        ("503 No", "500 Server Internal Error"),
+        ("401 Who", "480 Temporarily Unavailable"),
+    ]
+    .into_iter()
+    .enumerate()
     {
-        let invite = w.refer(call, &mut agent, "<sip:+8225550100@sbc.example.com;user=phone>");
+        let invite = w.refer_to_support(call, &mut agent, "<sip:+8225550100@sbc.example.com;user=phone>");
         let outs = w.hear(ZENDESK, &respond(&invite, status, "", ""));
         assert_eq!(
             told(&outs),
@@ -281,35 +291,35 @@ fn the_agent_gets_its_caller_back() {
         );
         let event = field(find(&outs, "NOTIFY"), "Event").to_string();
         assert_eq!(event.contains(";id="), turn > 0, "{event}");
-        assert!(w.take_notify(&outs).is_empty());
+        assert!(w.answer_notify(&outs).is_empty());
         // Not before the relay is done with the one before.
         let again = agent.refer("<sip:support@sbc.example.com>");
         assert_eq!(told(&w.hear(AI, &again)), [&format!("SIP/2.0 491 {AI}")[..], "refused"]);
-        assert!(w.parted(call, Side::C).is_empty());
+        assert!(w.place_parted(call, Side::C).is_empty());
         assert!(silent(&w.later(20_000)));
     }
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
 fn one_transfer_at_a_time() {
     let mut w = World::with(7, setting(false));
     let (call, _, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "<tel:+8225550100>");
+    let invite = w.refer_to_support(call, &mut agent, "<tel:+8225550100>");
     let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
     let refused = find(&outs, "SIP/2.0 491").to_string();
     assert!(field(&refused, "Warning").contains("The call is being transferred already."));
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
-    w.take_notify(&outs);
+    w.answer_notify(&outs);
     // The new one may be transferred on; Zendesk may not.
     let mut zendesk = End::called(ZENDESK, &invite, "zen");
     let outs = w.hear(ZENDESK, &zendesk.refer("<sip:support@sbc.example.com>"));
     assert_eq!(told(&outs), [&format!("SIP/2.0 403 {ZENDESK}")[..], "refused"]);
     let outs = w.hear(AI, &agent.request("BYE", ""));
     assert_eq!(told(&outs), [&format!("SIP/2.0 200 {AI}")[..], "part B"]);
-    w.parted(call, Side::B);
+    w.place_parted(call, Side::B);
     assert!(silent(&w.later(20_000)));
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -322,14 +332,14 @@ fn the_caller_transfers_the_called_one() {
     w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
     let mut agent = End::calling(AI, &ok);
     let mut first = End::called(ZENDESK, &invite, "zen");
-    let second = w.refer(call, &mut agent, "<sip:support@acme.sip.twilio.com:5060>");
+    let second = w.refer_to_support(call, &mut agent, "<sip:support@acme.sip.twilio.com:5060>");
     assert_eq!(field(&second, "X-Zendesk-Ticket-Id"), "35436", "what the call had");
     let outs = w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "200 OK", ANSWER));
     assert_eq!(told(&outs)[..2], ["point C", "bridge Some([B, C])"]);
-    w.take_notify(&outs);
+    w.answer_notify(&outs);
     let outs = w.hear(AI, &agent.request("BYE", ""));
     assert_eq!(told(&outs), [&format!("SIP/2.0 200 {AI}")[..], "part A"]);
-    w.parted(call, Side::A);
+    w.place_parted(call, Side::A);
 
     // Such a call outlives a restart, with the ports it has now.
     let mut record = [0; 2200];
@@ -350,13 +360,13 @@ fn the_caller_transfers_the_called_one() {
     let mut twin = End::called(ZENDESK, &invite, "zen");
     let outs = other.hear(ZENDESK, &twin.request("BYE", ""));
     assert!(find(&outs, "BYE").contains(";tag=two\r\n"));
-    other.all_leave(&outs);
+    other.answer_byes(&outs);
     other.close(taken);
     other.is_clean();
 
     let outs = w.hear(ZENDESK, &first.request("BYE", ""));
     assert!(find(&outs, "BYE").contains(";tag=two\r\n"));
-    w.all_leave(&outs);
+    w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
 }
@@ -365,10 +375,10 @@ fn the_caller_transfers_the_called_one() {
 fn a_referrer_that_leaves_early_does_not_end_the_transfer() {
     let mut w = World::with(7, setting(false));
     let (call, _, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "sip:support@sbc.example.com");
+    let invite = w.refer_to_support(call, &mut agent, "sip:support@sbc.example.com");
     let outs = w.hear(AI, &agent.request("BYE", ""));
     assert_eq!(told(&outs), [&format!("SIP/2.0 200 {AI}")[..], "settled", "part B"]);
-    w.parted(call, Side::B);
+    w.place_parted(call, Side::B);
     // After a restart now, the caller could not be told anything better.
     let mut record = [0; 2200];
     let len = w.sbc.save(&w.cx(), call, &mut record).unwrap();
@@ -384,20 +394,23 @@ fn a_referrer_that_leaves_early_does_not_end_the_transfer() {
         ["point C", "bridge Some([A, C])", &format!("ACK sip:54.172.60.1:5060 {ZENDESK}"), "settled"]
     );
     assert!(silent(&w.later(20_000)));
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
 fn a_transfer_that_fails_without_its_referrer_returns_to_its_platform() {
     let mut w = World::with(7, setting(true));
     let (call, _, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "<sip:support@sbc.example.com>");
+    let invite = w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
     w.hear(AI, &agent.request("BYE", ""));
-    w.parted(call, Side::B);
+    w.place_parted(call, Side::B);
     let outs = w.hear(ZENDESK, &respond(&invite, "486 Busy Here", "", ""));
     assert_eq!(
         told(&outs),
-        [format!("ACK sip:support@acme.sip.twilio.com {ZENDESK}"), format!("INVITE sip:back@198.51.100.8 {BACK}")]
+        [
+            format!("ACK sip:support@acme.sip.twilio.com {ZENDESK}"),
+            format!("INVITE sip:back@198.51.100.8 {BACK}")
+        ]
     );
     let back = find(&outs, "INVITE").to_string();
     let outs = w.hear(BACK, &answer(BACK, "back", &back, "200 OK", OFFER));
@@ -407,13 +420,13 @@ fn a_transfer_that_fails_without_its_referrer_returns_to_its_platform() {
     let refer = agent.refer("<sip:support@sbc.example.com>");
     let outs = w.hear(BACK, &refer);
     assert_eq!(told(&outs)[..3], [&format!("SIP/2.0 202 {BACK}")[..], "join B", "bridge None"]);
-    w.take_notify(&outs);
-    w.joined(call, Side::B);
-    let outs = w.found(call);
+    w.answer_notify(&outs);
+    w.place_joined(call, Side::B);
+    let outs = w.zendesk_found(call);
     let invite = find(&outs, "INVITE").to_string();
     // And this time nobody takes it either: the call ends, and says why.
     w.hear(BACK, &agent.request("BYE", ""));
-    w.parted(call, Side::C);
+    w.place_parted(call, Side::C);
     w.hear(ZENDESK, &respond(&invite, "486 Busy Here", "", ""));
     let outs = w.later(0);
     assert!(silent(&outs));
@@ -422,7 +435,7 @@ fn a_transfer_that_fails_without_its_referrer_returns_to_its_platform() {
     let outs = w.hear(BACK, &answer(BACK, "no", &back, "480 Gone", ""));
     let bye = message(&outs, CARRIER, "BYE");
     assert!(field(bye, "Reason").contains("cause=480"), "{bye}");
-    w.all_leave(&outs);
+    w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
 }
@@ -431,7 +444,7 @@ fn a_transfer_that_fails_without_its_referrer_returns_to_its_platform() {
 fn the_caller_hangs_up_meanwhile() {
     let mut w = World::with(7, setting(true));
     let (call, mut carrier, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "<sip:support@sbc.example.com>");
+    let invite = w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
     let ringing = w.hear(ZENDESK, &respond(&invite, "180 Ringing", "", ""));
     let outs = w.hear(CARRIER, &carrier.request("BYE", ""));
     // The agent's BYE waits for what it is still to be told.
@@ -445,11 +458,11 @@ fn the_caller_hangs_up_meanwhile() {
         ]
     );
     w.close(call);
-    let outs = w.take_notify(&ringing);
+    let outs = w.answer_notify(&ringing);
     assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 487 Request Terminated terminated")]);
-    let outs = w.take_notify(&outs);
+    let outs = w.answer_notify(&outs);
     assert_eq!(told(&outs), [format!("BYE sip:{AI} {AI}")]);
-    w.all_leave(&outs);
+    w.answer_byes(&outs);
     w.hear(ZENDESK, &respond(&invite, "487 Terminated", "", ""));
     w.is_clean();
 }
@@ -458,19 +471,22 @@ fn the_caller_hangs_up_meanwhile() {
 fn a_referrer_that_does_not_want_to_know_is_not_told() {
     let mut w = World::with(7, setting(false));
     let (call, _, mut agent) = w.talk_to_agent();
-    let refer = agent.request("REFER", "Refer-To: <sip:support@sbc.example.com>\r\nRefer-Sub: false\r\nRequire: norefersub\r\n");
+    let refer = agent.request(
+        "REFER",
+        "Refer-To: <sip:support@sbc.example.com>\r\nRefer-Sub: false\r\nRequire: norefersub\r\n",
+    );
     let outs = w.hear(AI, &refer);
     assert_eq!(field(find(&outs, "SIP/2.0 202"), "Refer-Sub"), "false");
     assert_eq!(told(&outs), [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None"]);
     assert_eq!(told(&w.hear(AI, &refer)), [format!("SIP/2.0 202 {AI}")]);
-    w.joined(call, Side::C);
-    let outs = w.found(call);
+    w.place_joined(call, Side::C);
+    let outs = w.zendesk_found(call);
     let invite = find(&outs, "INVITE").to_string();
     assert!(w.hear(ZENDESK, &respond(&invite, "180 Ringing", "", "")).is_empty());
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
     assert!(!outs.iter().any(|out| matches!(out, Out::Message(to, _) if to == AI)));
     assert_eq!(told(&w.later(5_001)), [format!("BYE sip:{AI} {AI}")]);
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -480,8 +496,8 @@ fn a_notify_that_fails_does_not_stop_the_transfer() {
         let (call, _, mut agent) = w.talk_to_agent();
         let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
         let notify = find(&outs, "NOTIFY").to_string();
-        w.joined(call, Side::C);
-        let outs = w.found(call);
+        w.place_joined(call, Side::C);
+        let outs = w.zendesk_found(call);
         let invite = find(&outs, "INVITE").to_string();
         w.hear(ZENDESK, &respond(&invite, "180 Ringing", "", ""));
         if status == "408" {
@@ -496,7 +512,7 @@ fn a_notify_that_fails_does_not_stop_the_transfer() {
             assert_eq!(told(&outs)[1], "bridge Some([A, C])");
             assert_eq!(told(&w.later(5_001)), [format!("BYE sip:{AI} {AI}")]);
         }
-        w.hang_up(call);
+        w.end_transferred(call);
     }
 }
 
@@ -525,17 +541,21 @@ fn what_is_refused() {
     assert!(field(find(&outs, "SIP/2.0 403"), "Warning").contains("does not transfer calls"));
     assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Answered);
     assert_eq!(w.sbc.usage().ports, 2);
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
 fn a_malformed_ticket_does_not_stop_the_transfer() {
     let mut w = World::with(7, setting(false));
     let (call, _, mut agent) = w.talk_to_agent();
-    let invite = w.refer(call, &mut agent, "<sip:support@sbc.example.com?X-Zendesk-Ticket-Id=12%0d%0aX:%20y>");
+    let invite = w.refer_to_support(
+        call,
+        &mut agent,
+        "<sip:support@sbc.example.com?X-Zendesk-Ticket-Id=12%0d%0aX:%20y>",
+    );
     assert!(!invite.contains("X-Zendesk") && !invite.contains("\r\nX"), "{invite}");
     assert_eq!(w.sbc.call(call).unwrap().note, Some(Reason::TicketMalformed));
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -544,11 +564,11 @@ fn the_refers_own_ticket_comes_first() {
     let (call, _, mut agent) = w.talk_to_agent();
     let more = "Refer-To: <sip:support@sbc.example.com?x-zendesk-ticket-id=7>\r\nX-Zendesk-Ticket-Id: X-Zendesk-Ticket-Id=8\r\n";
     let outs = w.hear(AI, &agent.request("REFER", more));
-    w.take_notify(&outs);
-    w.joined(call, Side::C);
-    let outs = w.found(call);
+    w.answer_notify(&outs);
+    w.place_joined(call, Side::C);
+    let outs = w.zendesk_found(call);
     assert_eq!(field(find(&outs, "INVITE"), "X-Zendesk-Ticket-Id"), "8");
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -590,23 +610,23 @@ fn outside_a_dialog() {
     assert_eq!(field(&notify, "From"), field(&accepted, "To"));
     assert_eq!(field(&notify, "Call-ID"), "own-3");
     assert_eq!(find(&w.hear(AI, &refer), "SIP/2.0 202"), accepted);
-    w.take_notify(&outs);
-    w.joined(call, Side::C);
-    let outs = w.found(call);
+    w.answer_notify(&outs);
+    w.place_joined(call, Side::C);
+    let outs = w.zendesk_found(call);
     let invite = find(&outs, "INVITE").to_string();
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
     assert_eq!(told(&outs)[1], "bridge Some([A, C])");
     assert_eq!(w.sbc.usage().legs, 4);
-    w.take_notify(&outs);
+    w.answer_notify(&outs);
     assert_eq!(w.sbc.usage().legs, 3, "its dialog ends with its last NOTIFY");
     // The agent's own leg is asked to leave.
     let outs = w.later(5_001);
     assert_eq!(told(&outs), [format!("BYE sip:{AI} {AI}")]);
     assert_eq!(field(find(&outs, "BYE"), "Call-ID"), agent.call_id);
-    w.all_leave(&outs);
-    w.parted(call, Side::B);
+    w.answer_byes(&outs);
+    w.place_parted(call, Side::B);
     let outs = w.hear(CARRIER, &carrier.request("BYE", ""));
-    w.all_leave(&outs);
+    w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
 }
@@ -619,21 +639,21 @@ fn what_the_relay_cannot_do_fails_the_transfer() {
     // It says so, or nothing at all, or when it is too late.
     for turn in 0..3 {
         let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
-        w.take_notify(&outs);
+        w.answer_notify(&outs);
         let outs = match turn {
             0 => w.tell(Input::Media(Report::NotJoined { stream, side: Side::C })),
             _ => w.later(5_001),
         };
         assert!(told(&outs).contains(&"bridge Some([A, B])".into()), "{:?}", told(&outs));
         assert!(told(&outs).contains(&format!("NOTIFY {AI} SIP/2.0 503 Service Unavailable terminated")));
-        w.take_notify(&outs);
+        w.answer_notify(&outs);
         if turn > 0 {
-            assert_eq!(told(&w.joined(call, Side::C)), ["part C"]);
-            w.parted(call, Side::C);
+            assert_eq!(told(&w.place_joined(call, Side::C)), ["part C"]);
+            w.place_parted(call, Side::C);
         }
         assert_eq!(w.sbc.usage().ports, 2);
     }
-    w.hang_up(call);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -641,10 +661,10 @@ fn a_transfer_tries_every_target_of_its_line() {
     let mut w = World::with(7, setting(false));
     let (call, _, mut agent) = w.talk_to_agent();
     let outs = w.hear(AI, &agent.refer("<sip:two@sbc.example.com>"));
-    w.take_notify(&outs);
+    w.answer_notify(&outs);
     // The first one's trunk is full: the carrier carries one call.
-    assert_eq!(told(&w.joined(call, Side::C)), ["resolve"]);
-    let outs = w.found(call);
+    assert_eq!(told(&w.place_joined(call, Side::C)), ["resolve"]);
+    let outs = w.zendesk_found(call);
     find(&outs, "INVITE sip:support");
     // Nobody answers it in its 20 s.
     let invite = find(&outs, "INVITE").to_string();
@@ -653,5 +673,5 @@ fn a_transfer_tries_every_target_of_its_line() {
     let told = told(&outs);
     assert!(told.contains(&format!("CANCEL sip:support@acme.sip.twilio.com {ZENDESK}")), "{told:?}");
     assert!(told.contains(&"bridge Some([A, B])".into()), "{told:?}");
-    w.hang_up(call);
+    w.end_transferred(call);
 }

@@ -62,6 +62,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         if values.flag() {
             sbc.handle(&cx, Input::Command(Command::HangUpAll));
         }
+        let other = Tables::new(&mut values);
+        sbc.reconfigure(&Cx { config: &other.config(values.rest()), ..cx }, &config);
         drain(&mut sbc, &cx);
     }
     see((sbc.counters(), sbc.parsed(), sbc.usage()));
