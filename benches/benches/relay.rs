@@ -9,7 +9,7 @@ use warmline_benches::{Cpu, criterion};
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
 use warmline_core::relay::{
-    Control, Door, Name, Output, Peer, Relay, Side, Storage, Stream, StreamId, TAILROOM, Verdict,
+    Control, Door, LONGEST, Name, Output, Peer, Relay, Side, Storage, Stream, StreamId, TAILROOM, Verdict,
 };
 use warmline_core::rtp::{Direction, Format, Profile};
 use warmline_core::time::Instant;
@@ -63,6 +63,7 @@ impl Talk {
             doors: leak(2 * count, || Door::EMPTY),
             names: leak(count, || Name::EMPTY),
             streams: leak(count, || Slot::<Stream>::EMPTY),
+            thirds: leak(count.div_ceil(2), || Slot::EMPTY),
             timers: leak(count, || TimerSlot::EMPTY),
         };
         let mut relay = Relay::new(storage, &[7; 32]);
@@ -118,7 +119,7 @@ impl Talk {
 
     /// What the relay has to say itself, as often as packets come.
     fn speak(&mut self, now: Instant) {
-        let mut out = [0; 128];
+        let mut out = [0; LONGEST];
         while !matches!(self.relay.poll(now, None, &mut out), Output::Wait(at) if at.is_none_or(|at| at > now))
         {
         }

@@ -89,6 +89,8 @@ reasons! {
     MayNotRefer = "may-not-refer", 403;
     /// The REFER asks for another request than an INVITE.
     ReferredMethod = "referred-method", 501;
+    /// The REFER asks for an attended transfer (Replaces), which is not there yet.
+    AttendedTransfer = "attended-transfer", 501;
     /// The REFER belongs to no call, and names none by Target-Dialog.
     ReferWithoutDialog = "refer-without-dialog", 403;
     /// There is nobody to transfer: the call is not answered, or is ending.

@@ -32,9 +32,6 @@ const WAITING: usize = 12 * 1024;
 /// Messages that wait to be read at each listener.
 const MESSAGES: usize = 16;
 
-/// What the relay itself says fits into so many bytes.
-const REPORT: usize = 128;
-
 /// How often the watchdog is fed and the counters are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -234,7 +231,7 @@ impl Office {
 
     /// Does what the relay wants, until it waits. Says whether core was told of something by it.
     fn tend(&mut self) -> bool {
-        let mut room = [0; HEADERS + REPORT];
+        let mut room = [0; HEADERS + relay::LONGEST];
         loop {
             let cx = self.cx();
             let mut gate = self.gate.borrow_mut();

@@ -6,7 +6,7 @@ use warmline_core::call::{Call, Leg};
 use warmline_core::config::Config;
 use warmline_core::image::MAX_TRUNKS;
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Sizes, Storage, TrunkState};
 
@@ -31,6 +31,7 @@ static REPLY: Cell<[u8; BOARD.message]> = Cell::new([0; _]);
 static DOORS: Cell<[Door; BOARD.port_pairs]> = Cell::new([Door::EMPTY; _]);
 static NAMES: Cell<[Name; SIZES.calls]> = Cell::new([Name::EMPTY; _]);
 static STREAMS: Cell<[Slot<Stream>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
+static THIRDS: Cell<[Slot<Third>; SIZES.calls.div_ceil(2)]> = Cell::new([const { Slot::EMPTY }; _]);
 static STREAM_TIMERS: Cell<[TimerSlot; SIZES.calls]> = Cell::new([TimerSlot::EMPTY; _]);
 
 /// The memory for signalling, for so many calls at once, at most the board's. Is to be called once.
@@ -61,6 +62,7 @@ pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
         doors: DOORS.take(),
         names: NAMES.take(),
         streams: STREAMS.take(),
+        thirds: THIRDS.take(),
         timers: STREAM_TIMERS.take(),
     }
 }

@@ -5,7 +5,7 @@ use warmline_core::config::Config;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Sizes, Storage, TrunkState};
 
@@ -99,6 +99,7 @@ pub(crate) struct Relaying {
     doors: Vec<Door>,
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
+    thirds: Vec<Slot<Third>>,
     timers: Vec<TimerSlot>,
 }
 
@@ -115,6 +116,7 @@ impl Relaying {
             doors: filled(usize::from(last.saturating_sub(first)) / 2 + 1, || Door::EMPTY),
             names: filled(calls, || Name::EMPTY),
             streams: filled(streams, || Slot::EMPTY),
+            thirds: filled(streams.div_ceil(2), || Slot::EMPTY),
             timers: filled(streams, || TimerSlot::EMPTY),
         }
     }
@@ -126,6 +128,7 @@ impl Relaying {
             doors: &mut self.doors,
             names: &mut self.names,
             streams: &mut self.streams,
+            thirds: &mut self.thirds,
             timers: &mut self.timers,
         }
     }

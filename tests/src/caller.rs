@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refresh};
+use crate::plan::{Ending, Plan, Refers, Refresh};
+use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
 
@@ -29,6 +30,7 @@ enum Step {
     Resume,
     Ask,
     Video,
+    Refer,
 }
 
 /// One caller and one call.
@@ -51,6 +53,8 @@ pub struct Caller {
     pub notes: Vec<String>,
     /// How often another branch of the INVITE was refused.
     pub merged: u32,
+    /// What it knows of the transfer it asked for.
+    pub referrer: Referrer,
     /// Whether a restart took the call up again, and no description of ours has come since.
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
@@ -90,6 +94,7 @@ impl Caller {
             session: None,
             notes: Vec::new(),
             merged: 0,
+            referrer: Referrer::default(),
             resumed: false,
             orphaned: false,
             steps: Vec::new(),
@@ -140,6 +145,7 @@ impl Caller {
                     self.over = true;
                 }
                 Late::Request("BYE") => self.over = true,
+                Late::Request("REFER") => self.referrer.answer = Some(0),
                 _ => {}
             }
         }
@@ -182,6 +188,16 @@ impl Caller {
                 let lines = self.peer.contact();
                 self.again = self.peer.request(now, "INVITE", &lines, &body, out);
                 self.held = step == Step::Hold;
+            }
+            Step::Refer => {
+                let Some(transfer) = &self.plan.transfer else { return };
+                let mut lines =
+                    format!("{}Refer-To: {}\r\n{}", self.peer.contact(), transfer.to, transfer.lines);
+                if let Some(ticket) = transfer.ticket {
+                    lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
+                }
+                self.peer.request(now, "REFER", &lines, "", out);
+                self.referrer.asked = true;
             }
             Step::Ask => {
                 let lines = self.peer.contact();
@@ -248,10 +264,20 @@ impl Caller {
                     return Err("another session id".into());
                 }
             }
+            ("REFER", status) => {
+                self.referrer.answer = Some(status);
+                let leaves = self.plan.transfer.as_ref().and_then(|transfer| transfer.leaves);
+                if let Some(after) = leaves.filter(|_| status == 202) {
+                    self.steps.push((now + after * 1_000, Step::Bye));
+                }
+                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned {
+                    return Err(format!("a REFER got {status}"));
+                }
+            }
             // The call is being ended, or the target's answer has not been acknowledged yet.
             ("INVITE", 481 | 491) if branch == self.again => {}
-            // It was overtaken by the BYE.
-            ("INVITE", 500) if branch == self.again && self.leaving => {}
+            // It was overtaken by the BYE, or by the REFER.
+            ("INVITE", 500) if branch == self.again && (self.leaving || self.referrer.asked) => {}
             ("BYE", 500) if self.expects_wrong => {
                 self.expects_wrong = false;
                 self.steps.push((now, Step::Bye));
@@ -293,6 +319,9 @@ impl Caller {
             Ending::WrongCSeq(after) => self.steps.push((now + after * 1_000, Step::WrongBye)),
             Ending::Cancel(_) if self.cancelled => self.steps.push((now, Step::Bye)),
             _ => {}
+        }
+        if let Some(transfer) = self.plan.transfer.as_ref().filter(|transfer| transfer.by == Refers::Caller) {
+            self.steps.push((now + transfer.after * 1_000, Step::Refer));
         }
         let first = match self.plan.refresh {
             Refresh::CallerHolds => Step::Hold,
@@ -346,6 +375,16 @@ impl Caller {
         }
         if request.method() == "ACK" {
             return Err("an ACK for nothing".into());
+        }
+        if request.method() == "NOTIFY" {
+            let status = if self.leaving || self.over { 481 } else { self.referrer.hear(request)? };
+            self.peer.serve(request);
+            self.peer.respond(now, request, status, "", "", out);
+            let polite = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.polite);
+            if self.referrer.succeeded() && polite {
+                self.steps.push((now, Step::Bye));
+            }
+            return Ok(());
         }
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));

@@ -3,7 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
-use warmline_core::relay::{Control, Hop, Output, Relay, Report, Side, StreamId, TAILROOM, Verdict};
+use warmline_core::g711::Law;
+use warmline_core::relay::{Control, Hop, Output, Peer, Relay, Report, Side, StreamId, TAILROOM, Verdict};
 use warmline_core::time::{Instant, Utc};
 
 use crate::world::in_core;
@@ -11,7 +12,7 @@ use crate::world::in_core;
 /// A relay and what its host knows of it. One serves all workers' ports.
 pub(crate) struct Media<'w> {
     relay: Relay<'w>,
-    open: HashMap<StreamId, ([u16; 2], [bool; 2])>,
+    open: HashMap<StreamId, [Place; 3]>,
     ports: HashMap<u16, StreamId>,
     buffer: Vec<u8>,
     /// How many streams had both sides pointed when they were closed.
@@ -26,12 +27,20 @@ pub(crate) struct Media<'w> {
     pub(crate) wake: Option<Instant>,
 }
 
+/// One side of a stream, as signalling said.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Our port; none when it is not open.
+    port: Option<u16>,
+    peer: Option<Peer>,
+}
+
 /// What the relay has to say.
 pub(crate) enum Said {
     /// This, to signalling.
     Report(Report),
-    /// These bytes, to a peer.
-    Sent(SocketAddr, Vec<u8>),
+    /// These bytes, from a port of ours to a peer.
+    Sent(u16, SocketAddr, Vec<u8>),
 }
 
 impl<'w> Media<'w> {
@@ -66,41 +75,83 @@ impl<'w> Media<'w> {
         match control {
             // A host whose ports cannot be bound says so itself.
             Control::Open { stream, .. } if self.broken => return Ok(Some(Report::Failed { stream })),
+            Control::Join { stream, side, .. } if self.broken => {
+                return Ok(Some(Report::NotJoined { stream, side }));
+            }
             _ if self.broken => return Ok(None),
-            Control::Open { stream, ports } => {
-                for port in ports {
-                    if !port.is_multiple_of(2) {
-                        return Err(format!("port {port} is odd"));
-                    }
-                    if let Some(other) = self.ports.insert(port, stream) {
-                        return Err(format!("port {port} is given to {stream:?} and {other:?}"));
-                    }
-                }
-                if self.open.insert(stream, (ports, [false; 2])).is_some() {
+            Control::Open { stream, ports: [a, b] } => {
+                self.take_port(stream, a)?;
+                self.take_port(stream, b)?;
+                let [a, b] = [a, b].map(|port| Place { port: Some(port), peer: None });
+                if self.open.insert(stream, [a, b, Place::default()]).is_some() {
                     return Err(format!("{stream:?} is opened twice"));
                 }
             }
             Control::Point { stream, side, peer } => {
-                let Some((_, pointed)) = self.open.get_mut(&stream) else {
-                    return Err(format!("{stream:?} is pointed but not open"));
-                };
-                if network(peer.rtp) != Some(side) || network(peer.rtcp) != Some(side) {
+                let place = self.place(stream, side)?;
+                if place.port.is_none() {
+                    return Err(format!("{side:?} of {stream:?} is pointed but not open"));
+                }
+                place.peer = Some(peer);
+                let [rtp, rtcp] = [network(peer.rtp), network(peer.rtcp)];
+                // Only callers are always in the first network; but a platform that was called is there too.
+                if rtp.is_none() || rtp != rtcp {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
-                pointed[side.index()] = true;
             }
-            Control::Join { .. } | Control::Bridge { .. } | Control::Part { .. } => {}
+            Control::Join { stream, side, port } => {
+                self.take_port(stream, port)?;
+                let place = self.place(stream, side)?;
+                if place.port.replace(port).is_some() {
+                    return Err(format!("{side:?} of {stream:?} joins twice"));
+                }
+            }
+            Control::Bridge { stream, pair } => {
+                for side in pair.into_iter().flatten() {
+                    if self.place(stream, side)?.port.is_none() {
+                        return Err(format!("{side:?} of {stream:?} is in a bridge but not open"));
+                    }
+                }
+            }
+            Control::Part { stream, side } => {
+                let place = core::mem::take(self.place(stream, side)?);
+                let port =
+                    place.port.ok_or_else(|| format!("{side:?} of {stream:?} parts but is not open"))?;
+                self.ports.remove(&port);
+            }
             Control::Close { stream } => {
-                let (ports, pointed) =
+                let places =
                     self.open.remove(&stream).ok_or_else(|| format!("{stream:?} is closed but not open"))?;
-                for port in ports {
+                for port in places.iter().filter_map(|place| place.port) {
                     self.ports.remove(&port);
                 }
-                self.bridged += u64::from(pointed == [true; 2]);
+                self.bridged += u64::from(places.iter().filter(|place| place.peer.is_some()).count() >= 2);
             }
         }
         in_core(|| self.relay.control(now, control));
         Ok(None)
+    }
+
+    fn take_port(&mut self, stream: StreamId, port: u16) -> Result<(), String> {
+        if !port.is_multiple_of(2) {
+            return Err(format!("port {port} is odd"));
+        }
+        match self.ports.insert(port, stream) {
+            Some(other) => Err(format!("port {port} is given to {stream:?} and {other:?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn place(&mut self, stream: StreamId, side: Side) -> Result<&mut Place, String> {
+        let places = self.open.get_mut(&stream);
+        places.map(|places| &mut places[side.index()]).ok_or_else(|| format!("{stream:?} is not open"))
+    }
+
+    /// The sides of the stream in which somebody at this address is: our port, and who the peer is.
+    pub(crate) fn sides(&self, somebody: SocketAddr) -> Option<[Option<(u16, Peer)>; 3]> {
+        let is = |place: &Place| place.peer.is_some_and(|peer| peer.rtp == somebody);
+        let places = self.open.values().find(|places| places.iter().any(is))?;
+        Some(places.map(|place| place.port.zip(place.peer)))
     }
 
     /// The next thing that the relay has to say; none when it waits.
@@ -108,11 +159,29 @@ impl<'w> Media<'w> {
         for _ in 0..10_000 {
             match in_core(|| self.relay.poll(now, Some(utc), &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
-                    self.rtcp += 1;
-                    if port.is_multiple_of(2) || network(to).is_none() || len < 8 {
-                        return Err(format!("RTCP of {len} bytes from {port} to {to}"));
+                    let bytes = self.buffer[..len].to_vec();
+                    if port.is_multiple_of(2) {
+                        let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
+                        if len != 172 || !(silence(Law::Mu) || silence(Law::A)) || network(to).is_none() {
+                            return Err(format!("{len} bytes from {port} to {to} are not silence"));
+                        }
+                    } else {
+                        self.rtcp += 1;
+                        if network(to).is_none() || len < 8 {
+                            return Err(format!("RTCP of {len} bytes from {port} to {to}"));
+                        }
                     }
-                    return Ok(Some(Said::Sent(to, self.buffer[..len].to_vec())));
+                    return Ok(Some(Said::Sent(port, to, bytes)));
+                }
+                Output::Report(Report::NotJoined { stream, side }) => {
+                    if let Ok(place) = self.place(stream, side)
+                        && let Some(port) = core::mem::take(place).port
+                    {
+                        self.ports.remove(&port);
+                    }
+                    if !self.mute {
+                        return Ok(Some(Said::Report(Report::NotJoined { stream, side })));
+                    }
                 }
                 Output::Report(_) if self.mute => {}
                 Output::Report(report) => return Ok(Some(Said::Report(report))),

@@ -12,7 +12,7 @@ use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Name, Stream};
+use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
@@ -72,8 +72,8 @@ impl Setting {
     /// A setting for `calls` calls at once and `rate` new ones each second, with as many ports. It stands in two
     /// networks, the outside one with the callers and the inside one with Zendesk, and has two relay workers.
     ///
-    /// Three lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
-    /// `private` may only be dialled by the AI platform.
+    /// Four lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
+    /// `private` may only be dialled by the AI platform. A fourth, `agent`, rings that.
     pub fn new(calls: u16, rate: usize) -> Self {
         let ports = |first: u16| (first, first + 2 * calls + 1);
         let outside = ports(10_000);
@@ -148,16 +148,19 @@ impl Setting {
         for (name, uri, host) in [
             ("zendesk", "sip:support@acme.sip.example.net", "acme.sip.example.net"),
             ("backup", "sip:backup@203.0.113.6", "203.0.113.6"),
+            ("agent", "sip:agent@198.51.100.10", "198.51.100.10"),
         ] {
+            let trunk = TrunkIndex(if name == "agent" { 0 } else { 2 });
             let (name, uri, host) = (this.say(name), this.say(uri), this.say(host));
-            this.targets.push(Target::new(name, TrunkIndex(2), uri, host));
+            this.targets.push(Target::new(name, trunk, uri, host));
         }
         let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
-        this.rings = vec![ring(0, 60), ring(0, 8), ring(1, 30)];
+        this.rings = vec![ring(0, 60), ring(0, 8), ring(1, 30), ring(2, 30)];
         for (name, from, rings, number) in [
             ("support", List::new(0, 2), List::new(0, 1), "+18005550100"),
             ("both", List::new(0, 2), List::new(1, 2), "+18005550101"),
             ("private", List::new(0, 1), List::new(0, 1), "+18005550102"),
+            ("agent", List::new(0, 2), List::new(3, 1), "+18005550103"),
         ] {
             let (name, number) = (this.say(name), this.say(number));
             let dial = List { start: this.dials.len() as u16, len: 2, of: PhantomData };
@@ -231,6 +234,7 @@ pub struct Memory {
     doors: Vec<Door>,
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
+    thirds: Vec<Slot<Third>>,
     stream_timers: Vec<TimerSlot>,
 }
 
@@ -267,6 +271,7 @@ impl Memory {
             ),
             names: empty(sizes.calls, || Name::EMPTY),
             streams: empty(sizes.calls, || Slot::EMPTY),
+            thirds: empty(sizes.calls.div_ceil(2), || Slot::EMPTY),
             stream_timers: empty(sizes.calls, || TimerSlot::EMPTY),
         }
     }
@@ -278,6 +283,7 @@ impl Memory {
             doors: &mut self.doors,
             names: &mut self.names,
             streams: &mut self.streams,
+            thirds: &mut self.thirds,
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

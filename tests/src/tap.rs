@@ -228,6 +228,17 @@ impl Tap {
                     text.one("Allow")?;
                 }
             }
+            "NOTIFY" => {
+                let dialog = dialog.ok_or("a NOTIFY without a To tag")?;
+                if cseq <= dialog.cseq.max(invited.unwrap_or(0)) {
+                    return Err(format!("CSeq {cseq} of a NOTIFY after {}", dialog.cseq));
+                }
+                if dialog.bye {
+                    return Err("a NOTIFY after a BYE".into());
+                }
+                dialog.cseq = cseq;
+                text.one("Contact")?;
+            }
             "CANCEL" => {
                 let key = format!("INVITE {branch}");
                 let invite = self.asked.get(&key).ok_or("a CANCEL for nothing")?;

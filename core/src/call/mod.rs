@@ -70,6 +70,9 @@ pub enum Stream {
     Closed,
 }
 
+/// How often the relay is asked for other ports when it cannot open the first.
+const OPENINGS: u8 = 3;
+
 /// One caller's stay.
 #[derive(Debug)]
 pub struct Call {
@@ -109,6 +112,8 @@ pub struct Call {
     pub(crate) rung: Side,
     pub(crate) transfer: Transfer,
     pub(crate) worker: u8,
+    /// How often the relay may still be asked for other ports.
+    pub(crate) openings: u8,
     pub(crate) statistics: [Statistics; 2],
     pub(crate) started: Instant,
     pub(crate) answered: Option<Instant>,
@@ -180,6 +185,7 @@ impl Call {
             rung: Side::B,
             transfer: Transfer::NONE,
             worker,
+            openings: OPENINGS,
             statistics: Default::default(),
             started,
             answered: None,

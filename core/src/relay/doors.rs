@@ -46,32 +46,23 @@ impl<'s> Doors<'s> {
         self.doors.get(self.place(port)?)?.leads()
     }
 
-    /// Leads `ports` to the sides of the stream in `slot`; false, and nothing done, when a port is odd, not in the
-    /// table or taken.
-    pub(super) fn open(&mut self, ports: [u16; 2], slot: u32) -> bool {
-        let [a, b] = ports;
-        let (Some(to_a), Some(to_b)) = (Door::to(slot, Side::A), Door::to(slot, Side::B)) else {
-            return false;
-        };
-        let (Some(at_a), Some(at_b)) = (self.place(a), self.place(b)) else { return false };
-        match self.doors.get_disjoint_mut([at_a, at_b]) {
-            Ok([a_door, b_door])
-                if a & 1 == 0 && b & 1 == 0 && *a_door == Door::EMPTY && *b_door == Door::EMPTY =>
-            {
-                (*a_door, *b_door) = (to_a, to_b);
+    /// Leads `port` to a side of the stream in `slot`; false, and nothing done, when it is odd, not in the table or
+    /// taken.
+    pub(super) fn open(&mut self, port: u16, slot: u32, side: Side) -> bool {
+        let door = self.place(port).filter(|_| port & 1 == 0).and_then(|place| self.doors.get_mut(place));
+        match (door.filter(|door| **door == Door::EMPTY), Door::to(slot, side)) {
+            (Some(door), Some(there)) => {
+                *door = there;
                 true
             }
             _ => false,
         }
     }
 
-    /// Leads both ports nowhere.
-    pub(super) fn close(&mut self, ports: [u16; 2]) {
-        for port in ports {
-            let place = self.place(port);
-            if let Some(door) = place.and_then(|place| self.doors.get_mut(place)) {
-                *door = Door::EMPTY;
-            }
+    /// Leads `port` nowhere.
+    pub(super) fn close(&mut self, port: u16) {
+        if let Some(door) = self.place(port).and_then(|place| self.doors.get_mut(place)) {
+            *door = Door::EMPTY;
         }
     }
 
@@ -88,29 +79,29 @@ mod tests {
     fn both_ports_of_a_pair_lead_to_their_side() {
         let mut storage = [Door::EMPTY; 4];
         let mut doors = Doors::new(10_000, &mut storage);
-        assert!(doors.open([10_006, 10_000], 7));
-        assert_eq!(doors.find(10_000), Some((7, Side::B)));
-        assert_eq!(doors.find(10_001), Some((7, Side::B)));
-        assert_eq!(doors.find(10_007), Some((7, Side::A)));
+        for (port, side) in [(10_006, Side::A), (10_000, Side::B), (10_004, Side::C)] {
+            assert!(doors.open(port, 7, side));
+            assert_eq!(doors.find(port), Some((7, side)));
+            assert_eq!(doors.find(port + 1), Some((7, side)));
+        }
         assert_eq!(doors.find(10_002), None);
         for outside in [0, 9_999, 10_008, u16::MAX] {
             assert_eq!(doors.find(outside), None, "{outside}");
         }
-        doors.close([10_006, 10_000]);
-        assert_eq!(doors.find(10_000), None);
+        doors.close(10_006);
         assert_eq!(doors.find(10_006), None);
+        assert_eq!(doors.find(10_000), Some((7, Side::B)));
     }
 
     #[test]
     fn refuses_what_is_odd_outside_or_taken() {
         let mut storage = [Door::EMPTY; 4];
         let mut doors = Doors::new(10_000, &mut storage);
-        assert!(doors.open([10_000, 10_002], 0));
-        for ports in [[10_004, 10_004], [10_005, 10_006], [10_004, 10_002], [10_004, 10_008], [9_998, 10_004]]
-        {
-            assert!(!doors.open(ports, 1), "{ports:?}");
+        assert!(doors.open(10_000, 0, Side::A));
+        for port in [10_000, 10_005, 10_008, 9_998] {
+            assert!(!doors.open(port, 1, Side::A), "{port}");
         }
-        assert!(!doors.open([10_004, 10_006], u32::MAX / 4), "no such slot can be written down");
-        assert!(doors.open([10_004, 10_006], 1));
+        assert!(!doors.open(10_004, u32::MAX / 4, Side::A), "no such slot can be written down");
+        assert!(doors.open(10_004, 1, Side::A));
     }
 }

@@ -22,16 +22,20 @@ use heapless::Deque;
 
 pub use doors::Door;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
-pub use stream::Stream;
+pub use stream::{Stream, Third};
 
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
 use crate::time::{Duration, Instant, Utc};
 use doors::Doors;
+use stream::Thirds;
 
 /// Bytes the caller leaves free behind a packet: what it may grow by on its way through.
 pub const TAILROOM: usize = 24;
+
+/// The longest datagram that [`Relay::poll`] writes, in bytes.
+pub const LONGEST: usize = leg::LONGEST;
 
 /// How many failures to open can wait to be told. Polled as it should be, a relay has one at most.
 const FAILURES: usize = 32;
@@ -49,6 +53,9 @@ pub struct Storage<'s> {
     pub names: &'s mut [Name],
     /// One for each stream there can be at once.
     pub streams: &'s mut [Slot<Stream>],
+    /// One for each stream that can have three sides at once. Half as many as streams is plenty: a stream has three
+    /// only until a transfer is settled.
+    pub thirds: &'s mut [Slot<Third>],
     /// As many as streams.
     pub timers: &'s mut [TimerSlot],
 }
@@ -70,6 +77,7 @@ pub struct Relay<'s> {
     doors: Doors<'s>,
     names: &'s mut [Name],
     streams: Pool<'s, Stream>,
+    thirds: Thirds<'s>,
     /// When each stream next has something to say.
     timers: Timers<'s>,
     /// What could not be opened: a stream, or a side of one.
@@ -88,6 +96,7 @@ impl<'s> Relay<'s> {
             doors: Doors::new(storage.first_port, storage.doors),
             names: storage.names,
             streams: Pool::new(storage.streams.get_mut(..streams).unwrap_or_default()),
+            thirds: Pool::new(storage.thirds),
             timers: Timers::new(storage.timers),
             failures: Deque::new(),
             random: Random::new(seed),
@@ -104,23 +113,41 @@ impl<'s> Relay<'s> {
                     let _ = self.failures.push_back((stream, None));
                 }
             }
-            Control::Join { stream, side, .. } => {
-                let _ = self.failures.push_back((stream, Some(side)));
+            Control::Join { stream, side, port } => {
+                if self.join(stream, side, port).is_none() {
+                    let _ = self.failures.push_back((stream, Some(side)));
+                }
             }
-            Control::Bridge { .. } | Control::Part { .. } => {}
+            Control::Bridge { stream, pair } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.bridge(now, pair, &mut self.thirds);
+                }
+                self.arm(slot);
+            }
+            Control::Part { stream, side } => {
+                let Some(slot) = self.find(stream) else { return };
+                let stream = self.streams.get_mut(slot);
+                if let Some(port) = stream.and_then(|stream| stream.part(now, side, &mut self.thirds)) {
+                    self.doors.close(port);
+                }
+                self.arm(slot);
+            }
             Control::Point { stream, side, peer } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.point(now, side, peer, &mut self.random);
+                    stream.point(now, side, peer, &mut self.random, &mut self.thirds);
                 }
                 self.arm(slot);
             }
             Control::Close { stream } => {
                 let Some(slot) = self.find(stream) else { return };
-                if let Some(stream) = self.streams.get_mut(slot)
-                    && stream.close()
-                {
-                    self.doors.close(stream.ports());
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream
+                        .close(&mut self.thirds)
+                        .into_iter()
+                        .flatten()
+                        .for_each(|port| self.doors.close(port));
                 }
                 self.arm(slot);
             }
@@ -146,7 +173,7 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// The next thing to be done. `out` is for what is to be sent; 128 bytes are enough. Without `utc` our reports
+    /// The next thing to be done. `out` is for what is to be sent; [`LONGEST`] bytes are enough. Without `utc` our reports
     /// carry the time since the caller's origin.
     pub fn poll(&mut self, now: Instant, utc: Option<Utc>, out: &mut [u8]) -> Output {
         match self.failures.pop_front() {
@@ -158,7 +185,7 @@ impl<'s> Relay<'s> {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, out);
+            let output = stream.speak(now, utc, &mut self.random, out, &mut self.thirds);
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
@@ -187,11 +214,30 @@ impl<'s> Relay<'s> {
             return None;
         }
         let slot = self.streams.insert(Stream::new(stream, ports, &mut self.random)).ok()?;
-        if !self.doors.open(ports, slot.index()) {
+        let [a, b] = ports;
+        let opened = self.doors.open(a, slot.index(), Side::A);
+        if !opened || !self.doors.open(b, slot.index(), Side::B) {
+            if opened {
+                self.doors.close(a);
+            }
             self.streams.remove(slot);
             return None;
         }
         *name = Name(slot.index().saturating_add(1));
+        self.arm(slot);
+        Some(())
+    }
+
+    fn join(&mut self, stream: StreamId, side: Side, port: u16) -> Option<()> {
+        let slot = self.find(stream)?;
+        if !self.doors.open(port, slot.index(), side) {
+            return None;
+        }
+        let stream = self.streams.get_mut(slot)?;
+        if !stream.join(side, port, &mut self.random, &mut self.thirds) {
+            self.doors.close(port);
+            return None;
+        }
         self.arm(slot);
         Some(())
     }
@@ -209,9 +255,9 @@ impl<'s> Relay<'s> {
         let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
         let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
         if port & 1 == 0 {
-            stream.forward(now, side, from, packet).map(Verdict::Send)
+            stream.forward(now, side, from, packet, &mut self.thirds).map(Verdict::Send)
         } else {
-            stream.hear(now, side, from, packet).map(|()| Verdict::Taken)
+            stream.hear(now, side, from, packet, &mut self.thirds).map(|()| Verdict::Taken)
         }
     }
 
@@ -225,6 +271,9 @@ impl<'s> Relay<'s> {
     fn remove(&mut self, slot: Id<Stream>) {
         let Some(stream) = self.streams.remove(slot) else { return };
         self.timers.cancel(slot.index());
+        if let Some(third) = stream.third() {
+            self.thirds.remove(third);
+        }
         if let Some(name) = self.names.get_mut(stream.id().index as usize) {
             *name = Name::EMPTY;
         }
@@ -232,7 +281,7 @@ impl<'s> Relay<'s> {
 
     /// Sets a stream's timer to when it next has something to say.
     fn arm(&mut self, slot: Id<Stream>) {
-        match self.streams.get(slot).and_then(Stream::deadline) {
+        match self.streams.get(slot).and_then(|stream| stream.deadline(&self.thirds)) {
             Some(at) => self.timers.set(slot.index(), at),
             None => self.timers.cancel(slot.index()),
         }

@@ -81,9 +81,7 @@ impl Outgoing {
                 (packet.seq, packet.timestamp) = (seq, timestamp);
             }
             None => {
-                self.timestamp = self.timestamp.plus(self.elapsed(now).max(1) as u32);
-                self.seq = self.seq.plus(1);
-                self.at = Some(now);
+                self.advance(now);
                 self.anchor = Some(Anchor {
                     ssrc: packet.ssrc,
                     seq: self.seq.0.wrapping_sub(packet.seq.0),
@@ -93,6 +91,20 @@ impl Outgoing {
             }
         }
         packet.ssrc = self.ssrc;
+    }
+
+    /// The numbers of a packet of its own, whose first sample belongs to `at`.
+    pub(super) fn next(&mut self, at: Instant) -> (Seq, Timestamp) {
+        self.advance(at);
+        self.anchor = None;
+        (self.seq, self.timestamp)
+    }
+
+    /// Goes on by one packet, which is of that time.
+    fn advance(&mut self, at: Instant) {
+        self.timestamp = self.timestamp.plus(self.elapsed(at).max(1) as u32);
+        self.seq = self.seq.plus(1);
+        self.at = Some(at);
     }
 
     /// Whether numbers are near enough to those sent last.

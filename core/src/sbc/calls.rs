@@ -6,7 +6,7 @@ use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, St
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
-use crate::memory::Id;
+use crate::memory::{Id, Ports};
 use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
@@ -31,6 +31,9 @@ impl Sbc<'_> {
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
         };
         let id = call_of(stream);
+        if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {
+            return self.wake(id);
+        }
         let Some(call) = self.calls.get_mut(id) else { return };
         match report {
             None if call.stream == Stream::Opening => {
@@ -54,6 +57,30 @@ impl Sbc<'_> {
             }
         }
         self.wake(id);
+    }
+
+    /// Asks the relay for other ports: another program may have had one of those it could not open. Whether there are
+    /// others, and this was not the last attempt.
+    fn open_elsewhere(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(id) else { return false };
+        let left = call.openings.checked_sub(1).filter(|_| call.progress == Progress::Opening);
+        let Some(left) = left else { return false };
+        call.openings = left;
+        let (line, old) = (call.line, call.ports);
+        let caller = call.first.and_then(|leg| self.legs.get(leg)).map(|leg| leg.path.listener);
+        // The old ones are given back later, so that they are not the ones that come.
+        let new =
+            caller.ok_or(Reason::NoPort).and_then(|listener| self.take_ports(cx.config, line, listener));
+        let Ok(ports) = new else { return false };
+        old.iter().for_each(|&port| self.ports.give_back(port));
+        if let Some(call) = self.calls.get_mut(id) {
+            let [a, b] = ports;
+            call.ports = [a, b, 0];
+            call.worker = Ports::worker(ports[0], cx.config.node.workers);
+            call.pending.add(Pending::OPEN);
+        }
+        self.guard(cx, id);
+        true
     }
 
     /// The relay holds nothing of this call any more.

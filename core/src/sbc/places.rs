@@ -55,8 +55,13 @@ impl Sbc<'_> {
             (true, false) => call.set_place(side, Place::Part, port),
             (false, _) => {
                 call.set_place(side, Place::Free, 0);
+                // Another program may have had that port: others are tried.
+                let left = call.openings.checked_sub(1).filter(|_| awaited);
+                call.openings = left.unwrap_or(call.openings);
                 self.ports.give_back(port);
-                if awaited {
+                if left.is_some() {
+                    self.next_target(cx, id);
+                } else if awaited {
                     self.target_failed(cx, id, Reason::MediaFailed, None);
                 }
             }

@@ -191,7 +191,12 @@ impl Sbc<'_> {
     }
 
     /// A port towards the caller and one towards what the line rings, of the same relay worker.
-    fn take_ports(&mut self, config: &Config<'_>, line: LineIndex, listener: u8) -> Result<[u16; 2], Reason> {
+    pub(super) fn take_ports(
+        &mut self,
+        config: &Config<'_>,
+        line: LineIndex,
+        listener: u8,
+    ) -> Result<[u16; 2], Reason> {
         let (heard, _) = config.listener(listener).ok_or(Reason::NoPort)?;
         let called = config
             .line(line)

@@ -3,6 +3,7 @@
 mod addresses;
 mod authentication;
 mod forks;
+mod ports;
 mod reconfigure;
 mod records;
 mod restore;
@@ -18,7 +19,7 @@ use super::*;
 use crate::config::*;
 use crate::filter::{Prefix, Range, Rate};
 use crate::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use crate::relay::{Control, Report, Statistics};
+use crate::relay::{Control, Report};
 use crate::time::Duration;
 use crate::transport::Transport;
 

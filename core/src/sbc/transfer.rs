@@ -80,9 +80,15 @@ impl Sbc<'_> {
             return Err(Reason::MayNotRefer);
         }
         let uri = call::refer_to(message)?;
+        if uri.header(Name::Replaces.as_bytes()).is_some() {
+            return Err(Reason::AttendedTransfer);
+        }
         let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
         if call.transfer.stage != Stage::None {
             return Err(Reason::TransferUnderWay);
+        }
+        if matches!(call.progress, Progress::Ended(_)) {
+            return Err(Reason::NoSuchCall);
         }
         if call.progress != Progress::Answered || call.stream != Stream::Open {
             return Err(Reason::NothingToTransfer);
@@ -199,6 +205,11 @@ impl Sbc<'_> {
         let there = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.state != LegState::Terminated);
         if !referrer.is_some_and(|leg| there(&leg)) {
             call.called = None;
+            if let Some(told) = call.transfer.told.take() {
+                // One who asked outside the call is there still.
+                self.tell_referrer(told, reason.status().unwrap_or(480));
+            }
+            let Some(call) = self.calls.get_mut(id) else { return };
             let back = cx.config.trunk(call.transfer.trunk).and_then(|trunk| trunk.return_to);
             if back.is_none() {
                 return self.end(cx, id, reason);

@@ -64,7 +64,8 @@ pub(crate) struct Reports {
 impl Reports {
     /// A queue that holds `calls` calls' reports, and its other end; `bell` rings for each.
     pub(crate) fn new(calls: usize, bell: Arc<Notify>) -> (Self, Receiver<Report>) {
-        // A call is opened once and closed once.
+        // A call is opened once and closed once, and a side at most joins or parts meanwhile: what finds no room
+        // waits in the worker.
         let (queue, reports) = sync_channel(calls * 2 + 16);
         (Self { queue, bell }, reports)
     }

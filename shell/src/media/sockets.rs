@@ -14,7 +14,7 @@ use crate::room::media_ports;
 /// What a socket can hold until its worker comes to it: Linux's own default, some 250 packets, or five seconds of audio.
 const RECEIVE_BUFFER: usize = 104 << 10;
 
-/// The sockets of one worker. Each stream has four: RTP and RTCP (the next port) towards each of its peers.
+/// The sockets of one worker. Each stream has two for each of its sides: RTP and RTCP, on the next port.
 pub(super) struct Sockets {
     /// The lowest port of all.
     first: u16,
@@ -45,11 +45,11 @@ impl Sockets {
         }
     }
 
-    /// Opens RTP and RTCP at both ports, or none of the four.
-    pub(super) fn open(&mut self, registry: &Registry, ports: [u16; 2]) -> Result<(), OpenError> {
-        for (opened, port) in four(ports).enumerate() {
+    /// Opens RTP and RTCP at each of these ports, or none of them all.
+    pub(super) fn open(&mut self, registry: &Registry, ports: &[u16]) -> Result<(), OpenError> {
+        for (opened, port) in both(ports).enumerate() {
             if let Err(error) = self.open_one(registry, port) {
-                four(ports).take(opened).for_each(|port| self.close_one(port));
+                both(ports).take(opened).for_each(|port| self.close_one(port));
                 return Err(error);
             }
         }
@@ -57,8 +57,8 @@ impl Sockets {
     }
 
     /// Closes what [`Sockets::open`] opened.
-    pub(super) fn close(&mut self, ports: [u16; 2]) {
-        four(ports).for_each(|port| self.close_one(port));
+    pub(super) fn close(&mut self, port: u16) {
+        both(&[port]).for_each(|port| self.close_one(port));
     }
 
     /// The socket at a port.
@@ -97,8 +97,9 @@ impl Sockets {
     }
 }
 
-fn four([a, b]: [u16; 2]) -> impl Iterator<Item = u16> {
-    [a, a.saturating_add(1), b, b.saturating_add(1)].into_iter()
+/// The ports of RTP, each with that of its RTCP.
+fn both(ports: &[u16]) -> impl Iterator<Item = u16> {
+    ports.iter().flat_map(|port| [*port, port.saturating_add(1)])
 }
 
 /// A socket that never waits. What it is asked to hold is not asked for where the system gives that anyway: every system

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 
 use mio::event::Event;
 use mio::{Events, Poll, Token};
-use warmline_core::relay::{Control, Hop, Output, Relay, Report, StreamId, TAILROOM, Verdict};
+use warmline_core::relay::{Control, Hop, Output, Relay, Report, Side, StreamId, TAILROOM, Verdict};
 use warmline_core::time::Instant;
 
 use super::sockets::{Sockets, TELLS_AGAIN};
@@ -25,7 +25,7 @@ const TURN: usize = if TELLS_AGAIN { 1 } else { 32 };
 /// How many sockets are told of by one look at the poller.
 const EVENTS: usize = 1024;
 
-/// How many streams are opened before packets' turn: its sockets take some 50 us each.
+/// How many streams and sides are opened before packets' turn: their sockets take some 50 us each.
 const OPENS: usize = 16;
 
 /// How long reports wait that there was no room for.
@@ -34,10 +34,10 @@ const AGAIN: warmline_core::time::Duration = warmline_core::time::Duration::from
 pub(super) struct Worker<'s> {
     relay: Relay<'s>,
     sockets: Sockets,
-    /// The ports of each stream that was opened, by the number signalling gave it.
-    opened: Vec<Option<(StreamId, [u16; 2])>>,
-    /// Streams whose sockets could not be opened, which signalling does not know yet.
-    failed: Vec<StreamId>,
+    /// The ports of each stream that was opened, by its sides, and by the number signalling gave it.
+    opened: Vec<Option<(StreamId, [Option<u16>; 3])>>,
+    /// Streams and sides whose sockets could not be opened, which signalling does not know yet.
+    failed: Vec<(StreamId, Option<Side>)>,
     /// A report there was no room for.
     unsent: Option<Report>,
     /// Whether there may be more orders.
@@ -163,7 +163,7 @@ impl Worker<'_> {
         while opened < OPENS {
             match orders.try_recv() {
                 Ok(Order::Control(control)) => {
-                    opened += usize::from(matches!(control, Control::Open { .. }));
+                    opened += usize::from(matches!(control, Control::Open { .. } | Control::Join { .. }));
                     self.control(control);
                 }
                 Ok(Order::Tell(answer)) => {
@@ -183,16 +183,29 @@ impl Worker<'_> {
     }
 
     fn control(&mut self, control: Control) {
-        if let Control::Open { stream, ports } = control {
-            let place = usize::try_from(stream.index).ok().and_then(|index| self.opened.get_mut(index));
-            let Some(place) = place.filter(|place| place.is_none()) else {
-                return self.failed.push(stream);
-            };
-            if let Err(error) = self.sockets.open(self.poll.registry(), ports) {
-                tracing::warn!("{error}");
-                return self.failed.push(stream);
+        match control {
+            Control::Open { stream, ports: [a, b] } => {
+                let place = usize::try_from(stream.index).ok().and_then(|index| self.opened.get_mut(index));
+                let Some(place) = place.filter(|place| place.is_none()) else {
+                    return self.failed.push((stream, None));
+                };
+                if let Err(error) = self.sockets.open(self.poll.registry(), &[a, b]) {
+                    tracing::warn!("{error}");
+                    return self.failed.push((stream, None));
+                }
+                *place = Some((stream, [Some(a), Some(b), None]));
             }
-            *place = Some((stream, ports));
+            Control::Join { stream, side, port } => {
+                let place = place(&mut self.opened, stream, side).filter(|place| place.is_none());
+                let Some(place) = place else { return self.failed.push((stream, Some(side))) };
+                if let Err(error) = self.sockets.open(self.poll.registry(), &[port]) {
+                    tracing::warn!("{error}");
+                    return self.failed.push((stream, Some(side)));
+                }
+                *place = Some(port);
+            }
+            Control::Point { .. } | Control::Bridge { .. } | Control::Part { .. } | Control::Close { .. } => {
+            }
         }
         self.relay.control(self.clock.now(), control);
     }
@@ -208,8 +221,11 @@ impl Worker<'_> {
                     return Some(now.after(AGAIN));
                 }
             }
-            if let Some(stream) = self.failed.pop() {
-                self.unsent = Some(Report::Failed { stream });
+            if let Some((stream, side)) = self.failed.pop() {
+                self.unsent = Some(match side {
+                    Some(side) => Report::NotJoined { stream, side },
+                    None => Report::Failed { stream },
+                });
                 continue;
             }
             match self.relay.poll(now, utc, &mut self.packet[..]) {
@@ -223,16 +239,33 @@ impl Worker<'_> {
         }
     }
 
-    /// Closes the sockets of a stream that is no more.
+    /// Closes the sockets of a stream, or a side, that is no more.
     fn over(&mut self, report: Report) {
-        let (Report::Failed { stream } | Report::Closed { stream, .. }) = report else { return };
-        let place = usize::try_from(stream.index).ok().and_then(|index| self.opened.get_mut(index));
-        if let Some(place) = place
-            && let Some((_, ports)) = place.take_if(|(opened, _)| *opened == stream)
-        {
-            self.sockets.close(ports);
+        match report {
+            Report::Failed { stream } | Report::Closed { stream, .. } => {
+                let place = usize::try_from(stream.index).ok().and_then(|index| self.opened.get_mut(index));
+                let ended = place.and_then(|place| place.take_if(|(opened, _)| *opened == stream));
+                let ports = ended.into_iter().flat_map(|(_, ports)| ports).flatten();
+                ports.for_each(|port| self.sockets.close(port));
+            }
+            Report::NotJoined { stream, side } | Report::Parted { stream, side, .. } => {
+                if let Some(port) = place(&mut self.opened, stream, side).and_then(Option::take) {
+                    self.sockets.close(port);
+                }
+            }
+            Report::Opened { .. } | Report::Joined { .. } => {}
         }
     }
+}
+
+/// Where the port of a stream's side is written down; none where there is no such stream.
+fn place(
+    opened: &mut [Option<(StreamId, [Option<u16>; 3])>],
+    stream: StreamId,
+    side: Side,
+) -> Option<&mut Option<u16>> {
+    let (open, ports) = opened.get_mut(usize::try_from(stream.index).ok()?)?.as_mut()?;
+    ports.get_mut(side.index()).filter(|_| *open == stream)
 }
 
 fn send(sockets: &Sockets, traffic: &mut Traffic, hop: Hop, packet: &[u8]) {

@@ -155,6 +155,7 @@ impl World<'_> {
                 let format = formats.iter().find(|format| caller.plan.formats.contains(format))?;
                 (caller.outcome == Outcome::Answered).then_some((caller.peer.media, *port, *format))
             }
+            Side::C => None,
             Side::B => {
                 let callee = self.callees.iter().rfind(|callee| callee.number == number)?;
                 let early = matches!(callee.answer, Answer::EarlyMedia(_));

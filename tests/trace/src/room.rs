@@ -4,7 +4,7 @@ use warmline_core::call::{Call, Leg};
 use warmline_core::filter::Limiter;
 use warmline_core::image::{Board, MAX_TRUNKS, Tables, board};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use warmline_core::relay::{self, Door, Name, Stream, TAILROOM};
+use warmline_core::relay::{self, Door, Name, Stream, TAILROOM, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Sizes, Storage, TrunkState};
 
@@ -34,6 +34,7 @@ pub struct Room {
     doors: [Door; BOARD.port_pairs],
     names: [Name; SIZES.calls],
     streams: [Slot<Stream>; SIZES.calls],
+    thirds: [Slot<Third>; SIZES.calls.div_ceil(2)],
     stream_timers: [TimerSlot; SIZES.calls],
     tables: Tables,
     out: [u8; BOARD.message],
@@ -68,6 +69,7 @@ impl Room {
             doors: [Door::EMPTY; _],
             names: [Name::EMPTY; _],
             streams: [const { Slot::EMPTY }; _],
+            thirds: [const { Slot::EMPTY }; _],
             stream_timers: [TimerSlot::EMPTY; _],
             tables: Tables::new(),
             out: [0; _],
@@ -82,6 +84,7 @@ impl Room {
             doors: &mut self.doors,
             names: &mut self.names,
             streams: &mut self.streams,
+            thirds: &mut self.thirds,
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

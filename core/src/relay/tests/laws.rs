@@ -10,7 +10,10 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     Open(u32, u32, u16),
-    Point(u32, u32, bool, u8, u8),
+    Point(u32, u32, Side, u8, u8),
+    Join(u32, u32, Side, u16),
+    Bridge(u32, u32, Option<[Side; 2]>),
+    Part(u32, u32, Side),
     Close(u32, u32),
     Bytes(u16, u8, Vec<u8>),
     Packet {
@@ -26,11 +29,15 @@ enum Step {
     Pass(u64),
 }
 
+fn side() -> impl Strategy<Value = Side> {
+    (0..3usize).prop_map(|side| Side::ALL[side])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let packet = (0..24u16, 0..4u8, 0..4u8, 0..3u32, any::<u16>(), any::<u32>(), 0..64u8, 0..40usize);
     let packet = packet.prop_map(|(port, from, format, ssrc, seq, timestamp, flags, len)| {
         // Half of them from whom the working stream may hear.
-        let (port, from) = if port < 12 { (port, from) } else { (port & 2, (port & 2) as u8 / 2) };
+        let (port, from) = if port < 12 { (port, from) } else { (port % 3 * 2, (port % 3) as u8) };
         Step::Packet {
             port: FIRST + port,
             from,
@@ -43,14 +50,23 @@ fn step() -> impl Strategy<Value = Step> {
             len,
         }
     });
+    let stream = || (0..4u32, 0..2u32);
+    // Mostly of the working stream.
+    let mine = || prop_oneof![3 => Just((0, 0)), 1 => stream()];
     prop_oneof![
-        1 => (0..4u32, 0..2u32, 0..6u16).prop_map(|(index, generation, port)| Step::Open(index, generation, port)),
-        3 => (0..4u32, 0..2u32, any::<bool>(), 0..5u8, 0..4u8)
-            .prop_map(|(index, generation, b, peer, how)| Step::Point(index, generation, b, peer, how)),
+        1 => (stream(), 0..6u16).prop_map(|((index, generation), port)| Step::Open(index, generation, port)),
+        3 => (stream(), side(), 0..5u8, 0..4u8)
+            .prop_map(|((index, generation), side, peer, how)| Step::Point(index, generation, side, peer, how)),
+        2 => (mine(), side(), 0..9u16)
+            .prop_map(|((index, generation), side, port)| Step::Join(index, generation, side, port)),
+        2 => (mine(), proptest::option::of([side(), side()]))
+            .prop_map(|((index, generation), pair)| Step::Bridge(index, generation, pair)),
+        1 => (mine(), side()).prop_map(|((index, generation), side)| Step::Part(index, generation, side)),
         1 => (0..4u32, 0..4u32).prop_map(|(index, generation)| Step::Close(index, generation)),
-        4 => (0..14u16, 0..4u8, proptest::collection::vec(any::<u8>(), 0..60)).prop_map(|(port, from, bytes)| Step::Bytes(FIRST + port, from, bytes)),
+        4 => (0..14u16, 0..4u8, proptest::collection::vec(any::<u8>(), 0..60))
+            .prop_map(|(port, from, bytes)| Step::Bytes(FIRST + port, from, bytes)),
         12 => packet,
-        4 => (0..8_000_000u64).prop_map(Step::Pass),
+        4 => prop_oneof![0..100_000u64, 0..8_000_000u64].prop_map(Step::Pass),
     ]
 }
 
@@ -63,9 +79,26 @@ fn home(peer: u8) -> (SocketAddr, SocketAddr) {
 /// What signalling said of one stream.
 struct Told {
     stream: StreamId,
-    ports: [u16; 2],
-    peers: [Option<u8>; 2],
+    /// By side; those that are open.
+    places: [Option<Said>; 3],
+    pair: Option<[Side; 2]>,
     closed: bool,
+}
+
+/// What signalling said of one side, and what its peer was sent.
+#[derive(Clone, Copy)]
+struct Said {
+    port: u16,
+    peer: Option<(u8, Direction)>,
+    parting: bool,
+    /// Our SSRC, and the highest sequence number and timestamp.
+    sent: Option<(u32, Seq, Timestamp)>,
+}
+
+impl Said {
+    const fn at(port: u16) -> Self {
+        Self { port, peer: None, parting: false, sent: None }
+    }
 }
 
 /// What signalling said, by the streams' indices.
@@ -73,15 +106,90 @@ struct Told {
 struct Model(BTreeMap<u32, Told>);
 
 impl Model {
-    fn check(&self, hop: Hop, closing: bool) {
-        let told = self.0.values().find(|told| told.ports.contains(&(hop.port & !1)));
-        let told = told.expect("a stream has this port");
-        assert!(closing || !told.closed);
-        let side = usize::from(told.ports[1] == hop.port & !1);
-        let peer = told.peers[side].expect("the side was pointed");
+    fn told(&mut self, index: u32, generation: u32) -> Option<&mut Told> {
+        self.0.get_mut(&index).filter(|told| told.stream == StreamId { index, generation } && !told.closed)
+    }
+
+    /// The stream of a port, and its side there.
+    fn side(&mut self, port: u16) -> Option<(&mut Told, Side)> {
+        let is = |said: &Option<Said>| said.is_some_and(|said| said.port == port & !1);
+        let told = self.0.values_mut().find(|told| told.places.iter().any(is))?;
+        let side = Side::ALL.into_iter().find(|side| is(&told.places[side.index()]))?;
+        Some((told, side))
+    }
+
+    /// Something leaves; `by` is the port it came to, none where it is the relay's own.
+    fn check(&mut self, hop: Hop, bytes: &[u8], by: Option<u16>) {
+        let came = by.map(|by| self.side(by).expect("a stream has this port").1);
+        let (told, side) = self.side(hop.port).expect("a stream has this port");
+        let said = told.places[side.index()].expect("it is open");
+        let (peer, direction) = said.peer.expect("the side was pointed");
         assert_ne!(peer, 4, "nothing goes to zeros");
         let (rtp, rtcp) = home(peer);
-        assert_eq!(hop.to, if hop.port & 1 == 0 { rtp } else { rtcp });
+        if hop.port & 1 == 1 {
+            assert_eq!((hop.to, by), (rtcp, None));
+            read(bytes);
+            return;
+        }
+        assert_eq!(hop.to, rtp);
+        assert!(!told.closed && !said.parting && direction.sends());
+        let partner = match told.pair {
+            Some([a, b]) if a == b => None,
+            Some([a, b]) if a == side => Some(b),
+            Some([a, b]) if b == side => Some(a),
+            _ => None,
+        };
+        let heard =
+            partner.and_then(|partner| told.places[partner.index()].filter(|said| !said.parting)?.peer);
+        let header = Header::parse(bytes).unwrap();
+        let (ssrc, seq, timestamp) = said
+            .sent
+            .unwrap_or_else(|| (header.ssrc, header.seq.plus(u16::MAX), header.timestamp.plus(u32::MAX)));
+        let (ahead, later) = (header.seq.since(seq), header.timestamp.since(timestamp));
+        assert_eq!(header.ssrc, ssrc);
+        if came.is_some() {
+            assert_eq!(came, partner, "only the two in the bridge hear each other");
+            assert!((-crate::rtp::MAX_MISORDER..crate::rtp::MAX_DROPOUT).contains(&ahead), "{ahead}");
+        } else {
+            assert!(heard.is_none_or(|(_, direction)| !direction.receives()), "who hears somebody");
+            assert_eq!((ahead, bytes.len()), (1, LONGEST));
+            assert!(later > 0 && bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160]);
+        }
+        told.places[side.index()].as_mut().unwrap().sent = Some((
+            ssrc,
+            if ahead > 0 { header.seq } else { seq },
+            if later > 0 { header.timestamp } else { timestamp },
+        ));
+    }
+
+    fn report(&mut self, relay: &Relay<'_>, report: Report) {
+        match report {
+            Report::Opened { .. } | Report::NotJoined { .. } | Report::Joined { .. } => {}
+            // Either it never was, or another holds its name.
+            Report::Failed { stream } => {
+                if relay.find(stream).is_none()
+                    && self.0.get(&stream.index).is_some_and(|told| told.stream == stream)
+                {
+                    self.0.remove(&stream.index);
+                }
+            }
+            Report::Parted { stream, side, .. } => {
+                let told = self.0.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
+                assert!(told.places[side.index()].take().is_some());
+            }
+            Report::Closed { stream, .. } => assert!(self.0.remove(&stream.index).unwrap().closed),
+        }
+    }
+
+    /// Whether signalling and the relay are of one mind about every port.
+    fn compare(&mut self, relay: &Relay<'_>) {
+        assert_eq!(relay.streams(), self.0.len());
+        let thirds = self.0.values().filter(|told| told.places.iter().all(Option::is_some)).count();
+        assert_eq!(relay.thirds.len(), thirds);
+        for port in (FIRST..FIRST + 28).step_by(2) {
+            let side = self.side(port).map(|(_, side)| side);
+            assert_eq!(relay.doors.find(port).map(|(_, side)| side), side, "{port}");
+        }
     }
 }
 
@@ -90,19 +198,28 @@ fn run(steps: Vec<Step>) {
     let mut model = Model::default();
     let mut now = 0;
     // One stream that works, so that most of what comes meets something.
-    let working = [Step::Open(0, 0, 0), Step::Point(0, 0, false, 0, 0), Step::Point(0, 0, true, 1, 1)];
-    for step in working.into_iter().chain(steps) {
+    let working = [
+        Step::Open(0, 0, 0),
+        Step::Point(0, 0, Side::A, 0, 0),
+        Step::Point(0, 0, Side::B, 1, 1),
+        Step::Join(0, 0, Side::C, 2),
+        Step::Point(0, 0, Side::C, 2, 0),
+    ];
+    let end = (0..4).flat_map(|index| [Step::Close(index, 0), Step::Close(index, 1)]);
+    for step in working.into_iter().chain(steps).chain(end) {
         let instant = Instant::from_micros(now);
         let mut incoming = None;
         match step {
             Step::Open(index, generation, port) => {
                 let ports = [FIRST + 2 * port, FIRST + 2 * ((port + 1) % 6)];
-                relay.control(instant, Control::Open { stream: StreamId { index, generation }, ports });
                 let stream = StreamId { index, generation };
-                let told = Told { stream, ports, peers: [None; 2], closed: false };
+                relay.control(instant, Control::Open { stream, ports });
+                let [a, b] = ports.map(|port| Some(Said::at(port)));
+                let pair = Some([Side::A, Side::B]);
+                let told = Told { stream, places: [a, b, None], pair, closed: false };
                 model.0.entry(index).or_insert(told);
             }
-            Step::Point(index, generation, b, who, how) => {
+            Step::Point(index, generation, side, who, how) => {
                 let stream = StreamId { index, generation };
                 let (rtp, rtcp) = home(who);
                 let law = if how & 1 == 0 { Law::Mu } else { Law::A };
@@ -111,16 +228,37 @@ fn run(steps: Vec<Step>) {
                 let direction = directions[usize::from(how)];
                 let peer =
                     Peer { rtp, rtcp, profile: profile(law, (how & 2 == 0).then_some(101)), direction };
-                let side = if b { Side::B } else { Side::A };
                 relay.control(instant, Control::Point { stream, side, peer });
-                if let Some(told) = model.0.get_mut(&index).filter(|told| told.stream == stream) {
-                    told.peers[side.index()] = Some(who);
+                let said = model.told(index, generation).and_then(|told| told.places[side.index()].as_mut());
+                if let Some(said) = said {
+                    said.peer = Some((who, direction));
+                }
+            }
+            Step::Join(index, generation, side, port) => {
+                let (stream, port) = (StreamId { index, generation }, FIRST + 2 * port);
+                relay.control(instant, Control::Join { stream, side, port });
+                if relay.doors.find(port).is_some() && model.side(port).is_none() {
+                    let told = model.told(index, generation).expect("nothing joins what is not there");
+                    assert!(told.places[side.index()].replace(Said::at(port)).is_none());
+                }
+            }
+            Step::Bridge(index, generation, pair) => {
+                let stream = StreamId { index, generation };
+                relay.control(instant, Control::Bridge { stream, pair });
+                if let Some(told) = model.told(index, generation) {
+                    told.pair = pair;
+                }
+            }
+            Step::Part(index, generation, side) => {
+                relay.control(instant, Control::Part { stream: StreamId { index, generation }, side });
+                let said = model.told(index, generation).and_then(|told| told.places[side.index()].as_mut());
+                if let Some(said) = said {
+                    said.parting = true;
                 }
             }
             Step::Close(index, generation) => {
-                let stream = StreamId { index, generation };
-                relay.control(instant, Control::Close { stream });
-                if let Some(told) = model.0.get_mut(&index).filter(|told| told.stream == stream) {
+                relay.control(instant, Control::Close { stream: StreamId { index, generation } });
+                if let Some(told) = model.told(index, generation) {
                     told.closed = true;
                 }
             }
@@ -137,33 +275,22 @@ fn run(steps: Vec<Step>) {
             let from = if port & 1 == 0 { rtp } else { rtcp };
             let (verdict, sent) = forward(&mut relay, instant, port, from, &bytes);
             if let Verdict::Send(hop) = verdict {
-                model.check(hop, false);
+                model.check(hop, &sent, Some(port));
                 assert_eq!(sent.len(), bytes.len());
                 assert!(hop.port != port);
             }
         }
-        let (sent, reports, _) = drain(&mut relay, Instant::from_micros(now));
+        let (sent, reports, until) = drain(&mut relay, Instant::from_micros(now));
+        assert!(until.is_none_or(|until| until > Instant::from_micros(now)));
         for (hop, bytes) in sent {
-            model.check(hop, true);
-            read(&bytes);
+            model.check(hop, &bytes, None);
         }
         for report in reports {
-            match report {
-                Report::Opened { .. } => {}
-                // Either it never was, or another holds its name.
-                Report::Failed { stream } => {
-                    if relay.find(stream).is_none()
-                        && model.0.get(&stream.index).is_some_and(|told| told.stream == stream)
-                    {
-                        model.0.remove(&stream.index);
-                    }
-                }
-                Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => {}
-                Report::Closed { stream, .. } => assert!(model.0.remove(&stream.index).unwrap().closed),
-            }
+            model.report(&relay, report);
         }
-        assert_eq!(relay.streams(), model.0.len());
+        model.compare(&relay);
     }
+    assert_eq!(relay.streams(), 0);
 }
 
 proptest! {

@@ -13,6 +13,7 @@ mod conversation;
 mod laws;
 mod lifetime;
 mod packets;
+mod parked;
 
 const FIRST: u16 = 20_000;
 const PORTS: [u16; 2] = [20_000, 20_002];
@@ -25,6 +26,7 @@ fn relay(streams: usize) -> Relay<'static> {
         doors: Vec::leak(std::vec![Door::EMPTY; 2 * streams + 8]),
         names: Vec::leak(std::vec![Name::EMPTY; streams + 8]),
         streams: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
+        thirds: Box::leak((0..streams.div_ceil(2)).map(|_| Slot::EMPTY).collect()),
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; streams]),
     };
     Relay::new(storage, &[7; 32])
@@ -131,7 +133,7 @@ type Sent = (Hop, Vec<u8>);
 fn drain(relay: &mut Relay<'_>, now: Instant) -> (Vec<Sent>, Vec<Report>, Option<Instant>) {
     let (mut sent, mut reports) = (Vec::new(), Vec::new());
     loop {
-        let mut out = [0; 128];
+        let mut out = [0; LONGEST];
         match relay.poll(now, None, &mut out) {
             Output::Send(hop) => sent.push((hop, out[..hop.len].to_vec())),
             Output::Report(report) => reports.push(report),

@@ -93,6 +93,7 @@ fn gate() -> Tested {
         doors: Vec::leak(vec![Door::EMPTY; 8]),
         names: Vec::leak(vec![Name::EMPTY; 1]),
         streams: Box::leak(Box::new([Slot::EMPTY])),
+        thirds: &mut [],
         timers: Vec::leak(vec![TimerSlot::EMPTY; 1]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

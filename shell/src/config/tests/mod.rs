@@ -7,4 +7,5 @@ mod hostile;
 mod loads;
 mod mistakes;
 mod references;
+mod return_to;
 mod values;

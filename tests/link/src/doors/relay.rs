@@ -12,6 +12,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut doors = [Door::EMPTY; 8];
     let mut names = [Name::EMPTY; 4];
     let mut streams = [const { Slot::EMPTY }; 2];
+    let mut thirds = [const { Slot::EMPTY }; 1];
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
@@ -20,6 +21,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
         doors: black_box(&mut doors),
         names: black_box(&mut names),
         streams: black_box(&mut streams),
+        thirds: black_box(&mut thirds),
         timers: black_box(&mut timers),
     };
     let mut relay = Relay::new(storage, &values.array());

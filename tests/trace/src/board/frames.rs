@@ -156,6 +156,7 @@ fn gate() -> Tested {
         doors: DOORS.take(),
         names: NAMES.take(),
         streams: STREAMS.take(),
+        thirds: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
