@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use criterion::{Throughput, criterion_group, criterion_main};
 use warmline_benches::{Cpu, criterion};
+use warmline_core::locate::Found;
 use warmline_core::relay::{Control, Report, Statistics};
 use warmline_core::time::Instant;
 use warmline_core::transport::{Path, Transport};
@@ -74,7 +75,9 @@ impl Step {
                 let admitted = sbc.admit(cx, *path).unwrap();
                 sbc.handle(cx, Input::Message(admitted, bytes));
             }
-            Self::Resolved(question) => sbc.handle(cx, Input::Resolved(*question, &[address::ZENDESK])),
+            Self::Resolved(question) => {
+                sbc.handle(cx, Input::Resolved(*question, &[Found::at(address::ZENDESK)]))
+            }
             Self::Media(report) => sbc.handle(cx, Input::Media(*report)),
             Self::Wake => {}
         }

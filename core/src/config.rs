@@ -232,7 +232,7 @@ pub struct Target {
     pub trunk: TrunkIndex,
     /// Its whole URI, as dialled: `sip:support@acme.sip.twilio.com`.
     pub uri: Span,
-    /// The URI's host; brackets around an IPv6 literal are left out.
+    /// The URI's host, or its `maddr` where it has one; brackets around an IPv6 literal are left out.
     pub host: Span,
     /// The URI's port; none where the transport's own (5060, or 5061 for TLS) holds.
     pub port: Option<u16>,

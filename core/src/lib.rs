@@ -40,6 +40,7 @@ pub mod filter;
 pub mod g711;
 pub mod image;
 pub mod ip;
+pub mod locate;
 pub mod memory;
 pub mod random;
 pub mod reason;

@@ -73,6 +73,8 @@ reasons! {
     TooManyHops = "too-many-hops", 483;
     /// A request of this dialog arrived out of order.
     OutOfOrder = "out-of-order", 500;
+    /// The PRACK acknowledges no provisional response that waits for one.
+    NothingToAcknowledge = "nothing-to-acknowledge", 481;
     /// Another offer of this dialog is still being answered.
     OfferPending = "offer-pending", 491;
 
@@ -151,6 +153,8 @@ reasons! {
     TargetRefusedCredentials = "target-refused-credentials", 480;
     /// The target's answer to our offer cannot be used.
     TargetMedia = "target-media", 488;
+    /// The target refused to hear that its provisional response arrived.
+    PrackRefused = "prack-refused", 0;
     /// The answer came after another one, or when nobody waited for it any more, and was hung up.
     AnsweredTooLate = "answered-too-late", 0;
     /// More branches answered one INVITE than can be hung up.
@@ -167,6 +171,8 @@ reasons! {
     TargetHungUp = "target-hung-up", 0;
     /// The answer was never acknowledged.
     AckMissing = "ack-missing", 0;
+    /// The caller, who asked for it, never acknowledged a provisional response.
+    PrackMissing = "prack-missing", 504;
     /// The node was stopped.
     Stopped = "stopped", 503;
     /// After a restart our address is another than what the call's peers were told.

@@ -1,9 +1,9 @@
-//! The addresses of targets that are known by name, by the IP stack's resolver.
+//! The addresses of targets that are known by name, by the IP stack's resolver, which asks for addresses alone.
 //!
 //! What was found serves for a while, and, when later lookups fail, for longer.
 
 use core::cell::RefCell;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use embassy_net::dns::DnsQueryType;
 use embassy_net::{IpAddress, Stack};
@@ -13,6 +13,7 @@ use embassy_time::{Duration as Span, with_timeout};
 use warmline_core::Question;
 use warmline_core::config::Config;
 use warmline_core::image::MAX_TARGETS;
+use warmline_core::locate::{Found, Place};
 use warmline_core::time::{Duration, Instant};
 
 use crate::board::BOARD;
@@ -33,10 +34,7 @@ const USABLE: Duration = Duration::from_secs(3600);
 /// How long a lookup may take: less than core waits for it.
 const PATIENCE: Span = Span::from_millis(4500);
 
-/// SIP's port, where a target names none (RFC 3261 section 19.1.2).
-const PORT: u16 = 5060;
-
-type Found = heapless::Vec<Ipv4Addr, ADDRESSES>;
+type Addresses = heapless::Vec<Ipv4Addr, ADDRESSES>;
 
 /// What is asked, answered and remembered.
 pub(crate) struct Names {
@@ -49,7 +47,7 @@ pub(crate) struct Names {
 
 #[derive(Clone)]
 struct Known {
-    addresses: Found,
+    addresses: Addresses,
     found: Option<Instant>,
 }
 
@@ -78,11 +76,12 @@ impl Names {
     }
 
     /// A target's addresses, as far as they are known.
-    pub(crate) fn of(&self, config: &Config<'_>, question: Question) -> heapless::Vec<SocketAddr, ADDRESSES> {
-        let port = config.target(question.target).and_then(|target| target.port).unwrap_or(PORT);
+    pub(crate) fn of(&self, config: &Config<'_>, question: Question) -> heapless::Vec<Found, ADDRESSES> {
+        let place = config.target(question.target).and_then(|target| Place::of(config, target));
         let known = self.known.borrow();
         let known = known.get(usize::from(question.target.0)).map(|known| known.addresses.as_slice());
-        known.unwrap_or_default().iter().map(|&address| (address, port).into()).collect()
+        let found = |&ip: &Ipv4Addr| Some(Found::at(place?.at(ip.into())));
+        known.unwrap_or_default().iter().filter_map(found).collect()
     }
 
     fn is_fresh(&self, question: Question) -> bool {
@@ -91,7 +90,7 @@ impl Names {
         known.is_some_and(|found| now().since(found) < FRESH)
     }
 
-    fn found(&self, question: Question, addresses: Found) {
+    fn found(&self, question: Question, addresses: Addresses) {
         let mut known = self.known.borrow_mut();
         let Some(known) = known.get_mut(usize::from(question.target.0)) else { return };
         if !addresses.is_empty() {
@@ -121,20 +120,20 @@ pub(crate) async fn resolve(
     }
 }
 
-async fn look_up(stack: Stack<'static>, host: &[u8]) -> Found {
+async fn look_up(stack: Stack<'static>, host: &[u8]) -> Addresses {
     if let Some(IpAddr::V4(address)) = warmline_core::ip::parse(host) {
-        return Found::from_iter([address]);
+        return Addresses::from_iter([address]);
     }
     let name = core::str::from_utf8(host).unwrap_or_default();
     match with_timeout(PATIENCE, stack.dns_query(name, DnsQueryType::A)).await {
         Ok(Ok(found)) => found.iter().map(|&IpAddress::Ipv4(address)| address).take(ADDRESSES).collect(),
         Ok(Err(error)) => {
             defmt::warn!("cannot look up {=str}: {}", name, error);
-            Found::new()
+            Addresses::new()
         }
         Err(_) => {
             defmt::warn!("cannot look up {=str}: no answer for {} ms", name, PATIENCE.as_millis());
-            Found::new()
+            Addresses::new()
         }
     }
 }

@@ -10,6 +10,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use warmline_core::call::{CallId, Progress};
 use warmline_core::config::Config;
+use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Relay, Report, Side, Statistics, Verdict};
 use warmline_core::time::{Instant, Utc};
@@ -184,6 +185,8 @@ pub struct World<'w> {
     pub resolves: bool,
     /// Which ones, best first.
     pub addresses: Vec<SocketAddr>,
+    /// Names' servers, where they have some, in place of the addresses.
+    pub servers: Vec<Found>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
     /// Civil time when the rig's clock was at 0, in microseconds.
@@ -242,6 +245,7 @@ impl<'w> World<'w> {
             silence: HashMap::new(),
             resolves: true,
             addresses: vec![address::ZENDESK],
+            servers: Vec::new(),
             prompt: false,
             utc: 0,
             seeds,
@@ -389,7 +393,12 @@ impl<'w> World<'w> {
         match what {
             What::Media(report) => self.handle(Input::Media(report)),
             What::Resolved(question) => {
-                let found = if self.resolves { self.addresses.clone() } else { Vec::new() };
+                let in_turn = |(priority, &address)| Found { priority, ..Found::at(address) };
+                let found = match (self.resolves, self.servers.is_empty()) {
+                    (false, _) => Vec::new(),
+                    (true, true) => (0..).zip(&self.addresses).map(in_turn).collect(),
+                    (true, false) => self.servers.clone(),
+                };
                 self.handle(Input::Resolved(question, &found));
             }
             _ => {}

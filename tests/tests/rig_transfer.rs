@@ -268,3 +268,50 @@ fn transfers_with_a_third_lost() {
     let (accepted, ..) = storm(600, Weather::stormy(30), seed(33));
     assert!(accepted > 100, "{accepted}");
 }
+
+/// Plays one call, and restarts so many milliseconds into it.
+fn restarted(plan: Plan, at: u64, taken_up: usize, judge: impl FnOnce(&mut World<'_>)) {
+    let setting = Setting::new(8, 4);
+    let (mut memory, mut fresh) = (Memory::of(&setting), Memory::of(&setting));
+    let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+    world.tap = Some(Tap::with_ladder());
+    world.call(plan, 0);
+    world.run(at * 1_000);
+    assert_eq!(world.restart(&mut fresh, 300_000), taken_up);
+    world.run(2_000);
+    judge(&mut world);
+    world.settle(150);
+    world.expect_clean();
+}
+
+#[test]
+fn a_call_that_was_transferred_outlives_a_restart() {
+    for by in BOTH {
+        restarted(Plan::transferred(by), 9_000, 1, |world| {
+            let stays = usize::from(by == Refers::Caller);
+            let mut expected = [None; 3];
+            (expected[2], expected[stays]) = (Some(stays), Some(2));
+            assert_eq!(reached(world, 0, 0), expected, "{by:?}");
+        });
+    }
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_transfer_gives_the_caller_back() {
+    for by in BOTH {
+        restarted(Plan::transferred(by), 4_500, 1, |world| {
+            assert_eq!(reached(world, 0, 0)[..2], [Some(1), Some(0)], "{by:?}");
+        });
+    }
+}
+
+#[test]
+fn a_restart_in_a_transfer_whose_referrer_has_left_ends_the_call() {
+    for by in BOTH {
+        let plan = with(by, |transfer| transfer.leaves = Some(100));
+        restarted(plan, 4_500, 0, |world| {
+            world.seconds(1);
+            assert!(world.told.values().chain(&world.past).all(|told| told.ended == 1), "{by:?}");
+        });
+    }
+}

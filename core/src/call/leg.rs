@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Notifier, Todo};
+use super::{Authentication, CallId, Notifier, Reliable, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -43,14 +43,14 @@ pub enum LegState {
     Terminated,
 }
 
-/// A 2xx that is repeated until its ACK comes (13.3.1.4).
+/// A 2xx that is repeated until its ACK comes (13.3.1.4), or a provisional response until its PRACK (RFC 3262).
 #[derive(Clone, Copy, Debug)]
 pub struct Resend {
     /// When next.
     pub at: Instant,
     /// How long after the last time.
     pub interval: Duration,
-    /// When nobody believes in an ACK any more.
+    /// When nobody believes in an ACK or PRACK any more.
     pub give_up_at: Instant,
 }
 
@@ -80,6 +80,8 @@ pub struct Leg {
     pub(crate) branch: u64,
     /// What became of the peer's challenges.
     pub(crate) authentication: Authentication,
+    /// How far it has come with reliable provisional responses.
+    pub(crate) reliable: Reliable,
     /// UAS: its INVITE, while it is not answered.
     pub(crate) invite: Option<TransactionId>,
     /// UAS: what responses to its INVITE copy from it.
@@ -91,7 +93,7 @@ pub struct Leg {
     /// UAS: the 2xx, until its ACK comes.
     pub(crate) answer: Option<Chain>,
     pub(crate) resend: Option<Resend>,
-    /// The CSeq number of the INVITE whose ACK is awaited.
+    /// The CSeq number of the INVITE whose ACK is awaited, or on its way to be.
     pub(crate) invited: u32,
     /// Whether our session description offers, so that the peer's answer comes with its ACK.
     pub(crate) offered: bool,
@@ -134,6 +136,7 @@ impl Leg {
             dialog,
             branch: 0,
             authentication: Authentication::NONE,
+            reliable: Reliable::NONE,
             invite: None,
             echo: None,
             status: 0,

@@ -82,5 +82,7 @@ waiting! {
         ANSWER_AGAIN = 5,
         /// A NOTIFY of how a transfer goes.
         NOTIFY = 9,
+        /// The latest provisional response once more, since its PRACK is missing.
+        PROVISIONAL_AGAIN = 10,
     }
 }

@@ -12,6 +12,7 @@ use heapless::Vec;
 
 use crate::call::{Addresses, CallId, LegId, LegState, MOST_ADDRESSES, Progress};
 use crate::config::{Ring, Target, TargetIndex};
+use crate::locate::{self, Found, MOST_FOUND};
 use crate::memory::Key;
 use crate::reason::Reason;
 use crate::sip::Method;
@@ -71,26 +72,29 @@ fn name(key: &Key, listener: u8, address: SocketAddr) -> u64 {
 }
 
 impl Sbc<'_> {
-    /// Which of the addresses found for a target are tried, in which order: those in its trunk's ranges, and of these
-    /// the ones that were down of late after the others.
+    /// Which of the addresses found for a target are tried, in which order: those in its trunk's ranges, as
+    /// [`locate`] says, but the ones that were down of late after the others.
     pub(super) fn in_turn(
         &mut self,
         cx: &Cx<'_>,
         id: CallId,
         target: &Target,
-        found: &[SocketAddr],
+        found: &[Found],
     ) -> Vec<SocketAddr, MOST_ADDRESSES> {
         let listener = cx.config.trunk(target.trunk).map_or(0, |trunk| trunk.listener);
+        let mut theirs = Vec::<Found, MOST_FOUND>::new();
+        for found in found.iter().take(MOST_FOUND) {
+            match belongs(cx.config, target.trunk, found.address.ip()) {
+                // There is room for all.
+                true => drop(theirs.push(*found)),
+                false => self.left_out(id),
+            }
+        }
+        let ordered = locate::in_order(&theirs, &mut self.random);
         let mut addresses = Vec::new();
         for down in [false, true] {
-            for &address in found {
-                if !belongs(cx.config, target.trunk, address.ip()) {
-                    if !down {
-                        self.left_out(id);
-                    }
-                } else if self.down.is(name(&self.key, listener, address), cx.now) == down
-                    && !addresses.contains(&address)
-                {
+            for &address in &ordered {
+                if self.down.is(name(&self.key, listener, address), cx.now) == down {
                     // More than are tried are not.
                     let _ = addresses.push(address);
                 }

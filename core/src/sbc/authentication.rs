@@ -43,6 +43,7 @@ impl Sbc<'_> {
         match (method, leg.state) {
             (Method::Invite, LegState::Calling | LegState::Proceeding) if rung => {}
             (Method::Bye, LegState::Terminating) => {}
+            (Method::Prack, LegState::Calling | LegState::Proceeding) if rung => {}
             _ => return Ok(false),
         }
         let (login, realm) = login(cx.config, leg.trunk)
@@ -66,7 +67,7 @@ impl Sbc<'_> {
                 challenge.answer(&login, request, 1, self.random.next_u64(), &mut w);
                 w.end_line();
             } else {
-                renew(before, other, &login, request, &mut self.random, &mut w);
+                renew(before, other, &login, request, 0, &mut self.random, &mut w);
             }
         }
         let len = w.finish().map_err(|Full| Reason::MessageTooLarge)?;
@@ -76,7 +77,7 @@ impl Sbc<'_> {
             leg.state = LegState::Calling;
             leg.branch = self.random.next_u64();
             leg.todo.add(Todo::INVITE);
-        } else {
+        } else if method == Method::Bye {
             leg.todo.add(Todo::BYE);
         }
         Ok(true)
@@ -89,21 +90,52 @@ impl Sbc<'_> {
         if leg.authentication.is_under_way() || leg.authentication.credentials.is_empty() {
             return;
         }
-        let mut before = [0; MOST];
-        let before = lines(&self.blocks, &leg.authentication.credentials, &mut before);
-        let mut out = [0; MOST];
-        let mut w = Writer::new(&mut out);
-        if let Some((login, _)) = login(cx.config, leg.trunk) {
-            let request = (method.as_bytes(), request_uri(cx.config, leg, method));
-            for demand in DEMANDS {
-                renew(before, demand, &login, request, &mut self.random, &mut w);
-            }
-        }
+        let ahead = core::mem::take(&mut leg.reliable.ahead);
+        let uri = request_uri(cx.config, leg, method);
+        let new = renewed(&mut self.blocks, &mut self.random, cx.config, leg, (method, uri), ahead);
         // What cannot be renewed is left out: then the peer asks.
-        let new = w.finish().ok().and_then(|len| self.blocks.store(out.get(..len)?));
         let old = core::mem::replace(&mut leg.authentication.credentials, new.unwrap_or(Chain::EMPTY));
         self.blocks.free(old);
     }
+
+    /// Credentials for a request beside the leg's latest one, whose own are still needed: an ACK has its INVITE's.
+    pub(super) fn credentials_ahead(
+        &mut self,
+        cx: &Cx<'_>,
+        id: LegId,
+        method: Method<'_>,
+        uri: &[u8],
+    ) -> Chain {
+        let Some(leg) = self.legs.get_mut(id) else { return Chain::EMPTY };
+        if leg.authentication.credentials.is_empty() {
+            return Chain::EMPTY;
+        }
+        let ahead = leg.reliable.ahead;
+        leg.reliable.ahead = ahead.saturating_add(1);
+        let new = renewed(&mut self.blocks, &mut self.random, cx.config, leg, (method, uri), ahead);
+        new.unwrap_or(Chain::EMPTY)
+    }
+}
+
+/// A leg's credentials for another request: the same nonces, counted on, and by so many more.
+fn renewed(
+    blocks: &mut Blocks<'_>,
+    random: &mut Random,
+    config: &Config<'_>,
+    leg: &Leg,
+    (method, uri): (Method<'_>, &[u8]),
+    ahead: u8,
+) -> Option<Chain> {
+    let mut before = [0; MOST];
+    let before = lines(blocks, &leg.authentication.credentials, &mut before);
+    let mut out = [0; MOST];
+    let mut w = Writer::new(&mut out);
+    let (login, _) = login(config, leg.trunk)?;
+    for demand in DEMANDS {
+        renew(before, demand, &login, (method.as_bytes(), uri), ahead, random, &mut w);
+    }
+    let len = w.finish().ok()?;
+    blocks.store(out.get(..len)?)
 }
 
 /// Writes the credentials of a leg's request; an ACK has those of its INVITE (22.1).
@@ -146,6 +178,7 @@ fn renew(
     demand: Demand,
     login: &Login<'_>,
     request: (&[u8], &[u8]),
+    ahead: u8,
     random: &mut Random,
     w: &mut Writer<'_>,
 ) {
@@ -153,6 +186,7 @@ fn renew(
         return;
     };
     let count = said.counted.and_then(|counted| counted.number()).unwrap_or(0).saturating_add(1);
+    let count = count.saturating_add(ahead.into());
     w.name(demand.credentials().as_bytes());
     said.challenge().answer(login, request, count, random.next_u64(), w);
     w.end_line();

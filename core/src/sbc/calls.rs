@@ -6,13 +6,14 @@ use crate::call::{Addresses, CallId, Leg, LegId, LegState, Pending, Progress, St
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::filter;
+use crate::locate::{Found, Place};
 use crate::memory::{Id, Ports};
 use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
 use crate::transaction::Due;
-use crate::transport::{Path, Transport};
+use crate::transport::Path;
 
 use super::requests::rate_of;
 use super::{Command, Cx, Output, Question, Sbc};
@@ -97,7 +98,7 @@ impl Sbc<'_> {
         self.clock.cancel(id.index());
     }
 
-    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[SocketAddr]) {
+    pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let Some(call) = self.calls.get(question.call) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
@@ -417,8 +418,5 @@ pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -
 
 /// The address of a target whose URI names one.
 fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
-    let ip = crate::ip::parse(config.text(target.host))?;
-    let listener = config.trunk(target.trunk).and_then(|trunk| config.listener(trunk.listener))?.0;
-    let port = if listener.transport == Transport::Tls { 5061 } else { 5060 };
-    Some(SocketAddr::new(ip, target.port.unwrap_or(port)))
+    Place::of(config, target)?.literal()
 }

@@ -1,6 +1,6 @@
 //! The keys by which messages find what they belong to: keyed hashes of what the RFC matches on.
 
-use crate::call::LegId;
+use crate::call::{Leg, LegId};
 use crate::config::Config;
 use crate::dialog::Dialog;
 use crate::sip::{Essentials, Host, Message, Method};
@@ -113,6 +113,11 @@ impl Sbc<'_> {
             leg.is_some_and(|leg| leg.dialog.local_tag() == local_tag)
         })?;
         self.legs.id_at(slot)
+    }
+
+    /// The leg whose INVITE had this tag of ours, which the response names.
+    pub(super) fn leg_called(&self, from: &Admitted, local_tag: u64, e: &Essentials<'_>) -> Option<&Leg> {
+        self.legs.get(self.leg_with(from, local_tag, |dialog| dialog.call_id() == e.call_id)?)
     }
 
     /// The leg with this tag of ours, of the trunk that speaks, when its dialog `is` the one meant.

@@ -15,6 +15,7 @@ use crate::transaction::Machine;
 
 use super::authentication::credentials;
 use super::extensions::capabilities;
+use super::reliable::reliably;
 use super::replies::{contact, via, warning};
 use super::{Cx, Event, Output, Question, Sbc};
 
@@ -144,10 +145,12 @@ impl Sbc<'_> {
             self.send_ack(cx, id, out)
         } else if leg.todo.take(Todo::CANCEL) {
             self.send_cancel(cx, id, out)
-        } else if leg.todo.take(Todo::RESPOND) {
+        } else if leg.may_respond() {
             self.send_response(cx, id, out)
         } else if leg.todo.take(Todo::ANSWER_AGAIN) {
             self.send_answer_again(id, out)
+        } else if leg.todo.take(Todo::PROVISIONAL_AGAIN) {
+            self.send_provisional_again(id, out)
         } else if leg.todo.take(Todo::NOTIFY) {
             return match self.send_notify(cx, id, out) {
                 Some(output) => Flushed::Sent(output),
@@ -183,7 +186,9 @@ impl Sbc<'_> {
 
     fn send_invite(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
         self.revise(cx, id);
-        let cseq = self.legs.get_mut(id)?.dialog.count();
+        self.forget_early_dialogs(id);
+        let leg = self.legs.get_mut(id)?;
+        leg.invited = leg.dialog.count();
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
@@ -191,9 +196,16 @@ impl Sbc<'_> {
         let zendesk = cx.config.trunk(leg.trunk)?.kind == TrunkKind::Zendesk;
         let max_forwards = if zendesk { 70 } else { call.max_forwards };
         let mut w = Writer::new(out);
-        leg.dialog.first_request(&mut w, b"INVITE", cx.config.text(target.uri), cseq, max_forwards, |w| {
-            via(w, listener, interface, leg.branch);
-        });
+        leg.dialog.first_request(
+            &mut w,
+            b"INVITE",
+            cx.config.text(target.uri),
+            leg.invited,
+            max_forwards,
+            |w| {
+                via(w, listener, interface, leg.branch);
+            },
+        );
         contact(&mut w, listener, interface);
         capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);
@@ -222,7 +234,7 @@ impl Sbc<'_> {
             None => leg.dialog.request_uri(),
         };
         let mut w = Writer::new(out);
-        leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.dialog.sent(), 70, |w| {
+        leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.invited, 70, |w| {
             via(w, listener, interface, leg.branch)
         });
         w.empty_body();
@@ -308,10 +320,11 @@ impl Sbc<'_> {
 
     /// Responds to the caller's INVITE with its leg's status.
     fn send_response(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
-        let described = self.legs.get(id).is_some_and(|leg| leg.early || (200..300).contains(&leg.status));
+        let described = self.legs.get(id).is_some_and(Leg::describes_itself);
         if described {
             self.revise(cx, id);
         }
+        let rseq = self.next_rseq(id);
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
@@ -324,7 +337,8 @@ impl Sbc<'_> {
         if status < 300 {
             contact(&mut w, listener, interface);
             capabilities(&mut w);
-            if status >= 200 || leg.early {
+            reliably(&mut w, rseq);
+            if described {
                 w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
             } else {
                 w.empty_body();
@@ -344,6 +358,7 @@ impl Sbc<'_> {
         let invite = leg.invite?;
         let (repeated, answer) = if (200..300).contains(&status) { (None, kept) } else { (kept, None) };
         if status >= 200 {
+            leg.todo.take(Todo::PROVISIONAL_AGAIN);
             leg.invite = None;
             let echo = leg.echo.take();
             leg.answer = answer;
@@ -352,8 +367,11 @@ impl Sbc<'_> {
             echo.into_iter().for_each(|chain| self.blocks.free(chain));
         }
         self.transactions.respond(cx.now, invite, status, repeated, &mut self.blocks);
-        if (200..300).contains(&status) {
-            self.expect_ack(cx, id);
+        match rseq {
+            Some(rseq) => self.expect_prack(cx, id, rseq, described),
+            None if status >= 300 => self.remember_provisional(cx, id),
+            None if status >= 200 => self.expect_ack(cx, id),
+            None => {}
         }
         Some(Output::Transmit { to, len })
     }

@@ -17,6 +17,7 @@ use crate::transaction::{Answerer, Machine};
 use crate::transport::Path;
 
 use super::dialogs::parse_hex;
+use super::reliable::AHEAD;
 use super::replies::via;
 use super::requests::next_hop;
 use super::{Admitted, Cx, Sbc};
@@ -67,7 +68,7 @@ impl Sbc<'_> {
         let Some(local_tag) = e.from.tag().and_then(parse_hex) else {
             return self.counters.add(Reason::MalformedResponse);
         };
-        let mut dialog = match Dialog::answered(message, e, local_tag) {
+        let dialog = match Dialog::answered(message, e, local_tag) {
             Ok(dialog) => dialog,
             Err(DialogError::TooLong) => return self.counters.add(Reason::MessageTooLarge),
             Err(DialogError::Contact) => return self.counters.add(Reason::MalformedResponse),
@@ -77,7 +78,12 @@ impl Sbc<'_> {
         let to = Path { remote, ..from.path };
         let (ack, bye) = (self.random.next_u64(), self.random.next_u64());
 
-        let after = dialog.count();
+        // Its early dialog may have had requests of ours.
+        let leg = self.leg_called(from, local_tag, e);
+        let after = match leg {
+            Some(leg) => leg.dialog.sent().saturating_add(1),
+            None => e.cseq.number.saturating_add(AHEAD),
+        };
         let write = |room: &mut [u8], method, cseq, branch| {
             let mut w = Writer::new(room);
             dialog.request(&mut w, method, cseq, 70, |w| via(w, listener, interface, branch));

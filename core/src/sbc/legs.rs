@@ -63,6 +63,7 @@ impl Sbc<'_> {
         }
         self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);
+        self.blocks.free(leg.reliable.dialogs);
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
@@ -158,6 +159,9 @@ impl Sbc<'_> {
             let key = self.client_key(key, crate::sip::Method::Invite);
             self.transactions.abandon(cx.now, key, &mut self.blocks);
             return self.wake(call);
+        }
+        if leg.state == LegState::Proceeding {
+            return self.prack_due(cx, id);
         }
         let Some(resend) = leg.resend.as_mut() else { return };
         if resend.give_up_at <= cx.now {

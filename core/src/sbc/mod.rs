@@ -15,6 +15,7 @@ mod legs;
 mod notify;
 mod places;
 mod reconfigure;
+mod reliable;
 mod replies;
 mod requests;
 mod responses;
@@ -25,11 +26,10 @@ mod storage;
 mod tests;
 mod transfer;
 
-use core::net::SocketAddr;
-
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
 use crate::filter::{self, Limiter};
+use crate::locate::Found;
 use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
@@ -61,7 +61,8 @@ pub struct Admitted {
     in_calls_only: bool,
 }
 
-/// A target's address that the host is asked for. Its host name is [`Target::host`](crate::config::Target::host).
+/// A target's addresses that the host is asked for: what it has to look up is [`Place::of`](crate::locate::Place::of)
+/// the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Whose call it is about.
@@ -87,8 +88,8 @@ pub enum Command {
 pub enum Input<'a> {
     /// One message: a datagram, or what a [`Framer`](crate::sip::Framer) cut out of a stream.
     Message(Admitted, &'a [u8]),
-    /// The addresses found for a question, best first; none when there are none. Up to 4 of them are tried in turn.
-    Resolved(Question, &'a [SocketAddr]),
+    /// The addresses found for a question, in any order; none when there are none. Up to 4 of them are tried in turn.
+    Resolved(Question, &'a [Found]),
     /// What a relay reports.
     Media(relay::Report),
     /// What an operator wants.

@@ -26,17 +26,18 @@ impl Sbc<'_> {
             Reply::Trying => None,
             _ => Some(self.passing_tag(e)),
         };
+        let leg = (reply == Reply::Described).then(|| self.find_leg(from, e)).flatten();
         let mut w = Writer::new(self.reply);
         let status = match reply {
             Reply::Trying => 100,
-            Reply::Ok | Reply::Capabilities => 200,
+            Reply::Ok | Reply::Capabilities | Reply::Described => 200,
             Reply::Accepted { .. } => 202,
             Reply::Refused(reason) => reason.status().unwrap_or(500),
         };
         w.status_line(status, phrase(status));
         echo(&mut w, message, from.path.remote, tag);
         match reply {
-            Reply::Trying | Reply::Ok => {}
+            Reply::Trying | Reply::Ok | Reply::Described => {}
             Reply::Capabilities => {
                 capabilities(&mut w);
                 w.header(b"Accept", b"application/sdp");
@@ -74,7 +75,18 @@ impl Sbc<'_> {
                 warning(&mut w, cx.config, from.path.listener, reason);
             }
         }
-        w.empty_body();
+        let described = leg.and_then(|leg| {
+            let leg = self.legs.get(leg)?;
+            Some((leg, self.calls.get(leg.call)?, cx.config.listener(leg.path.listener)?.1))
+        });
+        match described {
+            Some((leg, call, interface)) => {
+                w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
+            }
+            None => {
+                w.empty_body();
+            }
+        }
         self.replying = w.finish().ok().map(|len| (reply_path(from.path, &e.via), len));
     }
 

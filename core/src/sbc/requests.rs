@@ -14,7 +14,7 @@ use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
-use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions};
+use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -69,7 +69,7 @@ impl Sbc<'_> {
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
             Method::Refer => self.refer_outside(cx, &request),
-            Method::Bye => self.refuse(cx, &request, Reason::NoSuchCall),
+            Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
         }
@@ -168,6 +168,7 @@ impl Sbc<'_> {
             invited: e.cseq.number,
             offered: agreed.is_none(),
             agreed,
+            reliable: reliable::wish(message),
             ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
         };
         let merged = self.merged_key(e);
@@ -270,6 +271,9 @@ impl Sbc<'_> {
 
     fn within_dialog(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, method: Method<'_>) {
         let Some(id) = self.find_leg(&request.from, request.e) else {
+            if method == Method::Prack && self.was_provisional(request.e, request.message) {
+                return self.answer_at_once(cx, request, Reply::Ok);
+            }
             return self.refuse(cx, request, Reason::NoSuchCall);
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
@@ -278,6 +282,10 @@ impl Sbc<'_> {
         }
         match method {
             Method::Bye => self.bye(cx, request, id),
+            Method::Prack => match self.prack(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
             Method::Invite => match self.invite_again(cx, request, id) {
                 Ok(()) => {}
                 Err(reason) => self.refuse(cx, request, reason),
@@ -424,7 +432,11 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
 }
 
 /// What is agreed on when the request's offer is answered; none when it makes no offer.
-fn agree(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Option<Agreed>, Reason> {
+pub(super) fn agree(
+    config: &Config<'_>,
+    trunk: &Trunk,
+    message: &Message<'_>,
+) -> Result<Option<Agreed>, Reason> {
     let Some(session) = session(message)? else { return Ok(None) };
     let agreed = sdp::choose(&session).map_err(refusal)?;
     if !media_allowed(config, trunk, &agreed) {

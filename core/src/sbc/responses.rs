@@ -1,6 +1,6 @@
 //! Responses that arrive.
 
-use crate::call::{LegId, LegState, Pending, Progress, Todo, target_failure, tries_next_address};
+use crate::call::{LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
@@ -70,6 +70,9 @@ impl Sbc<'_> {
             return;
         };
         let (call, path) = (leg.call, leg.path);
+        if e.cseq.method == Method::Prack {
+            return self.prack_answered(cx, from, message, e, id, status);
+        }
         let failure = match self.authenticate(cx, from, message, e, id, status) {
             Ok(true) => return self.wake(call),
             Ok(false) => target_failure(status),
@@ -77,7 +80,10 @@ impl Sbc<'_> {
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
         match (e.cseq.method, Class::of(status)) {
-            (Method::Invite, Class::Provisional) => self.progresses(cx, message, e, id, status),
+            (Method::Invite, Class::Provisional) => {
+                let news = self.acknowledge_provisional(cx, from, message, e, id, status);
+                news.then(|| self.progresses(cx, message, e, id, status));
+            }
             (Method::Invite, Class::Success) => self.answers(cx, from, message, e, id),
             (Method::Invite, Class::Failure) => {
                 leg.state = LegState::Terminated;
@@ -120,7 +126,8 @@ impl Sbc<'_> {
             self.is_up(path);
             self.time_ringing(cx, call, false);
         }
-        if status == 100 {
+        // What ends one early dialog of several (RFC 6228) is no news for a caller who has but one.
+        if matches!(status, 100 | 199) {
             return;
         }
         self.transfer_rings(call, status);
@@ -129,14 +136,16 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(trunk).filter(|_| early);
         // What cannot be used early is no failure yet: the answer decides.
         let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, message).ok());
+        let agreed = self.reliable_answer(e, id).filter(|_| early).or(agreed);
         if let Some(agreed) = agreed {
             self.set_agreed(call, id, agreed);
         }
         let caller = self.calls.get(call).and_then(|call| call.first).and_then(|leg| self.legs.get_mut(leg));
         if let Some(caller) = caller.filter(|leg| leg.side == Side::A && leg.state == LegState::Proceeding) {
             caller.status = if status <= 183 { status } else { 183 };
-            // A caller who made no offer hears of early media by nothing we could send.
-            caller.early |= agreed.is_some() && caller.agreed.is_some();
+            // A caller who made no offer is made one only where its answer can come before ours to the INVITE.
+            let hears = caller.agreed.is_some() || caller.reliable.wish != Wish::Unable;
+            caller.early |= agreed.is_some() && hears;
             caller.todo.add(Todo::RESPOND);
         }
     }
@@ -151,6 +160,8 @@ impl Sbc<'_> {
         id: LegId,
     ) {
         let rung = self.is_rung(id);
+        let early = self.reliable_answer(e, id);
+        self.forget_early_dialogs(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, trunk) = (leg.call, leg.trunk);
         if leg.dialog.confirm(message, e).is_err() {
@@ -176,7 +187,7 @@ impl Sbc<'_> {
             .config
             .trunk(trunk)
             .ok_or(Reason::TargetMedia)
-            .and_then(|trunk| accept(cx.config, trunk, message));
+            .and_then(|trunk| early.map_or_else(|| accept(cx.config, trunk, message), Ok));
         let Ok(agreed) = agreed else {
             self.hang_up(cx, id, Reason::TargetMedia);
             return self.target_failed(cx, call, Reason::TargetMedia, None);

@@ -38,7 +38,7 @@ pub struct CSeq<'a> {
 
 impl<'a> CSeq<'a> {
     /// `1*DIGIT LWS Method`.
-    fn read(input: &'a [u8]) -> Parsed<'a, Self> {
+    pub(super) fn read(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, number) = number(input)?;
         if !rest.first().is_some_and(|&byte| SPACE.has(byte)) {
             return stuck(rest);
@@ -92,7 +92,11 @@ impl<'a> Message<'a> {
     }
 
     /// The value of a field that must be there, and where it is.
-    fn required<T>(&self, name: Name, read: impl Fn(&'a [u8]) -> Parsed<'a, T>) -> Result<(T, &Span), Error> {
+    pub(super) fn required<T>(
+        &self,
+        name: Name,
+        read: impl Fn(&'a [u8]) -> Parsed<'a, T>,
+    ) -> Result<(T, &Span), Error> {
         let span = self
             .first_span(name)
             .ok_or_else(|| Error::new(ErrorKind::Missing(name), usize::from(self.body)))?;

@@ -18,6 +18,8 @@ pub enum Reply {
         /// Whether its sender is told how the transfer goes.
         subscribed: bool,
     },
+    /// 200 with the session description of its dialog's leg: to a request with an offer.
+    Described,
     /// A refusal.
     Refused(Reason),
 }
@@ -79,7 +81,8 @@ impl Finished {
             Self::Completed => (8, 0),
             Self::Abandoned(target) => (9, target.0.into()),
             Self::Superfluous(answerer) => (10, answerer.0),
-            Self::Answered(Reply::Accepted { subscribed }) => (11, u32::from(subscribed)),
+            Self::Answered(Reply::Accepted { subscribed }) => (15, u32::from(subscribed)),
+            Self::Answered(Reply::Described) => (11, 0),
         };
         value << 8 | kind
     }
@@ -100,7 +103,8 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
-            11 => Self::Answered(Reply::Accepted { subscribed: value != 0 }),
+            15 => Self::Answered(Reply::Accepted { subscribed: value != 0 }),
+            11 => Self::Answered(Reply::Described),
             _ => return None,
         })
     }
@@ -118,6 +122,7 @@ mod tests {
             Finished::Answered(Reply::Capabilities),
             Finished::Answered(Reply::Accepted { subscribed: true }),
             Finished::Answered(Reply::Accepted { subscribed: false }),
+            Finished::Answered(Reply::Described),
             Finished::Served,
             Finished::Acknowledged,
             Finished::Accepted(Answerer::new(u64::MAX)),

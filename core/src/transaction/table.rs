@@ -335,7 +335,9 @@ impl<'s> Transactions<'s> {
         match (machine, state) {
             (Machine::InviteClient, State::Proceeding) if before != Some(State::Calling) => {}
             (Machine::InviteClient, State::Proceeding) => {
+                // It is not repeated any more.
                 live.resend_at = None;
+                release(blocks, live.message.take());
                 // A cancelled INVITE that gets no final response even so is given up (9.1).
                 live.give_up_at = leg.is_none().then(|| now.after(GIVE_UP));
                 self.arm(id);
@@ -422,6 +424,11 @@ impl<'s> Transactions<'s> {
     pub fn message(&self, id: TransactionId, blocks: &Blocks<'_>, out: &mut [u8]) -> Option<(Path, usize)> {
         let live = self.live.get(id)?;
         Some((live.path, blocks.load(live.message.as_ref()?, out)?))
+    }
+
+    /// Whether it keeps what it repeats.
+    pub fn keeps_message(&self, id: TransactionId) -> bool {
+        self.live.get(id).is_some_and(|live| live.message.is_some())
     }
 
     /// Forgets finished transactions whose time has passed: a bounded number at a time.

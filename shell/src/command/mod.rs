@@ -4,6 +4,7 @@ pub mod log;
 
 mod appliance;
 mod check;
+mod explain;
 mod run;
 mod summary;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use appliance::Appliance;
+use explain::Explain;
 
 use crate::bench::Bench;
 use crate::demo;
@@ -36,6 +38,8 @@ enum Command {
     Run(Run),
     /// Say what is wrong with a configuration, or what it comes to
     Check(Check),
+    /// Say what would become of a message: which trunk, line and target, and what would be sent
+    Explain(Explain),
     /// Configure boards
     #[command(subcommand)]
     Appliance(Appliance),
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
     match line.command.unwrap_or(Command::Run(line.run)) {
         Command::Run(run) => run::run(run.config.as_deref(), run.grace),
         Command::Check(check) => check::check(&check.file),
+        Command::Explain(explain) => explain.command(),
         Command::Appliance(appliance) => appliance.command(),
         Command::Demo => demo::command(),
         Command::Bench(bench) => bench.command(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
@@ -9,6 +10,7 @@ use super::notation::duration;
 use super::table::{At, Table};
 use super::target::Targets;
 use super::trunk::Trunks;
+use warmline_core::call::number;
 use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
@@ -33,13 +35,16 @@ pub(super) struct Lines {
     pub(super) rings: Vec<Ring>,
 }
 
-/// Each name that was dialled so far, with the trunk it is dialled from, by which line and where that is said.
-type Dialled<'t> = HashMap<(usize, &'t str), (&'t str, usize)>;
+/// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
+/// said.
+type Dialled<'t> = HashMap<(usize, String), (&'t str, At<&'t str>)>;
 
 pub(super) fn read<'t>(
     root: &Table<'t>,
+    interfaces: &Interfaces<'t>,
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
+    country: Span,
     text: &mut Text,
 ) -> Lines {
     let report = root.report();
@@ -54,9 +59,10 @@ pub(super) fn read<'t>(
         let name = names.declare(table);
         let dials = dials(table);
         let callers = callers(table, trunks);
-        let rings = rings(table, targets);
+        let rings = rings(table, interfaces, trunks, targets);
         if let Some(name) = name {
-            refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &mut dialled);
+            let country = text.get(country).to_owned();
+            refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
         }
         let entry = lines.push(text, name, &dials, &callers, rings);
         if entry.is_none() && report.is_clean() {
@@ -127,19 +133,43 @@ fn callers(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<At<usize>> {
 }
 
 /// Whom a line rings, one after the other.
-fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<Ring> {
+fn rings(
+    table: &Table<'_>,
+    interfaces: &Interfaces<'_>,
+    trunks: &Trunks<'_>,
+    targets: &Targets<'_>,
+) -> Vec<Ring> {
     let steps = table.need("ring").map(|value| value.tables("a step of \"ring\"", STEP)).unwrap_or_default();
     let mut rings = Vec::new();
+    // A call has its ports towards its targets before it is known which of them is rung.
+    let interface = |target: usize| {
+        let entry = targets.entries.get(target)?.as_ref()?;
+        let listener = trunks.entry(usize::from(entry.trunk.0))?.listener;
+        Some(usize::from(interfaces.listeners.get(usize::from(listener))?.interface))
+    };
+    let mut stood = None;
     for step in steps {
         let names = step.need("targets").map(|value| value.some_strings()).unwrap_or_default();
         if let Some(mode) = step.get("mode") {
             mode.choice(MODES);
         }
         let time = step.get("for").and_then(|value| value.read(ring_time)).map_or(TIME, |time| time.value);
-        let target = |name| targets.names.find(name).and_then(|number| u16::try_from(number).ok());
-        rings.extend(
-            names.into_iter().filter_map(target).map(|number| Ring { target: TargetIndex(number), time }),
-        );
+        for name in names {
+            let Some(number) = targets.names.find(name) else { continue };
+            if let Some(stands) = interface(number) {
+                let &mut (first, other) = stood.get_or_insert((name, stands));
+                if other != stands {
+                    let (this, that) = (interfaces.names.of(stands), interfaces.names.of(other));
+                    let message = format!(
+                        "target \"{}\" is reached from interface \"{this}\", but \"{}\", which the line rings \
+                         first, from \"{that}\": a line's targets stand on one interface",
+                        name.value, first.value
+                    );
+                    table.report().mistake(name.at, message);
+                }
+            }
+            rings.extend(u16::try_from(number).ok().map(|number| Ring { target: TargetIndex(number), time }));
+        }
     }
     rings
 }
@@ -159,18 +189,29 @@ fn refuse_dialled_twice<'t>(
     dials: &[At<&'t str>],
     callers: &[At<usize>],
     trunks: &Trunks<'t>,
+    country: &str,
     dialled: &mut Dialled<'t>,
 ) {
     for dial in dials {
+        // As core compares them: numbers in E.164.
+        let number = number(dial.value.as_bytes(), country.as_bytes());
+        let number = number.and_then(|number| Some(str::from_utf8(&number).ok()?.to_owned()));
+        let number = number.unwrap_or_else(|| dial.value.to_owned());
         for caller in callers {
-            let Some((other, first)) = dialled.insert((caller.value, dial.value), (line, dial.at)) else {
+            let Some((other, first)) = dialled.insert((caller.value, number.clone()), (line, *dial)) else {
                 continue;
             };
-            if first != dial.at {
-                let (trunk, place) = (trunks.names.of(caller.value), report.place(first));
+            if first.at != dial.at && (other != line || first.value == dial.value) {
+                let (trunk, place) = (trunks.names.of(caller.value), report.place(first.at));
+                let same = if first.value == dial.value {
+                    String::new()
+                } else {
+                    format!(", as \"{}\"", first.value)
+                };
                 let number = dial.value;
-                let message =
-                    format!("\"{number}\" from trunk \"{trunk}\" means line \"{other}\" already, at {place}");
+                let message = format!(
+                    "\"{number}\" from trunk \"{trunk}\" means line \"{other}\" already, at {place}{same}"
+                );
                 report.mistake(dial.at, message);
             }
         }

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::named::{Fixed, NamedRange};
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
 };
@@ -27,6 +28,10 @@ pub struct Loaded {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) named: Vec<NamedRange>,
+    /// Empty where no range is named.
+    pub(super) fixed: Fixed,
+    pub(super) dns: Vec<SocketAddr>,
 }
 
 /// A socket to listen on.
@@ -77,6 +82,11 @@ impl Loaded {
         str::from_utf8(self.lend().text(interface.name)).ok()
     }
 
+    /// The DNS servers to ask; the system's own where there is none.
+    pub fn dns_servers(&self) -> &[SocketAddr] {
+        &self.dns
+    }
+
     /// How many relay workers share the media ports, at least one.
     pub fn workers(&self) -> u8 {
         self.node.workers
@@ -123,6 +133,13 @@ impl Text {
         };
         self.0.extend_from_slice(text.as_bytes());
         span
+    }
+
+    /// The text at `span`.
+    pub(super) fn get(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        let text = self.0.get(start..start.saturating_add(span.len as usize));
+        text.and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// How many bytes it has.

@@ -7,6 +7,7 @@
 mod appliance;
 mod board;
 mod credentials;
+mod dns;
 mod interface;
 mod limits;
 mod line;
@@ -14,6 +15,7 @@ mod loaded;
 mod machine;
 mod media;
 mod mistake;
+mod named;
 mod names;
 mod node;
 mod notation;
@@ -37,6 +39,7 @@ use warmline_core::image::Board;
 
 pub use loaded::{Loaded, Socket};
 pub use mistake::{Mistake, Mistakes, Position};
+pub use named::{NamedRange, Unusable};
 pub use suggest::suggest;
 
 use machine::Machine;
@@ -47,7 +50,8 @@ use table::Table;
 pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// What a file may consist of.
-const SECTIONS: &[&str] = &["node", "interface", "media", "limits", "trunk", "target", "line", "appliance"];
+const SECTIONS: &[&str] =
+    &["node", "interface", "media", "limits", "trunk", "target", "line", "dns", "appliance"];
 
 /// What the TOML parser says of a key that is there already.
 const DOUBLED: &str = "duplicate key";
@@ -132,8 +136,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
     let targets = target::read(root, around, &mut text);
     trunks.find_returns(&targets);
-    let lines = line::read(root, &trunks, &targets, &mut text);
-    Loaded {
+    let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
+    let loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
         capacity: capacity.unwrap_or_default(),
         appliance: appliance.and_then(|section| section.lower(capacity.unwrap_or_default())),
@@ -148,6 +152,10 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dials: lines.dials,
         callers: lines.callers,
         rings: lines.rings,
+        named: trunks.named,
+        fixed: named::Fixed::default(),
+        dns: dns::servers(root),
         text,
-    }
+    };
+    loaded.remember_fixed()
 }

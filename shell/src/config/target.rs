@@ -81,7 +81,7 @@ fn read_one<'t>(
 struct Uri<'t> {
     name: &'t str,
     host: Host,
-    /// The host in the URI's text, without brackets.
+    /// The host in the URI's text, without brackets; or its `maddr`.
     span: Range<usize>,
     port: Option<u16>,
 }
@@ -120,12 +120,14 @@ impl<'t> Uri<'t> {
             }
         };
         let host = Host::read(name).ok_or_else(malformed)?;
-        let start = text.len() - rest.len();
-        let span = match bracket {
-            Some(end) => start + 1..start + end - 1,
-            None => start..start + name.len(),
+        // It is reached where `maddr` says, by the name of its host (RFC 3263 section 4).
+        let (name, host) = match maddr(parameters) {
+            Some(name) => (name, Host::read(name).ok_or_else(malformed)?),
+            None => (name, host),
         };
-        Ok(Self { name, host, span, port })
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let start = bare.as_ptr().addr() - text.as_ptr().addr();
+        Ok(Self { name, host, span: start..start + bare.len(), port })
     }
 }
 
@@ -139,9 +141,16 @@ fn parameter(text: &str) -> Result<(), String> {
     let value = value.to_ascii_lowercase();
     match name.to_ascii_lowercase().as_str() {
         "transport" if value != "udp" => Err(format!("transport={value} is not there yet; use udp")),
-        "maddr" => Err("maddr would send the call past the host it names".to_owned()),
         _ => Ok(()),
     }
+}
+
+fn maddr(parameters: &str) -> Option<&str> {
+    let maddr = |text: &'_ str| -> bool {
+        text.split_once('=').is_some_and(|(name, _)| name.eq_ignore_ascii_case("maddr"))
+    };
+    let (_, value) = parameters.split(';').find(|text| maddr(text))?.split_once('=')?;
+    Some(value)
 }
 
 /// A line that rings ourselves would go round in circles.
@@ -180,7 +189,7 @@ fn refuse_strange_address(
     let Host::Ip(address) = uri.host else { return };
     let Some(entry) = around.trunks.entry(trunk) else { return };
     let Some(listener) = around.interfaces.listeners.get(usize::from(entry.listener)) else { return };
-    if !around.trunks.sources.may_hold(listener.interface, address, trunk) {
+    if !around.trunks.may_hold(listener.interface, address, trunk) {
         let name = around.trunks.names.of(trunk);
         report.mistake(at, format!("{address} is in no signalling range of trunk \"{name}\""));
     }
@@ -202,6 +211,8 @@ mod tests {
         assert_eq!(host("sip:+8225550100;phone-context=x@192.0.2.1:5080"), ("192.0.2.1", Some(5080)));
         assert_eq!(host("sip:a%20b@[2001:db8::1]:5070"), ("2001:db8::1", Some(5070)));
         assert_eq!(host("sip:[2001:db8::1]"), ("2001:db8::1", None));
+        assert_eq!(host("sip:a@acme.example:5070;x;MADDR=[2001:db8::1]"), ("2001:db8::1", Some(5070)));
+        assert_eq!(host("sip:a@acme.example;maddr=proxy.example;lr"), ("proxy.example", None));
     }
 
     #[test]
@@ -225,6 +236,8 @@ mod tests {
             "sip:a@10.0.0.256",
             "sip:a%2@b",
             "sip:<a@b>",
+            "sip:a@b;maddr=",
+            "sip:a@b;maddr=10.0.0.256",
         ] {
             assert!(Uri::read(wrong).is_err(), "{wrong}");
         }

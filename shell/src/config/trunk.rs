@@ -1,11 +1,13 @@
 //! `[[trunk]]`: the SIP peers we know.
 
 use core::net::IpAddr;
+use std::collections::HashMap;
 
 use super::appliance;
 use super::credentials::{self, Credentials};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
+use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
@@ -68,6 +70,7 @@ pub(super) struct Trunks<'t> {
     pub(super) entries: Vec<Option<Trunk>>,
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
+    pub(super) named: Vec<NamedRange>,
     /// For each the name of the target that a caller goes back to.
     returns: Vec<Option<At<&'t str>>>,
 }
@@ -83,6 +86,13 @@ impl<'t> Trunks<'t> {
             }
         }
     }
+
+    /// Whether this trunk may speak from this address, as far as is known.
+    pub(super) fn may_hold(&self, interface: u8, address: IpAddr, trunk: usize) -> bool {
+        let by_name = |named: &NamedRange| usize::from(named.trunk) == trunk && named.media.is_none();
+        self.sources.may_hold(interface, address, trunk) || self.named.iter().any(by_name)
+    }
+
     /// The trunk with this number, unless it had mistakes.
     pub(super) fn entry(&self, number: usize) -> Option<&Trunk> {
         self.entries.get(number)?.as_ref()
@@ -92,6 +102,9 @@ impl<'t> Trunks<'t> {
 /// Something that a text says, and the text.
 type Written<'t, T> = At<(&'t str, T)>;
 
+/// Each name among signalling ranges so far, by interface: whose it is, and where that is said.
+type Shared<'t> = HashMap<(Option<usize>, String), (Option<&'t str>, usize)>;
+
 /// A section's values; none where one is a mistake.
 #[derive(Debug)]
 struct Section<'t> {
@@ -100,8 +113,10 @@ struct Section<'t> {
     interface: Option<usize>,
     transport: Option<Transport>,
     signalling: Vec<Written<'t, Prefix>>,
-    /// Without ranges it is taken as signalled.
+    /// Without ranges, named ones included, it is taken as signalled.
     media: Option<Vec<Written<'t, MediaRange>>>,
+    /// Names that stand for addresses; with ports where its media comes from there.
+    named: Vec<Written<'t, Option<(u16, u16)>>>,
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
@@ -119,6 +134,7 @@ pub(super) fn read<'t>(
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut returns = Vec::new();
+    let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
     }
@@ -127,7 +143,10 @@ pub(super) fn read<'t>(
         section.check(&table, interfaces);
         if let Some(appliance) = appliance {
             section.refuse_unreachable(&table, appliance);
+            section.refuse_names(&table);
         }
+        section.refuse_shared_names(&table, &mut names_of);
+        named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
         returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, text);
@@ -137,7 +156,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, returns }
+    Trunks { names, entries, sources, media, named, returns }
 }
 
 impl<'t> Section<'t> {
@@ -151,13 +170,15 @@ impl<'t> Section<'t> {
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
+        let mut named = Vec::new();
         Self {
             name: names.declare(table),
             kind,
             interface: interface(table, interfaces),
             transport: table.get("transport").map_or(Some(Transport::Udp), transport),
-            signalling: signalling(table, kind),
-            media: media(table, kind),
+            signalling: signalling(table, kind, &mut named),
+            media: media(table, kind, &mut named),
+            named,
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
@@ -167,7 +188,7 @@ impl<'t> Section<'t> {
 
     /// Refuses ranges that nothing can come from.
     fn check(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
-        if self.media.as_ref().is_some_and(Vec::is_empty) {
+        if self.media.as_ref().is_some_and(Vec::is_empty) && self.named.is_empty() {
             refuse_private_signalled(table, &self.signalling);
         }
         let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
@@ -196,6 +217,48 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A board asks for targets' addresses alone.
+    fn refuse_names(&self, table: &Table<'_>) {
+        for At { value: (name, _), at } in &self.named {
+            let message = format!("a board does not look up who {name} is; write addresses");
+            table.report().mistake(*at, message);
+        }
+    }
+
+    /// Whatever addresses a name has, they would be both trunks'.
+    fn refuse_shared_names(&self, table: &Table<'_>, names: &mut Shared<'t>) {
+        let trunk = self.name.map(|name| name.value);
+        for At { value: (name, media), at } in &self.named {
+            let key = (self.interface, name.to_ascii_lowercase());
+            if media.is_some() {
+                continue;
+            }
+            let &mut (first, place) = names.entry(key).or_insert((trunk, *at));
+            if let Some(first) = first.filter(|_| first != trunk) {
+                let place = table.report().place(place);
+                let message = format!("dns:{name} is trunk \"{first}\"'s already, at {place}");
+                table.report().mistake(*at, message);
+            }
+        }
+    }
+
+    fn named(&self, trunk: u16, interfaces: &Interfaces<'_>) -> Vec<NamedRange> {
+        let number = self.interface.and_then(|number| u8::try_from(number).ok());
+        let entry = self.interface.and_then(|number| interfaces.entry(number));
+        let Some(((interface, entry), transport)) = number.zip(entry).zip(self.transport) else {
+            return Vec::new();
+        };
+        let named = |named: &Written<'t, Option<(u16, u16)>>| NamedRange {
+            trunk,
+            interface,
+            name: named.value.0.to_ascii_lowercase(),
+            transport,
+            ipv6: entry.advertise.is_ipv6(),
+            media: named.value.1,
+        };
+        self.named.iter().map(named).collect()
+    }
+
     fn sources(&self, trunk: u16) -> impl Iterator<Item = Source<'t>> {
         let scope = self.interface.and_then(|interface| u8::try_from(interface).ok());
         let source = move |range: &Written<'t, Prefix>| {
@@ -212,8 +275,9 @@ impl<'t> Section<'t> {
         text: &mut Text,
     ) -> Option<Trunk> {
         let ranges = self.media?;
+        let named = self.named.iter().any(|named| named.value.1.is_some());
         let policy = match ranges.as_slice() {
-            [] => MediaPolicy::Signalled,
+            [] if !named => MediaPolicy::Signalled,
             ranges => MediaPolicy::Ranges(append(media, ranges.iter().map(|range| range.value.1))?),
         };
         Some(Trunk {
@@ -251,8 +315,15 @@ fn interface(table: &Table<'_>, interfaces: &Interfaces<'_>) -> Option<usize> {
     }
 }
 
-/// Where the trunk signals from: each range with its text.
-fn signalling<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Vec<Written<'t, Prefix>> {
+/// Names among ranges, and the ports that media comes from there.
+type NamesOf<'t> = Vec<Written<'t, Option<(u16, u16)>>>;
+
+/// Where the trunk signals from: each range with its text. Names are put apart.
+fn signalling<'t>(
+    table: &Table<'t>,
+    kind: Option<TrunkKind>,
+    named: &mut NamesOf<'t>,
+) -> Vec<Written<'t, Prefix>> {
     let texts = match (table.get("signalling"), kind) {
         (Some(value), _) => value.some_strings(),
         (None, Some(TrunkKind::Zendesk)) => {
@@ -264,15 +335,17 @@ fn signalling<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Vec<Written<'t,
         }
         (None, None) => Vec::new(),
     };
-    let read = |text: At<&'t str>| text.read(table.report(), |text| Ok((text, source(text)?)));
-    texts.into_iter().filter_map(read).collect()
+    let mut ranges = Vec::new();
+    for text in texts {
+        match named::name(text.value) {
+            Some(name) => named.extend(text.read(table.report(), |_| Ok((name?, None)))),
+            None => ranges.extend(text.read(table.report(), |text| Ok((text, source(text)?)))),
+        }
+    }
+    ranges
 }
 
 fn source(text: &str) -> Result<Prefix, String> {
-    if text.starts_with("dns:") {
-        let text = text.escape_debug();
-        return Err(format!("\"{text}\": names are not there yet; write addresses like \"198.51.100.0/24\""));
-    }
     let prefix = prefix(text)?;
     if prefix.length == 0 {
         return Err(format!("{text} would let everyone in; say which addresses the trunk has"));
@@ -285,16 +358,32 @@ fn prefix(text: &str) -> Result<Prefix, String> {
 }
 
 /// Where its media may come from: no ranges stand for "as signalled", none at all for a mistake.
-fn media<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<Vec<Written<'t, MediaRange>>> {
+fn media<'t>(
+    table: &Table<'t>,
+    kind: Option<TrunkKind>,
+    named: &mut NamesOf<'t>,
+) -> Option<Vec<Written<'t, MediaRange>>> {
     let texts = match (table.get("media"), kind) {
         (Some(value), _) if value.is_string() => return value.choice(AS_SIGNALLED).map(|_| Vec::new()),
         (Some(value), _) => value.some_strings(),
         (None, Some(TrunkKind::Zendesk)) => vec![At { value: ZENDESK_MEDIA, at: table.at }],
         (None, _) => return Some(Vec::new()),
     };
-    let read = |text: At<&'t str>| text.read(table.report(), |text| Ok((text, media_range(text)?)));
-    let ranges: Vec<_> = texts.into_iter().filter_map(read).collect();
-    (!ranges.is_empty()).then_some(ranges)
+    let (mut ranges, before) = (Vec::new(), named.len());
+    for text in texts {
+        // A name may have a hyphen, and ports behind a colon.
+        let (place, last) = match text.value.rsplit_once(':') {
+            Some((place, last)) if place.contains(':') => (place, Some(last)),
+            _ => (text.value, None),
+        };
+        match named::name(place) {
+            Some(name) => named.extend(
+                text.read(table.report(), |_| Ok((name?, Some(last.map_or(Ok((1, u16::MAX)), ports)?)))),
+            ),
+            None => ranges.extend(text.read(table.report(), |text| Ok((text, media_range(text)?)))),
+        }
+    }
+    (!ranges.is_empty() || named.len() > before).then_some(ranges)
 }
 
 /// `198.51.100.0/24:10000-20000`, or the addresses alone.

@@ -31,11 +31,14 @@ const OPENS: usize = 16;
 /// How long reports wait that there was no room for.
 const AGAIN: warmline_core::time::Duration = warmline_core::time::Duration::from_millis(1);
 
+/// A stream, and the ports of its sides.
+type Opened = (StreamId, [Option<u16>; 3]);
+
 pub(super) struct Worker<'s> {
     relay: Relay<'s>,
     sockets: Sockets,
-    /// The ports of each stream that was opened, by its sides, and by the number signalling gave it.
-    opened: Vec<Option<(StreamId, [Option<u16>; 3])>>,
+    /// The streams that were opened, by the number signalling gave them.
+    opened: Vec<Option<Opened>>,
     /// Streams and sides whose sockets could not be opened, which signalling does not know yet.
     failed: Vec<(StreamId, Option<Side>)>,
     /// A report there was no room for.
@@ -259,11 +262,7 @@ impl Worker<'_> {
 }
 
 /// Where the port of a stream's side is written down; none where there is no such stream.
-fn place(
-    opened: &mut [Option<(StreamId, [Option<u16>; 3])>],
-    stream: StreamId,
-    side: Side,
-) -> Option<&mut Option<u16>> {
+fn place(opened: &mut [Option<Opened>], stream: StreamId, side: Side) -> Option<&mut Option<u16>> {
     let (open, ports) = opened.get_mut(usize::try_from(stream.index).ok()?)?.as_mut()?;
     ports.get_mut(side.index()).filter(|_| *open == stream)
 }

@@ -17,6 +17,7 @@ use super::ending::{Ending, Step};
 use super::journal::Journal;
 use super::listeners::Listener;
 use super::lookups::Lookups;
+use super::resolver::{LEAST, Resolver};
 use super::{Ask, Inlets};
 use crate::clock::Clock;
 use crate::config::Loaded;
@@ -27,9 +28,10 @@ use crate::room::{self, LARGEST_MESSAGE};
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
 
-pub(super) struct Driver<'c, 's> {
+pub(super) struct Driver<'s> {
     sbc: Sbc<'s>,
-    config: &'c Config<'c>,
+    /// The configuration that core is lent. It is replaced as a whole, between two inputs: see [`Driver::replace`].
+    loaded: Arc<Loaded>,
     clock: Clock,
     listeners: Vec<Listener>,
     workers: Vec<Worker>,
@@ -58,7 +60,7 @@ enum Owed {
     Failure(StreamId),
 }
 
-impl<'c> Driver<'c, '_> {
+impl Driver<'_> {
     /// Drives until the node is over.
     pub(super) fn run(
         runtime: &Runtime,
@@ -72,13 +74,17 @@ impl<'c> Driver<'c, '_> {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
         let mut room = room::Signalling::new(calls, &config);
+        let mut lookups = Lookups::new(Resolver::new(loaded.dns_servers(), LEAST), inlets.asks.clone());
         let driver = Driver {
             sbc: Sbc::new(room.lend(), &config, seed),
-            config: &config,
+            loaded: {
+                let _inside = runtime.enter();
+                Arc::new(lookups.follow(Loaded::clone(loaded)))
+            },
             clock,
             listeners,
             workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
-            lookups: Lookups::new(config.targets.len(), inlets.asks.clone()),
+            lookups,
             journal: Journal::new(calls),
             ending: Ending::Serving,
             owed: VecDeque::with_capacity(16),
@@ -144,7 +150,9 @@ impl<'c> Driver<'c, '_> {
                 Err(_) => continue,
             };
             let path = Path { transport: Transport::Udp, listener: number, flow: 0, remote };
-            let cx = self.cx();
+            let loaded = Arc::clone(&self.loaded);
+            let config = loaded.lend();
+            let cx = self.cx(&config);
             match self.sbc.admit(&cx, path) {
                 Ok(admitted) => {
                     self.handle(Input::Message(admitted, datagram.get(..len).unwrap_or_default()))
@@ -174,8 +182,10 @@ impl<'c> Driver<'c, '_> {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
-                Ask::Found { target, addresses } => {
-                    let questions = self.lookups.found(target, addresses, self.clock.now());
+                Ask::Found { wanted, answer } => {
+                    let now = self.clock.now();
+                    let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
+                    changed.into_iter().for_each(|loaded| self.replace(loaded));
                     self.owed.extend(questions.into_iter().map(Owed::Answer));
                     self.settle();
                 }
@@ -206,7 +216,9 @@ impl<'c> Driver<'c, '_> {
 
     /// Hands one thing in, and then what comes of it.
     fn handle(&mut self, input: Input<'_>) {
-        let cx = self.cx();
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
         self.sbc.handle(&cx, input);
         self.drain();
         self.settle();
@@ -215,11 +227,13 @@ impl<'c> Driver<'c, '_> {
     /// Hands in what is owed to core.
     fn settle(&mut self) {
         while let Some(owed) = self.owed.pop_front() {
-            let cx = self.cx();
+            let loaded = Arc::clone(&self.loaded);
+            let config = loaded.lend();
+            let cx = self.cx(&config);
             match owed {
                 Owed::Failure(stream) => self.sbc.handle(&cx, Input::Media(Report::Failed { stream })),
                 Owed::Answer(question) => {
-                    let addresses = self.lookups.addresses(question.target);
+                    let addresses = self.lookups.addresses(question.target, cx.now);
                     self.sbc.handle(&cx, Input::Resolved(question, addresses));
                 }
             }
@@ -229,13 +243,15 @@ impl<'c> Driver<'c, '_> {
 
     /// Does what core wants done, until it waits.
     fn drain(&mut self) {
-        let cx = self.cx();
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
         loop {
             match self.sbc.poll(&cx, &mut self.out) {
                 Output::Transmit { to, len } => self.send(to, len),
                 Output::Media { worker, control } => self.control(worker, control),
                 Output::Resolve(question) => {
-                    if self.lookups.ask(self.config, question, cx.now) {
+                    if self.lookups.ask(question, cx.now) {
                         self.owed.push_back(Owed::Answer(question));
                     }
                 }
@@ -282,8 +298,20 @@ impl<'c> Driver<'c, '_> {
         }
     }
 
-    fn cx(&self) -> Cx<'c> {
-        Cx { now: self.clock.now(), utc: Clock::utc(), config: self.config }
+    /// Lends core another configuration from now on: the only place where that happens. Its names are those that
+    /// [`Lookups::follow`] was told of, and interfaces, listeners and workers are as before: see [`Sbc::reconfigure`].
+    fn replace(&mut self, loaded: Loaded) {
+        let new = Arc::new(loaded);
+        let old = core::mem::replace(&mut self.loaded, Arc::clone(&new));
+        let config = new.lend();
+        let cx = self.cx(&config);
+        self.sbc.reconfigure(&cx, &old.lend());
+        self.drain();
+        self.settle();
+    }
+
+    fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
+        Cx { now: self.clock.now(), utc: Clock::utc(), config }
     }
 
     fn snapshot(&self) -> Snapshot {

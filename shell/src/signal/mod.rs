@@ -8,16 +8,19 @@ mod ending;
 mod journal;
 mod listeners;
 mod lookups;
+mod once;
+mod ranges;
+mod resolver;
 mod strangers;
+#[cfg(test)]
+mod tests;
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot};
-use warmline_core::config::TargetIndex;
 use warmline_core::relay::Report;
 
 use crate::clock::Clock;
@@ -25,8 +28,10 @@ use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use driver::Driver;
+use resolver::{Answer, Wanted};
 
 pub(crate) use listeners::Listeners;
+pub(crate) use once::Once;
 
 /// What signalling is asked from outside, or by its own lookups.
 #[derive(Debug)]
@@ -37,8 +42,8 @@ pub(crate) enum Ask {
     Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
     /// To end now.
     Halt,
-    /// To go on with the addresses of a target; none when the lookup failed.
-    Found { target: TargetIndex, addresses: Vec<SocketAddr> },
+    /// To go on with what DNS said of a name.
+    Found { wanted: Arc<Wanted>, answer: Answer },
 }
 
 /// Where signalling is asked.
@@ -67,9 +72,6 @@ pub(crate) struct Inlets {
     pub(crate) bell: Arc<Notify>,
 }
 
-/// How many lookups are under way at once. The others wait.
-const LOOKUPS: usize = 8;
-
 /// Starts signalling.
 pub(crate) fn start(
     loaded: Arc<Loaded>,
@@ -81,11 +83,7 @@ pub(crate) fn start(
 ) -> Result<JoinHandle<()>, StartError> {
     let thread = |source| StartError::Thread { name: "signalling", source };
     let seed = seed()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(LOOKUPS)
-        .build()
-        .map_err(thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
     let listeners = {
         // Sockets belong to the runtime they are made in.
         let _inside = runtime.enter();
@@ -96,7 +94,7 @@ pub(crate) fn start(
         .spawn(move || {
             let _alarm = alarm;
             Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, workers);
-            // A lookup that hangs must not hold the end up.
+            // Lookups that are under way are of no use any more.
             runtime.shutdown_background();
         })
         .map_err(thread)

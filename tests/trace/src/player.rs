@@ -3,9 +3,10 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use heapless::Deque;
+use heapless::{Deque, Vec};
 use warmline_core::config::Config;
 use warmline_core::image::{self, ImageError};
+use warmline_core::locate::{Found, MOST_FOUND};
 use warmline_core::relay::{self, Hop, Relay, Verdict};
 use warmline_core::time::{Instant, Utc};
 use warmline_core::transport::{Path, Transport};
@@ -312,8 +313,9 @@ impl<'p> Player<'p> {
         let name = target.map_or(&[][..], |target| self.config.text(target.host));
         let found = self.names.iter().find(|(host, _)| host.as_bytes() == name);
         let found = found.map_or(&[][..], |(_, addresses)| addresses.as_slice());
+        let found: Vec<Found, MOST_FOUND> = found.iter().copied().map(Found::at).take(MOST_FOUND).collect();
         host.enter();
-        self.sbc.handle(&cx(self.now, self.utc, &self.config), Input::Resolved(question, found));
+        self.sbc.handle(&cx(self.now, self.utc, &self.config), Input::Resolved(question, &found));
         host.leave(Part::Signalling);
     }
 

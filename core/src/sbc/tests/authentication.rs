@@ -300,3 +300,56 @@ fn a_configuration_that_is_shown_shows_no_secret() {
     let bytes = format!("{:?}", SECRET.as_bytes());
     assert!(!shown.contains("4711") && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
 }
+
+/// A provisional response that is to be acknowledged.
+fn reliable(invite: &str, number: u32) -> String {
+    respond(invite, "180 Ringing", &format!("Require: 100rel\r\nRSeq: {number}\r\n"), "")
+}
+
+#[test]
+fn a_prack_has_credentials_of_its_own() {
+    let (mut w, mut target) = (World::with(7, known("pbx one")), Target::new(1));
+    let (_, first) = w.ring();
+    let outs = w.asks(&first, &mut target, false);
+    let invite = message(&outs, ZENDESK, "INVITE").to_string();
+    assert_eq!(target.verify(w.now, &invite, Demand::Server), Ok(()));
+    for (number, nc) in [(1, "00000002"), (2, "00000003")] {
+        let outs = w.hear(ZENDESK, &reliable(&invite, number));
+        let prack = message(&outs, ZENDESK, "PRACK").to_string();
+        assert_eq!(target.verify(w.now, &prack, Demand::Server), Ok(()));
+        assert_eq!((count(&prack), field(&prack, "CSeq")), (nc, &*format!("{} PRACK", number + 2)));
+        w.hear(ZENDESK, &respond(&prack, "200 OK", "", ""));
+    }
+    let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
+    let ack = message(&outs, ZENDESK, "ACK");
+    assert_eq!(field(ack, "Authorization"), field(&invite, "Authorization"));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+    let outs = w.tell(Input::Command(Command::HangUpAll));
+    let bye = message(&outs, ZENDESK, "BYE");
+    assert_eq!(target.verify(w.now, bye, Demand::Server), Ok(()));
+    assert_eq!((count(bye), field(bye, "CSeq")), ("00000004", "5 BYE"));
+}
+
+#[test]
+fn a_prack_that_is_challenged_goes_again_with_the_response() {
+    let (mut w, mut target) = (World::with(7, known("pbx one")), Target::new(1));
+    let (_, invite) = w.ring();
+    let ringing = reliable(&invite, 7);
+    let outs = w.hear(ZENDESK, &ringing);
+    let first = message(&outs, ZENDESK, "PRACK").to_string();
+    assert!(!first.contains("uthorization"));
+    assert!(w.asks(&first, &mut target, false).is_empty());
+    let outs = w.hear(ZENDESK, &ringing);
+    let second = message(&outs, ZENDESK, "PRACK").to_string();
+    assert_eq!(target.verify(w.now, &second, Demand::Server), Ok(()));
+    assert_eq!((field(&second, "RAck"), field(&second, "CSeq")), ("7 1 INVITE", "3 PRACK"));
+    w.hear(ZENDESK, &respond(&second, "200 OK", "", ""));
+    assert!(w.hear(ZENDESK, &ringing).is_empty());
+    // Whoever asks again is not answered again.
+    let outs = w.hear(ZENDESK, &reliable(&invite, 8));
+    let third = message(&outs, ZENDESK, "PRACK").to_string();
+    assert!(w.asks(&third, &mut target, false).is_empty());
+    assert!(w.hear(ZENDESK, &reliable(&invite, 8)).is_empty());
+    assert_eq!(w.sbc.counters().get(Reason::TargetRefusedCredentials), 1);
+}

@@ -203,7 +203,7 @@ fn a_flood_of_answers_is_bounded_and_costs_no_call_anything() {
     let second = started(&outs);
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(second) }));
     let question = Question { call: second, target: TargetIndex(0) };
-    message(&w.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()])), ZENDESK, "INVITE");
+    message(&w.tell(Input::Resolved(question, &at(&[ZENDESK]))), ZENDESK, "INVITE");
     let outs = w.hear(AI, &(request("BYE", "3", 2, &ok) + END));
     assert_eq!(told(&outs), ["BYE first"]);
     w.hear(ZENDESK, &respond(message(&outs, ZENDESK, "BYE"), "200 OK", "", ""));
@@ -222,7 +222,7 @@ fn answers_too_many_leave_a_quarter_of_the_transactions_to_calls() {
         let call = started(&w.hear(AI, &invite(&number.to_string(), "support", "")));
         w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
         let question = Question { call, target: TargetIndex(0) };
-        let outs = w.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]));
+        let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
         invites.push(message(&outs, ZENDESK, "INVITE").to_string());
         let outs =
             w.hear(ZENDESK, &branch(invites.last().unwrap(), "200 OK", &format!("f{number}"), "", ANSWER));

@@ -47,7 +47,7 @@ fn lived(past: &Past) -> (World, CallId) {
     let call = started(&w.hear(AI, &text));
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
     let question = Question { call, target: TargetIndex(0) };
-    let outs = w.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]));
+    let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
     let invite = message(&outs, ZENDESK, "INVITE").to_string();
     let routes = routes.replace("198.51.100", "54.172.60");
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", &routes, ANSWER));

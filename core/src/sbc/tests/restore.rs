@@ -297,7 +297,7 @@ fn an_answer_that_is_still_to_come_with_its_ack_ends_with_a_restart() {
     let call = started(&w.hear(AI, &format!("{head}{END}")));
     w.opened(call);
     let question = Question { call, target: TargetIndex(0) };
-    let outs = w.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]));
+    let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
     let invite = message(&outs, ZENDESK, "INVITE").to_string();
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
     let ok = message(&outs, AI, "SIP/2.0 200 OK").to_string();

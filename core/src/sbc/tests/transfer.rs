@@ -151,7 +151,7 @@ impl World {
 
     fn zendesk_found(&mut self, call: CallId) -> Vec<Out> {
         let question = Question { call, target: TargetIndex(0) };
-        self.tell(Input::Resolved(question, &[ZENDESK.parse().unwrap()]))
+        self.tell(Input::Resolved(question, &at(&[ZENDESK])))
     }
 
     /// The carrier's call, which the AI agent has answered: the call, the carrier, and the agent.

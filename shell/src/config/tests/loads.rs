@@ -92,7 +92,7 @@ dial = ["support", "+8225550100"]
 from = ["ai", "carrier"]
 ring = [
   { targets = ["zendesk-support", "ai-agent"], mode = "in-order", for = "1m" },
-  { targets = ["desk-201"] },
+  { targets = ["ai-agent"] },
 ]
 "#;
 
@@ -221,7 +221,7 @@ fn lines_are_as_written() {
     let callers: Vec<_> = config.callers(support).iter().map(|trunk| trunk.0).collect();
     assert_eq!(callers, [1, 2]);
     let rings: Vec<_> = config.rings(support).iter().map(|ring| (ring.target.0, ring.time)).collect();
-    let expected = [(0, 60), (1, 60), (2, 30)].map(|(target, secs)| (target, Duration::from_secs(secs)));
+    let expected = [(0, 60), (1, 60), (1, 30)].map(|(target, secs)| (target, Duration::from_secs(secs)));
     assert_eq!(rings, expected);
 }
 

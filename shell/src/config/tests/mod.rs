@@ -3,6 +3,7 @@
 mod appliance;
 mod board;
 mod credentials;
+mod dns;
 mod hostile;
 mod loads;
 mod mistakes;

@@ -198,8 +198,8 @@ transport = "sctp""#,
         ),
         (
             r#""198.51.100.0/24""#,
-            r#""dns:sip.ai.example.com""#,
-            r#"config.toml:23:15: "dns:sip.ai.example.com": names are not there yet; write addresses like "198.51.100.0/24""#,
+            r#""dns:198.51.100.1""#,
+            r#"config.toml:23:15: "dns:198.51.100.1" names no host; write it like "dns:sip.example.com""#,
         ),
         (
             r#""198.51.100.0/24""#,
@@ -292,7 +292,7 @@ fn a_target() {
         (
             r#""sip:support@acme.sip.twilio.com""#,
             r#""sip:support@acme.sip.twilio.com;maddr=192.0.2.1""#,
-            r#"config.toml:29:7: "sip:support@acme.sip.twilio.com;maddr=192.0.2.1": maddr would send the call past the host it names"#,
+            r#"config.toml:29:7: 192.0.2.1 is in no signalling range of trunk "zendesk""#,
         ),
         (
             r#""sip:support@acme.sip.twilio.com""#,

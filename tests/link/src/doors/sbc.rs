@@ -5,6 +5,7 @@ use warmline_core::config::{
     TargetIndex, Trunk, TrunkIndex, TrunkKind,
 };
 use warmline_core::filter::{Prefix, Range, Rate};
+use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::time::{Duration, Utc};
@@ -74,11 +75,23 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
     for _ in 0..64 {
         match sbc.poll(cx, black_box(&mut out)) {
             Output::Resolve(question) => {
+                let place = cx.config.target(question.target).and_then(|target| Place::of(cx.config, target));
+                let host = place.as_ref().map_or(&[][..], |place| place.host);
+                let record = |order| Naptr {
+                    order,
+                    preference: order,
+                    flags: host,
+                    services: host,
+                    replacement: host,
+                };
+                see(place
+                    .map(|p| (p.service(), p.literal(), p.choose([5, 3].into_iter().map(record)).is_some())));
                 let found = [5060, 5061, 5062, 5063, 5064].map(|port| {
-                    cx.config.interfaces.first().map_or_else(
+                    let address = cx.config.interfaces.first().map_or_else(
                         || ([0; 4], port).into(),
                         |interface| core::net::SocketAddr::new(interface.address, port),
-                    )
+                    );
+                    Found { address, priority: port / 2, weight: port, server: black_box(3) }
                 });
                 sbc.handle(cx, Input::Resolved(question, black_box(&found[..])));
             }
