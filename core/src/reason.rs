@@ -65,6 +65,8 @@ reasons! {
     UnsupportedScheme = "unsupported-scheme", 416;
     /// The body is not a session description.
     UnsupportedBody = "unsupported-body", 415;
+    /// The caller does not accept a session description as an answer.
+    NothingAcceptable = "nothing-acceptable", 406;
     /// The request belongs to no call that exists.
     NoSuchCall = "no-such-call", 481;
     /// The request has been here before: it went round in a loop.

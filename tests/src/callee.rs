@@ -7,6 +7,7 @@ use crate::plan::{Answer, Ending, Plan, Refers, Refresh};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
+use crate::zendesk::{Refusal, Rules};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -46,9 +47,17 @@ pub struct Callee {
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
     pub orphaned: bool,
+    /// The rule that its INVITE breaks, where it answers as Zendesk does.
+    pub refused: Option<Refusal>,
     plan: Plan,
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
+    /// What waits for a PRACK.
+    waiting: Vec<Step>,
+    /// Whether its answer went out in a reliable provisional response.
+    pub described: bool,
+    /// How many of its provisional responses were acknowledged.
+    pub pracked: u32,
     refreshed: String,
     /// Whether it was hung up.
     pub heard_bye: bool,
@@ -98,9 +107,13 @@ impl Callee {
             transferred: false,
             resumed: false,
             orphaned: false,
+            refused: None,
             plan,
             invite: bytes.to_vec(),
             steps: Vec::new(),
+            waiting: Vec::new(),
+            described: false,
+            pracked: 0,
             refreshed: String::new(),
             heard_bye: false,
             leaving: false,
@@ -137,11 +150,21 @@ impl Callee {
                     (after(time / 2), Step::EarlyMedia),
                     (after(time), Step::Accept),
                 ]);
+                if self.plan.reliable.rings_late {
+                    steps.push((after(time * 2 / 3), Step::Ring));
+                }
             }
             Answer::Refuse(status, time) => steps.push((after(time), Step::Refuse(status))),
             Answer::Ring | Answer::AnswerWhenCancelled | Answer::ForgetWhenCancelled => {
                 steps.push((after(300), Step::Ring));
             }
+            Answer::Zendesk(time) => match Rules::default().judge(invite) {
+                Ok(()) => steps.extend([(after(time / 3), Step::Ring), (after(time), Step::Accept)]),
+                Err(refusal) => {
+                    self.refused = Some(refusal);
+                    steps.push((now, Step::Refuse(refusal.status())));
+                }
+            },
             Answer::Late(time) => steps.push((after(time), Step::Accept)),
             Answer::LateRing(time) => steps.push((after(time), Step::Ring)),
             Answer::Silence | Answer::Trying => {}
@@ -169,6 +192,12 @@ impl Callee {
                 Late::Ack if self.answered && !self.over => self.steps.push((now, Step::Bye)),
                 Late::Ack | Late::Request("BYE") => self.over = true,
                 Late::Request("REFER") => self.referrer.answer = Some(0),
+                // RFC 3262 section 3.
+                Late::Prack if !self.answered && !self.over => {
+                    self.steps.clear();
+                    self.steps.push((now, Step::Refuse(504)));
+                }
+                Late::Prack => {}
                 Late::Request(_) => {}
             }
         }
@@ -183,17 +212,38 @@ impl Callee {
         if self.over || self.leaving {
             return;
         }
+        // One at a time, and no answer before its description has arrived.
+        let waits = self.peer.unheard().is_some_and(|described| match step {
+            Step::Ring | Step::EarlyMedia => true,
+            Step::Accept => described,
+            _ => false,
+        });
+        if waits {
+            self.waiting.push(step);
+            return;
+        }
+        let reliable = self.plan.reliable.target;
         let bytes = core::mem::take(&mut self.invite);
         let invite = Text::parse(&bytes).expect("it was read before");
         let contact = self.peer.contact();
+        if matches!(step, Step::Accept | Step::Refuse(_)) {
+            self.waiting.clear();
+            self.peer.final_now();
+        }
         match step {
+            Step::Ring if reliable => self.peer.respond_reliably(now, &invite, 180, "", out),
+            Step::EarlyMedia if reliable => {
+                let first = !core::mem::replace(&mut self.described, true);
+                let sdp = if first { self.sdp("sendrecv") } else { String::new() };
+                self.peer.respond_reliably(now, &invite, 183, &sdp, out);
+            }
             Step::Ring => self.peer.respond(now, &invite, 180, &contact, "", out),
             Step::EarlyMedia => {
                 let sdp = self.sdp("sendrecv");
                 self.peer.respond(now, &invite, 183, &contact, &sdp, out);
             }
             Step::Accept => {
-                let sdp = self.sdp("sendrecv");
+                let sdp = if self.described { String::new() } else { self.sdp("sendrecv") };
                 self.answered = true;
                 self.peer.respond(now, &invite, 200, &contact, &sdp, out);
             }
@@ -242,6 +292,8 @@ impl Callee {
                     return Ok(());
                 }
                 self.steps.clear();
+                self.waiting.clear();
+                self.peer.final_now();
                 match self.answer {
                     Answer::AnswerWhenCancelled => self.steps.push((now, Step::Accept)),
                     // What it says to the proxy stays there.
@@ -268,8 +320,27 @@ impl Callee {
                     _ => Step::Refuse(487),
                 };
                 self.steps.clear();
+                self.waiting.clear();
                 self.steps.push((now, step));
                 self.tick(now, out)
+            }
+            "PRACK" => {
+                if request.get("To") != Some(&self.peer.local)
+                    || request.get("From") != Some(&self.peer.remote)
+                {
+                    return Err(format!("a PRACK from {:?} to {:?}", request.get("From"), request.get("To")));
+                }
+                if request.uri() != format!("sip:{}-contact@{}", self.peer.name, self.peer.at) {
+                    return Err(format!("a PRACK for {}", request.uri()));
+                }
+                if self.peer.pracked(now, request, out) {
+                    self.pracked += 1;
+                    let waiting = core::mem::take(&mut self.waiting);
+                    self.steps.extend(waiting.into_iter().map(|step| (now, step)));
+                    self.steps.sort_by_key(|step| step.0);
+                    self.tick(now, out)?;
+                }
+                Ok(())
             }
             "BYE" => {
                 if !self.answered {
@@ -326,6 +397,8 @@ impl Callee {
         );
         if rings && !self.answered {
             self.steps.clear();
+            self.waiting.clear();
+            self.peer.final_now();
             self.over = true;
         }
     }

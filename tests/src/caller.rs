@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refers, Refresh};
+use crate::plan::{Ending, Plan, Refers, Refresh, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
@@ -66,6 +66,10 @@ pub struct Caller {
     cancelled: bool,
     expects_wrong: bool,
     bye_heard: u32,
+    /// Whether our description came with a reliable provisional response.
+    reliably_described: bool,
+    /// How often a PRACK of its was taken.
+    pub pracked: u32,
     leaving: bool,
     held: bool,
 }
@@ -104,6 +108,8 @@ impl Caller {
             cancelled: false,
             expects_wrong: false,
             bye_heard: 0,
+            reliably_described: false,
+            pracked: 0,
             leaving: false,
             held: false,
         }
@@ -119,6 +125,11 @@ impl Caller {
         if let Some(ticket) = self.plan.ticket {
             lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
         }
+        lines.push_str(match self.plan.reliable.caller {
+            Wish::Unable => "",
+            Wish::Able => "Supported: 100rel\r\n",
+            Wish::Required => "Require: 100rel\r\n",
+        });
         lines.push_str(&self.plan.lines);
         let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };
         self.invite = self.peer.request(now, "INVITE", &lines, &body, out);
@@ -167,7 +178,7 @@ impl Caller {
             }
             Step::Cancel if self.outcome == Outcome::Open => {
                 self.cancelled = true;
-                let bytes = self.peer.compose("CANCEL", &self.invite.clone(), self.peer.cseq, "", "");
+                let bytes = self.peer.compose("CANCEL", &self.invite.clone(), 1, "", "");
                 self.peer.start(now, "CANCEL", self.invite.clone(), bytes, out);
             }
             Step::Cancel | Step::Bye => {
@@ -222,6 +233,9 @@ impl Caller {
             },
             ("INVITE", status) if branch == self.invite => {
                 if status < 200 {
+                    if !self.acknowledges(now, response, status, out)? {
+                        return Ok(());
+                    }
                     self.heard.push(status);
                     if response.body.is_empty() {
                         return Ok(());
@@ -288,6 +302,10 @@ impl Caller {
             }
             ("BYE", 200) if !self.expects_wrong || self.orphaned => self.over = true,
             ("CANCEL", 200) => {}
+            ("PRACK", 200) => self.pracked += 1,
+            // The INVITE's final response, or a restart, was faster.
+            ("PRACK", 481) if self.outcome != Outcome::Open || self.orphaned => {}
+            ("PRACK", 500) if self.leaving || self.cancelled => {}
             // It came so late that the refused INVITE was forgotten (timer I).
             ("CANCEL", 481) if matches!(self.outcome, Outcome::Failed(_)) => {}
             ("CANCEL", 481) if self.orphaned => {
@@ -306,11 +324,19 @@ impl Caller {
         self.peer.target = response.address("Contact").ok_or("no Contact")?.to_owned();
         self.peer.remote = response.one("To")?.to_owned();
         self.peer.proxy = None;
-        self.describes(response)?;
+        let answered_early = self.reliably_described;
+        if answered_early == response.body.is_empty() {
+            if !answered_early {
+                self.describes(response)?;
+            }
+        } else {
+            return Err(format!("a description {answered_early} before, and {:?}", response.body));
+        }
         if self.plan.ending == Ending::NoAck {
             return Ok(());
         }
-        let body = if self.plan.offers { String::new() } else { self.sdp("sendrecv", false) };
+        let answers = !self.plan.offers && !answered_early;
+        let body = if answers { self.sdp("sendrecv", false) } else { String::new() };
         self.peer.acknowledge(&self.invite.clone(), 1, &body, out);
         match self.plan.ending {
             Ending::Caller(after) | Ending::Both(after) => {
@@ -331,6 +357,43 @@ impl Caller {
         };
         self.steps.push((now + 600_000, first));
         Ok(())
+    }
+
+    /// Acknowledges a provisional response where that is due; whether it is news.
+    fn acknowledges(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        status: u16,
+        out: &mut Vec<Sent>,
+    ) -> Result<bool, String> {
+        let wish = self.plan.reliable.caller;
+        let described = !response.body.is_empty();
+        let Some(rseq) = response.get("RSeq") else {
+            let due = status > 100 && (wish == Wish::Required || wish == Wish::Able && described);
+            return if due { Err(format!("{status} is not reliable")) } else { Ok(true) };
+        };
+        if status == 100 || wish == Wish::Unable || response.get("Require") != Some("100rel") {
+            return Err(format!("a reliable {status}"));
+        }
+        let rseq: u32 = rseq.parse().map_err(|_| "bad RSeq")?;
+        if self.outcome != Outcome::Open || self.peer.rseq >= rseq {
+            return Ok(false);
+        }
+        if self.peer.rseq != 0 && rseq != self.peer.rseq + 1 {
+            return Err(format!("RSeq {rseq} after {}", self.peer.rseq));
+        }
+        self.peer.rseq = rseq;
+        if described && core::mem::replace(&mut self.reliably_described, true) {
+            return Err("a second description".into());
+        }
+        if self.plan.reliable.mute {
+            return Ok(true);
+        }
+        let answers = described && !self.plan.offers;
+        let body = if answers { self.sdp("sendrecv", false) } else { String::new() };
+        self.peer.prack(now, response, &body, out)?;
+        Ok(true)
     }
 
     /// The SBC restarted and does not know of the call: who was not answered loses patience.

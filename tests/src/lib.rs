@@ -25,15 +25,16 @@ mod world;
 pub mod board;
 pub mod mutation;
 pub mod sipp;
+pub mod zendesk;
 
 pub use callee::Callee;
 pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
 pub use mutation::{mutate, renew};
-pub use plan::{Answer, Ending, From, Plan, Refers, Refresh, Transfer};
+pub use plan::{Answer, Ending, From, Plan, Refers, Refresh, Reliable, Transfer, Wish};
 pub use record::{Entered, Left, Record};
 pub use referrer::Referrer;
 pub use setting::{Memory, Setting, address};
 pub use tap::Tap;
 pub use text::Text;
-pub use world::{Audio, Told, Weather, World, core_is_running};
+pub use world::{Audio, Hears, Told, Weather, World, core_is_running};

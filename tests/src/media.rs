@@ -36,11 +36,12 @@ struct Place {
 }
 
 /// What the relay has to say.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none lives long")]
 pub(crate) enum Said {
     /// This, to signalling.
     Report(Report),
-    /// These bytes, from a port of ours to a peer.
-    Sent(u16, SocketAddr, Vec<u8>),
+    /// These bytes, to a peer.
+    Sent(SocketAddr, Vec<u8>),
 }
 
 impl<'w> Media<'w> {
@@ -154,6 +155,13 @@ impl<'w> Media<'w> {
         Some(places.map(|place| place.port.zip(place.peer)))
     }
 
+    /// The stream in which somebody at this address is.
+    #[cfg(test)]
+    pub(crate) fn stream_of(&self, somebody: SocketAddr) -> Option<StreamId> {
+        let is = |place: &Place| place.peer.is_some_and(|peer| peer.rtp == somebody);
+        self.open.iter().find(|(_, places)| places.iter().any(is)).map(|(stream, _)| *stream)
+    }
+
     /// The next thing that the relay has to say; none when it waits.
     pub(crate) fn poll(&mut self, now: Instant, utc: Utc) -> Result<Option<Said>, String> {
         for _ in 0..10_000 {
@@ -171,7 +179,7 @@ impl<'w> Media<'w> {
                             return Err(format!("RTCP of {len} bytes from {port} to {to}"));
                         }
                     }
-                    return Ok(Some(Said::Sent(port, to, bytes)));
+                    return Ok(Some(Said::Sent(to, bytes)));
                 }
                 Output::Report(Report::NotJoined { stream, side }) => {
                     if let Ok(place) = self.place(stream, side)

@@ -56,6 +56,20 @@ pub(crate) enum Late {
     Request(&'static str),
     /// Nobody acknowledges the final response to the INVITE.
     Ack,
+    /// Nobody acknowledges the provisional response to the INVITE.
+    Prack,
+}
+
+/// A provisional response that is repeated until its PRACK comes.
+#[derive(Debug)]
+struct Unheard {
+    rseq: u32,
+    cseq: u32,
+    described: bool,
+    bytes: Vec<u8>,
+    interval: u64,
+    resend_at: u64,
+    give_up_at: u64,
 }
 
 #[derive(Debug)]
@@ -80,6 +94,9 @@ pub(crate) struct Peer {
     branches: u32,
     clients: Vec<Client>,
     served: Vec<Served>,
+    unheard: Option<Unheard>,
+    /// The RSeq that was sent last, or heard last.
+    pub(crate) rseq: u32,
 }
 
 impl Peer {
@@ -99,6 +116,8 @@ impl Peer {
             branches: 0,
             clients: Vec::new(),
             served: Vec::new(),
+            unheard: None,
+            rseq: 0,
         }
     }
 
@@ -291,6 +310,72 @@ impl Peer {
         self.send(text.into_bytes(), out);
     }
 
+    /// Responds to an INVITE provisionally, and reliably.
+    pub(crate) fn respond_reliably(
+        &mut self,
+        now: u64,
+        invite: &Text<'_>,
+        status: u16,
+        body: &str,
+        out: &mut Vec<Sent>,
+    ) {
+        // Any number begins.
+        self.rseq = if self.rseq == 0 { 1 + (now % 1_000_000) as u32 } else { self.rseq + 1 };
+        let lines = format!("{}Require: 100rel\r\nRSeq: {}\r\n", self.contact(), self.rseq);
+        self.respond(now, invite, status, &lines, body, out);
+        let bytes = out.last().expect("it was sent").bytes.clone();
+        self.unheard = Some(Unheard {
+            rseq: self.rseq,
+            cseq: invite.cseq().map_or(0, |cseq| cseq.0),
+            described: !body.is_empty(),
+            bytes,
+            interval: T1,
+            resend_at: now + T1,
+            give_up_at: now + GIVE_UP,
+        });
+    }
+
+    /// Whether a provisional response has not been acknowledged, and whether it has a description.
+    pub(crate) fn unheard(&self) -> Option<bool> {
+        self.unheard.as_ref().map(|unheard| unheard.described)
+    }
+
+    /// Nothing provisional is repeated any more: a final response is on its way.
+    pub(crate) fn final_now(&mut self) {
+        self.unheard = None;
+    }
+
+    /// A PRACK came; whether it acknowledges what waits for that.
+    pub(crate) fn pracked(&mut self, now: u64, prack: &Text<'_>, out: &mut Vec<Sent>) -> bool {
+        let expected =
+            self.unheard.as_ref().map(|unheard| format!("{} {} INVITE", unheard.rseq, unheard.cseq));
+        let matches = expected.is_some() && prack.get("RAck") == expected.as_deref();
+        if matches {
+            self.unheard = None;
+        }
+        self.serve(prack);
+        self.respond(now, prack, if matches { 200 } else { 481 }, "", "", out);
+        matches
+    }
+
+    /// Acknowledges a provisional response in the early dialog that it makes.
+    pub(crate) fn prack(
+        &mut self,
+        now: u64,
+        response: &Text<'_>,
+        body: &str,
+        out: &mut Vec<Sent>,
+    ) -> Result<(), String> {
+        let contact = response.address("Contact").ok_or("no Contact in a reliable response")?;
+        let target = core::mem::replace(&mut self.target, contact.to_owned());
+        let remote = core::mem::replace(&mut self.remote, response.one("To")?.to_owned());
+        let proxy = self.proxy.take();
+        let lines = format!("RAck: {} {}\r\n", response.one("RSeq")?, response.one("CSeq")?);
+        self.request(now, "PRACK", &lines, body, out);
+        (self.target, self.remote, self.proxy) = (target, remote, proxy);
+        Ok(())
+    }
+
     /// An ACK came: whether one was awaited.
     pub(crate) fn acked(&mut self, ack: &Text<'_>) -> bool {
         let cseq = ack.cseq().map_or(0, |cseq| cseq.0);
@@ -308,7 +393,8 @@ impl Peer {
     pub(crate) fn next(&self) -> Option<u64> {
         let clients = self.clients.iter().flat_map(|client| [client.resend_at, client.give_up_at]);
         let served = self.served.iter().flat_map(|served| [served.resend_at, served.give_up_at]);
-        clients.chain(served).flatten().min()
+        let unheard = self.unheard.iter().map(|unheard| Some(unheard.resend_at.min(unheard.give_up_at)));
+        clients.chain(served).chain(unheard).flatten().min()
     }
 
     /// Sends what is due, and tells what is too late.
@@ -327,6 +413,16 @@ impl Peer {
                     client.interval = client.interval.min(T2);
                 }
                 client.resend_at = Some(now + client.interval);
+            }
+        }
+        if let Some(unheard) = &mut self.unheard {
+            if unheard.give_up_at <= now {
+                self.unheard = None;
+                late.push(Late::Prack);
+            } else if unheard.resend_at <= now {
+                send(&unheard.bytes);
+                unheard.interval *= 2;
+                unheard.resend_at = now + unheard.interval;
             }
         }
         for served in &mut self.served {

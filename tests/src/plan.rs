@@ -36,6 +36,37 @@ pub enum Answer {
     Late(u64),
     /// Says nothing for so long, and then rings for ever and lets itself be cancelled.
     LateRing(u64),
+    /// Refuses what Zendesk refuses, and answers anything else after so long.
+    Zendesk(u64),
+}
+
+/// What a caller's INVITE says of reliable provisional responses (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Unable,
+    /// It supports them.
+    Able,
+    /// It requires them.
+    Required,
+}
+
+/// How provisional responses are sent on both legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reliable {
+    /// What the caller wants.
+    pub caller: Wish,
+    /// Whether the caller never sends a PRACK.
+    pub mute: bool,
+    /// Whether targets send theirs reliably, and after early media no description with the answer.
+    pub target: bool,
+    /// Whether targets ring once more after their early media.
+    pub rings_late: bool,
+}
+
+impl Reliable {
+    /// Nothing is sent reliably.
+    pub const NONE: Self = Self { caller: Wish::Unable, mute: false, target: false, rings_late: false };
 }
 
 /// How a call ends. Times are in milliseconds: from the answer, or for a cancel from the INVITE.
@@ -129,6 +160,8 @@ pub struct Plan {
     pub ending: Ending,
     /// What happens in between.
     pub refresh: Refresh,
+    /// How provisional responses are sent.
+    pub reliable: Reliable,
     /// Whether the caller's INVITE arrives a second time with another branch.
     pub merged: bool,
     /// Whether the caller is behind a proxy that records itself.
@@ -174,6 +207,7 @@ impl Plan {
             others: Vec::new(),
             ending: Ending::Caller(3_000),
             refresh: Refresh::None,
+            reliable: Reliable::NONE,
             merged: false,
             proxied: false,
             anonymous: false,

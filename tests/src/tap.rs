@@ -34,6 +34,18 @@ struct Got {
     answered: Option<(u16, Vec<u8>)>,
     finals: Vec<u64>,
     acked: bool,
+    /// The reliable provisional response that went out last.
+    reliable: Option<Provisional>,
+}
+
+/// A reliable provisional response of ours.
+#[derive(Debug)]
+struct Provisional {
+    rseq: u32,
+    bytes: Vec<u8>,
+    described: bool,
+    sent: Vec<u64>,
+    acked: bool,
 }
 
 /// What shares a Call-ID: one INVITE of ours or of the peer's, and the dialogs that came of it, by the peer's tag.
@@ -55,6 +67,9 @@ struct Dialog {
     /// Whether a 2xx to our INVITE has reached us, and whether the peer hung up.
     answered: bool,
     left: bool,
+    /// The RSeqs that have reached us, and which was acknowledged last.
+    rseqs: Vec<u32>,
+    pracked: Option<u32>,
 }
 
 /// What was seen.
@@ -96,6 +111,12 @@ impl Tap {
                     let tag = text.tag("To").unwrap_or_default();
                     line.dialogs.entry(tag.to_owned()).or_default().answered = true;
                 }
+                if let Some(rseq) = text.get("RSeq").filter(|_| method == "INVITE" && status < 200) {
+                    let line = self.lines.entry(text.one("Call-ID")?.to_owned()).or_default();
+                    let tag = text.tag("To").unwrap_or_default();
+                    let rseq = rseq.parse().map_err(|_| "bad RSeq")?;
+                    line.dialogs.entry(tag.to_owned()).or_default().rseqs.push(rseq);
+                }
                 if status < 200 {
                     asked.provisional = true;
                 } else {
@@ -112,6 +133,16 @@ impl Tap {
                 got.acked = true;
             }
             return Ok(());
+        }
+        if text.method() == "PRACK"
+            && let Some(rseq) = text.get("RAck").and_then(|rack| rack.split(' ').next()?.parse::<u32>().ok())
+        {
+            let of = |got: &&mut Got| got.rest[2] == text.get("Call-ID").unwrap_or_default();
+            for got in self.got.values_mut().filter(of) {
+                if let Some(reliable) = got.reliable.as_mut().filter(|reliable| reliable.rseq == rseq) {
+                    reliable.acked = true;
+                }
+            }
         }
         if text.method() == "BYE"
             && let Some(line) = self.lines.get_mut(text.one("Call-ID")?)
@@ -134,6 +165,7 @@ impl Tap {
             answered: None,
             finals: Vec::new(),
             acked: false,
+            reliable: None,
         });
         got.times += 1;
         Ok(())
@@ -239,6 +271,26 @@ impl Tap {
                 dialog.cseq = cseq;
                 text.one("Contact")?;
             }
+            "PRACK" => {
+                let dialog = dialog.ok_or("a PRACK without a To tag")?;
+                if cseq <= dialog.cseq.max(invited.unwrap_or(0)) {
+                    return Err(format!("CSeq {cseq} after {}", dialog.cseq));
+                }
+                dialog.cseq = cseq;
+                let rack: Vec<&str> = text.one("RAck")?.split(' ').collect();
+                let [rseq, number, "INVITE"] = rack[..] else { return Err(format!("RAck {rack:?}")) };
+                let rseq: u32 = rseq.parse().map_err(|_| "bad RAck")?;
+                if number.parse().ok() != invited {
+                    return Err(format!("RAck {rack:?} for INVITE {invited:?}"));
+                }
+                if !dialog.rseqs.contains(&rseq) || dialog.pracked.is_some_and(|last| rseq != last + 1) {
+                    return Err(format!(
+                        "RFC 3262 4: {rseq} after {:?} of {:?}",
+                        dialog.pracked, dialog.rseqs
+                    ));
+                }
+                dialog.pracked = Some(rseq);
+            }
             "CANCEL" => {
                 let key = format!("INVITE {branch}");
                 let invite = self.asked.get(&key).ok_or("a CANCEL for nothing")?;
@@ -333,6 +385,9 @@ impl Tap {
         {
             return Err(format!("{status} after {before}"));
         }
+        if method == "INVITE" {
+            got.reliably(now, text, bytes, status)?;
+        }
         if status >= 200 {
             if method == "INVITE" && status < 300 {
                 let number = got.finals.len() as u32;
@@ -405,6 +460,57 @@ impl Tap {
             }
         }
         wrong
+    }
+}
+
+impl Got {
+    /// RFC 3262 section 3: one at a time, counted, repeated in doubling intervals until its PRACK comes.
+    fn reliably(&mut self, now: u64, text: &Text<'_>, bytes: &[u8], status: u16) -> Result<(), String> {
+        let waits = self.reliable.as_ref().filter(|reliable| !reliable.acked);
+        if (200..300).contains(&status) && self.answered.as_ref().is_none_or(|answered| answered.0 < 200) {
+            return match waits {
+                Some(waits) if waits.described => Err("a 2xx before the PRACK of a description".into()),
+                _ => Ok(()),
+            };
+        }
+        let Some(rseq) = text.get("RSeq").filter(|_| status < 200) else {
+            return match waits {
+                Some(waits) if (101..200).contains(&status) => {
+                    Err(format!("{status} while {} is not acknowledged", waits.rseq))
+                }
+                _ => Ok(()),
+            };
+        };
+        let rseq: u32 = rseq.parse().map_err(|_| "bad RSeq")?;
+        if status == 100 || text.one("Require")? != "100rel" || rseq == 0 {
+            return Err(format!("a reliable {status}"));
+        }
+        match &mut self.reliable {
+            Some(before) if before.rseq == rseq => {
+                if before.bytes != bytes {
+                    return Err("a reliable response again says something else".into());
+                }
+                before.sent.push(now);
+                let due = before.sent[0] + T1 * ((1 << (before.sent.len() - 1).min(20)) - 1);
+                // An INVITE that comes again brings it forth as well.
+                if self.times == 1 && (now != due || before.acked) {
+                    return Err(format!("a reliable response again at {:?}", before.sent));
+                }
+            }
+            Some(before) if rseq != before.rseq + 1 || !before.acked => {
+                return Err(format!("RSeq {rseq} after {}", before.rseq));
+            }
+            _ => {
+                self.reliable = Some(Provisional {
+                    rseq,
+                    bytes: bytes.to_vec(),
+                    described: !text.body.is_empty(),
+                    sent: vec![now],
+                    acked: false,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

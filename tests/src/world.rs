@@ -27,8 +27,9 @@ use crate::record::{Entered, Left, Record};
 use crate::setting::{Memory, Setting, address};
 use crate::tap::Tap;
 use crate::text::Text;
+use crate::zendesk::{Refusal, Rules};
 
-pub use audio::Audio;
+pub use audio::{Audio, Hears};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -95,6 +96,7 @@ pub struct Told {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none lives long")]
 enum What {
     ToSbc {
         listener: u8,
@@ -542,11 +544,11 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(port, to, bytes))) => {
-                    if port.is_multiple_of(2) {
+                Ok(Some(Said::Sent(to, bytes))) => {
+                    if to.port().is_multiple_of(2) {
                         *self.silence.entry(to).or_default() += 1;
                     }
-                    self.media_leaves(to, bytes);
+                    self.media_leaves(None, to, bytes);
                 }
                 Ok(None) => return None,
                 Err(wrong) => {
@@ -897,5 +899,9 @@ fn check_invite(
     if invite.address("Contact") != Some(&*format!("sip:{inside}")) {
         return Err(format!("Contact {:?}", invite.get("Contact")));
     }
-    Ok(())
+    match Rules::default().judge(invite) {
+        // What is configured as an address is dialled as one.
+        Err(Refusal::Address) if matches!(at, address::BACKUP | address::AI) => Ok(()),
+        judged => judged.map_err(|refusal| format!("Zendesk refuses {refusal}")),
+    }
 }

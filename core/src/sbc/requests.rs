@@ -96,6 +96,9 @@ impl Sbc<'_> {
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener)?;
+        if !takes_descriptions(message) {
+            return Err(Reason::NothingAcceptable);
+        }
         let agreed = agree(config, trunk, message)?;
         if self.calls.is_full() || self.legs.is_full() {
             return Err(Reason::NodeFull);
@@ -416,6 +419,17 @@ fn acceptable(message: &Message<'_>, method: Method<'_>) -> Result<(), Reason> {
         return Err(Reason::ExtensionRequired);
     }
     Ok(())
+}
+
+/// Whether our answer may have a session description by the request's Accept, which where it is missing is nothing but
+/// that (20.1).
+fn takes_descriptions(message: &Message<'_>) -> bool {
+    let ours: [&[u8]; 3] = [b"application/sdp", b"application/*", b"*/*"];
+    let takes = |token: &[u8]| {
+        let range = token.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        ours.iter().any(|ours| ours.eq_ignore_ascii_case(range))
+    };
+    message.header(Name::Accept).is_none() || message.tokens(Name::Accept).any(takes)
 }
 
 /// Whether one of the request's Vias is ours: then it left from here.

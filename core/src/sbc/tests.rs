@@ -8,6 +8,7 @@ mod reconfigure;
 mod records;
 mod reliable;
 mod restore;
+mod torture;
 mod transfer;
 
 use std::boxed::Box;

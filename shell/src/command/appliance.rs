@@ -186,7 +186,8 @@ fn show(file: &Path) -> Result<String, String> {
     let config = tables.lend();
     let fits = |board: &&Board| board.check(&config, appliance.calls).is_ok();
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
-    let summary = Summary { config: &config, capacity: appliance.calls.into(), appliance: Some(&appliance) };
+    let (config, capacity) = (&config, appliance.calls.into());
+    let summary = Summary { config, capacity, appliance: Some(&appliance), named: &[] };
     Ok(format!(
         "{name}: an image of format {}, whole by its checksum; it fits {}\n{summary}",
         image::VERSION,

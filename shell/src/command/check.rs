@@ -18,6 +18,7 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 config: &loaded.lend(),
                 capacity: loaded.capacity(),
                 appliance: loaded.appliance(),
+                named: loaded.named_ranges(),
             };
             // Whether it is sound does not depend on anyone reading why.
             let _ = write!(stdout(), "{}: no mistakes\n{summary}{}", file.display(), boards(file, &loaded));

@@ -5,12 +5,15 @@ use core::fmt;
 use warmline_core::config::{Config, Span, TrunkKind};
 use warmline_core::image::{Appliance, Network};
 
+use crate::config::NamedRange;
+
 /// Displays as a line for the node, and one for everything in it.
 pub(super) struct Summary<'c> {
     pub(super) config: &'c Config<'c>,
     /// How many calls there may be at once.
     pub(super) capacity: u32,
     pub(super) appliance: Option<&'c Appliance>,
+    pub(super) named: &'c [NamedRange],
 }
 
 /// Displays as where a board is in its network.
@@ -55,12 +58,12 @@ impl fmt::Display for Summary<'_> {
                 TrunkKind::Phones => "phones",
             };
             let ranges = config.sources.iter().filter(|range| usize::from(range.value) == index).count();
-            writeln!(
-                f,
-                "trunk \"{}\": {kind}, {ranges} source ranges, at most {} calls",
-                text(trunk.name),
-                trunk.max_calls
-            )?;
+            write!(f, "trunk \"{}\": {kind}, {ranges} source ranges", text(trunk.name))?;
+            let named = self.named.iter().filter(|named| usize::from(named.trunk) == index);
+            for named in named.filter(|named| named.media.is_none()) {
+                write!(f, " and dns:{}", named.name)?;
+            }
+            writeln!(f, ", at most {} calls", trunk.max_calls)?;
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));

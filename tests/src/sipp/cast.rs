@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 
-use super::{Law, PATIENCE, Program, Talk, ports};
+use super::{Law, PATIENCE, Program, Script, Talk, ports};
 
 /// The ticket of a cast's first call.
 const TICKETS: u64 = 1001;
@@ -100,6 +100,48 @@ impl Cast {
     /// # Panics
     /// When it cannot be started.
     pub fn play(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", scenario.name));
+        let port = if scenario.at == *self.zendesk.ip() { self.zendesk.port() } else { ports(2) };
+        self.start(scenario, &file, SocketAddrV4::new(scenario.at, port), self.sip, ends)
+    }
+
+    /// Starts SIPp at `at` with a part that is written in the test. Whoever calls, calls Warmline.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn follow(&self, script: &Script, at: SocketAddrV4) -> Program {
+        self.follow_past(script, at, at, self.sip)
+    }
+
+    /// The same where it is heard of at `known`, and whoever calls, calls `next`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn follow_past(
+        &self,
+        script: &Script,
+        at: SocketAddrV4,
+        known: SocketAddrV4,
+        next: SocketAddrV4,
+    ) -> Program {
+        let number = self.players.get();
+        let file = self.folder.join(format!("{number}-{}.xml", script.name()));
+        std::fs::write(&file, script.text(known, self.sip)).expect("a file can be written");
+        let player = self.start(Scenario::once(script.name(), *at.ip()), &file, at, next, &[9]);
+        if script.is_called() {
+            listens(at, script.name());
+        }
+        player
+    }
+
+    fn start(
+        &self,
+        scenario: Scenario<'_>,
+        file: &Path,
+        at: SocketAddrV4,
+        next: SocketAddrV4,
+        ends: &[u16],
+    ) -> Program {
         let number = self.players.get();
         self.players.set(number + 1);
         let name = format!("{number}-{}", scenario.name);
@@ -109,16 +151,14 @@ impl Cast {
             writeln!(lines, "{ticket};{port};").expect("text takes text");
         }
         std::fs::write(&calls, lines).expect("a file can be written");
-        let is_zendesk = scenario.at == *self.zendesk.ip();
-        let port = if is_zendesk { self.zendesk.port() } else { ports(2) };
         // One end that sends back what it hears is enough.
-        let echo = is_zendesk.then_some("-rtp_echo");
-        let file = |ending: &str| self.folder.join(format!("{name}.{ending}"));
+        let echo = (scenario.at == *self.zendesk.ip()).then_some("-rtp_echo");
+        let trace = |ending: &str| self.folder.join(format!("{name}.{ending}"));
         let mut command = Command::new("sipp");
         command
             .arg("-sf")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", scenario.name)))
-            .args(["-i", &scenario.at.to_string(), "-p", &port.to_string()])
+            .arg(file)
+            .args(["-i", &at.ip().to_string(), "-p", &at.port().to_string()])
             .args(["-mi", &scenario.at.to_string(), "-mp", &ports(4).to_string()])
             .args(echo)
             .arg("-inf")
@@ -127,12 +167,12 @@ impl Cast {
             .args(["-d", &scenario.lasting.to_string(), "-s", scenario.dials])
             .args(["-timeout", &patience(scenario).to_string(), "-timeout_error", "-nostdin"])
             .args(["-trace_err", "-error_file"])
-            .arg(file("err"))
+            .arg(trace("err"))
             .args(["-trace_logs", "-log_file"])
-            .arg(file("log"))
+            .arg(trace("log"))
             .args(["-trace_msg", "-message_file"])
-            .arg(file("msg"))
-            .arg(self.sip.to_string())
+            .arg(trace("msg"))
+            .arg(next.to_string())
             // Where the audio is.
             .current_dir(&self.folder);
         Program::start(&name, command, &self.folder)
@@ -144,9 +184,7 @@ impl Cast {
     /// When it cannot be started.
     pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let player = self.play(scenario, ends);
-        let at = (scenario.at, self.zendesk.port());
-        let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
-        assert!(listens.is_some(), "{} does not listen", scenario.name);
+        listens(SocketAddrV4::new(scenario.at, self.zendesk.port()), scenario.name);
         player
     }
 
@@ -166,6 +204,12 @@ impl Cast {
         let status = player.end(PATIENCE * 2);
         assert!(status.success(), "{player:?}: {status}");
     }
+}
+
+/// Waits until somebody has this port.
+fn listens(at: SocketAddrV4, name: &str) {
+    let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
+    assert!(listens.is_some(), "{name} does not listen");
 }
 
 /// For how many seconds SIPp may play.

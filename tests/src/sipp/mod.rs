@@ -5,15 +5,19 @@
 
 mod cast;
 mod companding;
+mod distance;
 mod ports;
 mod program;
+mod script;
 mod stage;
 mod talk;
 
 pub use cast::{Cast, Scenario, sipp_is_missing};
 pub use companding::{a_to_mu, mu_to_a};
+pub use distance::Distance;
 pub use ports::ports;
 pub use program::Program;
+pub use script::{Say, Script};
 pub use stage::{AI, CARRIER, PASSWORD, STRANGER, Stage, WARMLINE, ZENDESK};
 pub use talk::{Heard, Law, Talk};
 

@@ -37,11 +37,27 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn set(program: &str, more: &[&str]) -> Self {
-        let (sip, zendesk) = (ports(2), ports(2));
+        let (sip, zendesk) = (SocketAddrV4::new(WARMLINE, ports(2)), SocketAddrV4::new(ZENDESK, ports(2)));
+        let uri = format!("sip:support@{zendesk}");
+        Self::build(program, more, &[AI], sip, &[(zendesk, &uri)])
+    }
+
+    /// The same with calls from `callers` as AI agents' platforms, and with the line rung at several targets, one after
+    /// the other: where each is, and the URI that it is dialled by.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn build(
+        program: &str,
+        more: &[&str],
+        callers: &[Ipv4Addr],
+        sip: SocketAddrV4,
+        targets: &[(SocketAddrV4, &str)],
+    ) -> Self {
         let media = ports(4 * CAPACITY);
-        let cast = Cast::new(SocketAddrV4::new(WARMLINE, sip), SocketAddrV4::new(ZENDESK, zendesk));
+        let cast = Cast::new(sip, targets[0].0);
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(sip, zendesk, media)).expect("a file can be written");
+        std::fs::write(&file, configuration(callers, sip, targets, media)).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -61,8 +77,35 @@ impl Stage {
     }
 }
 
-fn configuration(sip: u16, zendesk: u16, media: u16) -> String {
+fn configuration(
+    callers: &[Ipv4Addr],
+    sip: SocketAddrV4,
+    targets: &[(SocketAddrV4, &str)],
+    media: u16,
+) -> String {
     let last = media + 4 * CAPACITY - 1;
+    let list = |places: &mut dyn Iterator<Item = Ipv4Addr>| {
+        let mut places: Vec<String> = places.map(|place| format!("\"{place}\"")).collect();
+        places.sort();
+        places.dedup();
+        places.join(", ")
+    };
+    let ai = list(&mut callers.iter().copied());
+    let zendesk = list(&mut targets.iter().map(|target| *target.0.ip()));
+    let named = |number: usize| match number {
+        0 => "zendesk-support".to_owned(),
+        _ => format!("zendesk-support-{}", number + 1),
+    };
+    let sections: String = (0..)
+        .zip(targets)
+        .map(|(number, (_, uri))| {
+            format!("[[target]]\nname = \"{}\"\ntrunk = \"zendesk\"\nuri = \"{uri}\"\n\n", named(number))
+        })
+        .collect();
+    let rung: Vec<String> = (0..targets.len())
+        .map(|number| format!("{{ targets = [\"{}\"], for = \"20s\" }}", named(number)))
+        .collect();
+    let rung = rung.join(", ");
     format!(
         r#"
 [node]
@@ -71,8 +114,8 @@ capacity = {CAPACITY}
 
 [[interface]]
 name    = "loopback"
-address = "{WARMLINE}"
-listen  = ["udp:{sip}"]
+address = "{}"
+listen  = ["udp:{}"]
 media   = "{media}-{last}"
 
 [limits]
@@ -81,14 +124,14 @@ new_calls = "30/s"
 [[trunk]]
 name       = "ai"
 kind       = "ai"
-signalling = ["{AI}"]
-media      = ["{AI}"]
+signalling = [{ai}]
+media      = [{ai}]
 
 [[trunk]]
 name       = "zendesk"
 kind       = "zendesk"
-signalling = ["{ZENDESK}"]
-media      = ["{ZENDESK}"]
+signalling = [{zendesk}]
+media      = [{zendesk}]
 credentials = {{ username = "warmline", password = "{PASSWORD}", realm = "talk" }}
 
 [[trunk]]
@@ -97,16 +140,13 @@ kind       = "carrier"
 signalling = ["{CARRIER}"]
 media      = ["{CARRIER}"]
 
-[[target]]
-name  = "zendesk-support"
-trunk = "zendesk"
-uri   = "sip:support@{ZENDESK}:{zendesk}"
-
-[[line]]
+{sections}[[line]]
 name = "support"
 dial = ["support"]
 from = ["ai", "carrier"]
-ring = [{{ targets = ["zendesk-support"], for = "20s" }}]
-"#
+ring = [{rung}]
+"#,
+        sip.ip(),
+        sip.port()
     )
 }

@@ -3,9 +3,10 @@
 use core::net::SocketAddr;
 use std::collections::HashMap;
 
-use warmline_core::relay::Side;
+use warmline_core::relay::{Peer, Side};
 
 use super::{Entered, Left, What, World};
+use crate::callee::Callee;
 use crate::caller::Outcome;
 use crate::dice::Dice;
 use crate::plan::Answer;
@@ -46,7 +47,23 @@ struct Heard {
     seq: u16,
     /// The middle of our last sender report's time, and when it came.
     report: Option<(u32, u64)>,
+    /// When the last audio came, and who spoke; nobody did where it was silence of the relay's own.
+    last: Option<(u64, Option<SocketAddr>)>,
 }
+
+/// What one side of a call hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    /// Not a packet.
+    Nothing,
+    /// Silence, which the relay makes.
+    Silence,
+    /// Another side.
+    Side(Side),
+}
+
+/// How long nothing must have come for it to be nothing, in microseconds.
+const PAUSE: u64 = 200_000;
 
 impl Audio {
     /// Audio in which `odd` of 10,000 datagrams are not as they should be.
@@ -134,7 +151,7 @@ impl World<'_> {
     /// A call's sides say what they have to say now.
     pub(super) fn talk(&mut self, number: usize) {
         let Some(mut audio) = self.audio.take() else { return };
-        for side in [Side::A, Side::B] {
+        for side in Side::ALL {
             if let Some(line) = self.speaks(number, side) {
                 self.say(&mut audio, number, side, line);
             }
@@ -155,14 +172,46 @@ impl World<'_> {
                 let format = formats.iter().find(|format| caller.plan.formats.contains(format))?;
                 (caller.outcome == Outcome::Answered).then_some((caller.peer.media, *port, *format))
             }
-            Side::C => None,
+            // Who comes third speaks as soon as the relay knows who that is.
+            Side::C => {
+                let [_, _, c] = self.sides(number)?;
+                let (port, peer) = c?;
+                Some((peer.rtp, port, peer.profile.receive.iter().flatten().next()?.payload_type))
+            }
             Side::B => {
-                let callee = self.callees.iter().rfind(|callee| callee.number == number)?;
+                let [_, b, c] = self.sides(number).unwrap_or_default().map(|side| Some(side?.1.rtp));
+                let is = |at| b.is_none_or(|b| b == at) && c != Some(at);
+                let mine = |callee: &&Callee| callee.number == number && is(callee.peer.media);
+                let callee = self.callees.iter().rfind(mine)?;
                 let early = matches!(callee.answer, Answer::EarlyMedia(_));
                 let (_, port, _) = callee.session.as_ref()?.audio()?;
                 (callee.answered || early).then_some((callee.peer.media, *port, caller.plan.format))
             }
         }
+    }
+
+    /// The sides of a call's stream: our port, and who the peer is.
+    fn sides(&self, number: usize) -> Option<[Option<(u16, Peer)>; 3]> {
+        let callees = self.callees.iter().filter(|callee| callee.number == number);
+        let mut media = callees.map(|callee| callee.peer.media).chain([self.callers[number].peer.media]);
+        media.find_map(|at| self.media.sides(at))
+    }
+
+    /// What each side of a call hears now, by [`Side::index`]. Somebody must speak, so there must be audio.
+    pub fn hears(&self, number: usize) -> [Hears; 3] {
+        let sides = self.sides(number).unwrap_or_default().map(|side| Some(side?.1.rtp));
+        let audio = self.audio.as_ref().expect("there is audio");
+        sides.map(|side| {
+            let last = side.and_then(|side| audio.heard.get(&side)?.last);
+            match last.filter(|(at, _)| at + PAUSE > self.now) {
+                None => Hears::Nothing,
+                Some((_, None)) => Hears::Silence,
+                Some((_, speaker)) => {
+                    let of = Side::ALL.into_iter().find(|side| sides[side.index()] == speaker);
+                    of.map_or(Hears::Nothing, Hears::Side)
+                }
+            }
+        })
     }
 
     fn say(&mut self, audio: &mut Audio, number: usize, side: Side, line: (SocketAddr, u16, u8)) {
@@ -202,12 +251,12 @@ impl World<'_> {
             record.entered.push((self.now, Entered::Packet { port, from, bytes: bytes.to_vec() }));
         }
         if let Ok((_, to, bytes)) = self.media.forward(self.clock(), port, from, bytes) {
-            self.media_leaves(to, bytes);
+            self.media_leaves(Some(from), to, bytes);
         }
     }
 
-    /// RTP or RTCP leaves for a peer, which gets it at once.
-    pub(super) fn media_leaves(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    /// RTP or RTCP leaves for a peer, which gets it at once; what the relay carries is of a `speaker`.
+    pub(super) fn media_leaves(&mut self, speaker: Option<SocketAddr>, to: SocketAddr, bytes: Vec<u8>) {
         let word =
             |at: usize| bytes.get(at..at + 4).map_or(0, |w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]));
         if let Some(audio) = &mut self.audio {
@@ -215,6 +264,7 @@ impl World<'_> {
             let heard = audio.heard.entry(rtp).or_default();
             if to == rtp {
                 (heard.ssrc, heard.seq) = (word(8), word(0) as u16);
+                heard.last = Some((self.now, speaker));
             } else {
                 heard.ssrc = word(4);
                 if bytes.get(1) == Some(&200) {
@@ -225,5 +275,92 @@ impl World<'_> {
         if let Some(record) = &mut self.record {
             record.left.push(Left { at: self.now, to, bytes });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warmline_core::g711::Law;
+    use warmline_core::relay::{Control, StreamId};
+    use warmline_core::rtp::{Direction, Format, Profile};
+
+    use super::*;
+    use crate::plan::{Plan, Refresh};
+    use crate::setting::{Memory, Setting};
+    use crate::world::Weather;
+
+    /// Runs one call with audio, a second longer than it takes to answer.
+    fn talking(plan: Plan, judge: impl FnOnce(&mut World<'_>, usize)) {
+        let setting = Setting::new(8, 4);
+        let mut memory = Memory::of(&setting);
+        let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+        world.audio = Some(Audio::default());
+        let number = world.call(plan, 0);
+        while world.callers[number].outcome != Outcome::Answered {
+            world.run(PACKET);
+        }
+        judge(&mut world, number);
+        world.settle(150);
+        world.expect_clean();
+    }
+
+    #[test]
+    fn two_hear_each_other_and_who_is_held_hears_silence() {
+        let plan = Plan { refresh: Refresh::TargetHolds, ..Plan::plain() };
+        talking(plan, |world, number| {
+            world.run(300_000);
+            assert_eq!(world.hears(number), [Hears::Side(Side::B), Hears::Side(Side::A), Hears::Nothing]);
+            let mut held = false;
+            for _ in 0..200 {
+                world.run(PACKET);
+                held |= world.hears(number) == [Hears::Silence, Hears::Nothing, Hears::Nothing];
+            }
+            assert!(held);
+        });
+    }
+
+    #[test]
+    fn of_three_two_hear_each_other_and_one_hears_silence() {
+        talking(Plan::plain(), |world, number| {
+            world.run(300_000);
+            let stream = world.media.stream_of(world.callers[number].peer.media).expect("it is open");
+            let format = Format::fixed(Law::A);
+            let peer = Peer {
+                rtp: SocketAddr::from(([203, 0, 113, 77], 4000)),
+                rtcp: SocketAddr::from(([203, 0, 113, 77], 4001)),
+                profile: Profile {
+                    send: format,
+                    receive: [Some(format), None],
+                    event_send: None,
+                    event_receive: None,
+                    ptime: 20,
+                },
+                direction: Direction::SendRecv,
+            };
+            let tell = |world: &mut World<'_>, control| {
+                assert!(matches!(world.media.control(world.clock(), control), Ok(None)));
+                world.drain_media();
+            };
+            let join = |stream: StreamId| Control::Join { stream, side: Side::C, port: 10_034 };
+            tell(world, join(stream));
+            tell(world, Control::Point { stream, side: Side::C, peer });
+            let silent = |pair: Option<[Side; 2]>| {
+                Side::ALL.map(|side| match pair {
+                    Some([a, b]) if a == side => Hears::Side(b),
+                    Some([a, b]) if b == side => Hears::Side(a),
+                    _ => Hears::Silence,
+                })
+            };
+            world.run(300_000);
+            assert_eq!(world.hears(number), silent(Some([Side::A, Side::B])));
+            for pair in [Some([Side::A, Side::C]), None, Some([Side::C, Side::B]), Some([Side::B, Side::A])] {
+                tell(world, Control::Bridge { stream, pair });
+                world.run(300_000);
+                assert_eq!(world.hears(number), silent(pair));
+            }
+            tell(world, Control::Part { stream, side: Side::C });
+            world.run(300_000);
+            assert_eq!(world.hears(number), [Hears::Side(Side::B), Hears::Side(Side::A), Hears::Nothing]);
+        });
     }
 }

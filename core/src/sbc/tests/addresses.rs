@@ -355,3 +355,54 @@ fn without_room_only_the_answer_of_an_address_that_was_left_is_known() {
     w.later(40_000);
     w.is_clean();
 }
+
+/// A server of priority `priority`.
+fn server(address: &str, priority: u16, weight: u16, server: u8) -> Found {
+    Found { address: address.parse().unwrap(), priority, weight, server }
+}
+
+#[test]
+fn servers_are_tried_by_priority_and_weight() {
+    let mut firsts = [0u32; 2];
+    for seed in 0..60 {
+        let mut w = World::seeded(seed);
+        let outs = w.hear(AI, &invite("1", "support", ""));
+        let call = started(&outs);
+        w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+        let found = [
+            server(FOURTH, 20, 0, 2),
+            server(ZENDESK, 10, 90, 0),
+            server("203.0.113.66:5060", 0, 0, 3),
+            server(SECOND, 10, 10, 1),
+            server(THIRD, 10, 10, 1),
+        ];
+        let question = Question { call, target: TargetIndex(0) };
+        let outs = w.tell(Input::Resolved(question, &found));
+        let first = invited(&outs)[0].to_string();
+        firsts[usize::from(first != ZENDESK)] += 1;
+        assert_ne!(first, FOURTH);
+        // All of a server's addresses, then the next server's; one that is no trunk's is none.
+        let mut order = vec![first];
+        for _ in 0..3 {
+            let outs = w.within(4_000);
+            let next = invited(&outs).into_iter().find(|to| !order.iter().any(|known| known == to));
+            order.extend(next.map(String::from));
+        }
+        assert_eq!(order.len(), 4, "{order:?}");
+        assert_eq!(order[3], FOURTH);
+        let at = order.iter().position(|to| to == ZENDESK).unwrap();
+        assert!(at == 0 || at == 2, "{order:?}");
+        w.tell(Input::Command(Command::HangUp(call)));
+        w.expect_rest(call);
+    }
+    assert!(firsts[0] > 40 && firsts[1] > 0, "{firsts:?}");
+}
+
+#[test]
+fn a_telephone_that_registers_is_in_no_dns() {
+    let config = config();
+    let name = config.interfaces[0].name;
+    let target = Target { host: name, uri: name, ..config.targets[0] };
+    assert!(crate::locate::Place::of(&config, &config.targets[0]).is_some());
+    assert_eq!(crate::locate::Place::of(&config, &target), None);
+}

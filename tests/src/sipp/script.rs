@@ -1,0 +1,347 @@
+//! A part for SIPp that is written in the test itself, step by step, as the RFCs draw their flows.
+//!
+//! Whoever has a part says and hears exactly what is written, in this order; anything else fails its call.
+//! Retransmissions are SIPp's own business.
+
+use core::net::SocketAddrV4;
+
+/// What an INVITE, or the answer to one, says about the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// Nothing.
+    Nothing,
+    /// One audio stream.
+    Audio,
+    /// The same, held.
+    Held,
+    /// The same, expected at another port than before.
+    Elsewhere,
+}
+
+impl Say {
+    /// Type, length and body.
+    fn body(self, format: u8, version: u32) -> String {
+        let (direction, port) = match self {
+            Self::Nothing => return "Content-Length: 0\n\n".into(),
+            Self::Audio => ("sendrecv", "[field1]"),
+            Self::Held => ("sendonly", "[field1]"),
+            Self::Elsewhere => ("sendrecv", "60[field1]"),
+        };
+        let name = if format == 0 { "PCMU" } else { "PCMA" };
+        format!(
+            "Content-Type: application/sdp\nContent-Length: [len]\n\nv=0\no=peer [pid] {version} IN IP4 [local_ip]\ns=-\n\
+             c=IN IP4 [media_ip]\nt=0 0\nm=audio {port} RTP/AVP {format} 101\na=rtpmap:{format} {name}/8000\n\
+             a=rtpmap:101 telephone-event/8000\na=ptime:20\na={direction}\n\n"
+        )
+    }
+}
+
+/// A part.
+#[derive(Clone, Debug)]
+pub struct Script {
+    name: String,
+    /// Whether it is called, and does not call.
+    called: bool,
+    steps: String,
+    /// Of the last request said.
+    cseq: u32,
+    /// Of the last INVITE said.
+    invited: u32,
+    version: u32,
+    format: u8,
+    /// How many things have been looked for.
+    found: u32,
+    /// Whether what is sent next is sent once.
+    once: bool,
+    /// Whether the next 200 is to a CANCEL.
+    cancelled: bool,
+}
+
+impl Script {
+    /// Somebody who calls the line with a ticket.
+    pub fn caller(name: &str) -> Self {
+        Self::new(name, false, 0)
+    }
+
+    /// Somebody who is called.
+    pub fn target(name: &str) -> Self {
+        Self::new(name, true, 8)
+    }
+
+    fn new(name: &str, called: bool, format: u8) -> Self {
+        let name = name.replace(' ', "_");
+        Self {
+            name,
+            called,
+            steps: String::new(),
+            cseq: 0,
+            invited: 0,
+            version: 0,
+            format,
+            found: 0,
+            once: false,
+            cancelled: false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) const fn is_called(&self) -> bool {
+        self.called
+    }
+
+    /// As SIPp reads it, of somebody who is known at `known`, with the line at `warmline`.
+    pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
+        let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
+        let steps = steps.replace("sip:support@warmline", &format!("sip:support@{warmline}"));
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
+            self.name, steps
+        )
+    }
+
+    fn step(mut self, step: &str) -> Self {
+        self.steps.push_str(step);
+        self
+    }
+
+    /// Sends these lines; until something is heard, again and again where `again`.
+    fn send(mut self, again: bool, lines: &str) -> Self {
+        let once = core::mem::take(&mut self.once);
+        let retrans = if again && !once { " retrans=\"500\"" } else { "" };
+        self.step(&format!("<send{retrans}><![CDATA[\n\n{lines}\n]]></send>\n"))
+    }
+
+    fn request(&self, method: &str, uri: &str, branch: u32, cseq: u32, lines: &str, ends: &str) -> String {
+        let side = if self.called { 'z' } else { 'a' };
+        format!(
+            "{method} {uri} SIP/2.0\n\
+             Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{side}{branch};rport\n\
+             {lines}{}Call-ID: [call_id]\nCSeq: {cseq} {method}\nMax-Forwards: 70\n{ends}",
+            self.ends(matches!(method, "CANCEL" | "INVITE") && cseq == 1),
+        )
+    }
+
+    /// From and To of its own requests.
+    fn ends(&self, first: bool) -> String {
+        if self.called {
+            return "From:[$callee];tag=[pid]z[call_number]\nTo:[$caller]\n".into();
+        }
+        let to = if first { " <sip:support@warmline>" } else { "[$remote]" };
+        format!(
+            "From: \"Caller\" <sip:+821044440[field0]@[local_ip]:[local_port]>;tag=[pid]a[call_number]\nTo:{to}\n"
+        )
+    }
+
+    const CONTACT: &str = "Contact: <sip:peer@known>\n";
+    const LINE: &str = "sip:support@warmline";
+
+    /// Sends what comes next only once, and does not wait for an answer before it sends something else.
+    pub fn at_once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Sends the INVITE.
+    pub fn invites(mut self, say: Say) -> Self {
+        (self.cseq, self.invited, self.version) = (1, 1, 1);
+        let ends = format!("{}X-Zendesk-Ticket-Id: [field0]\n{}", Self::CONTACT, say.body(self.format, 1));
+        let lines = self.request("INVITE", Self::LINE, 1, 1, "", &ends);
+        self.send(true, &lines)
+    }
+
+    /// Sends the very same INVITE again.
+    pub fn invites_again(self, say: Say) -> Self {
+        let ends = format!("{}X-Zendesk-Ticket-Id: [field0]\n{}", Self::CONTACT, say.body(self.format, 1));
+        let lines = self.request("INVITE", Self::LINE, 1, 1, "", &ends);
+        self.send(false, &lines)
+    }
+
+    /// Sends an INVITE within the dialog.
+    pub fn reinvites(mut self, say: Say) -> Self {
+        self.cseq += 1;
+        self.version += 1;
+        self.invited = self.cseq;
+        let ends = format!("{}{}", Self::CONTACT, say.body(self.format, self.version));
+        let lines = self.request("INVITE", "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
+        self.send(true, &lines)
+    }
+
+    /// Acknowledges the 2xx to the INVITE that is its `number`th request.
+    pub fn acknowledges_number(self, number: u32, say: Say) -> Self {
+        let ends = say.body(self.format, self.version);
+        let lines = self.request("ACK", "[next_url]", 100 + number, number, "[routes]\n", &ends);
+        self.send(false, &lines)
+    }
+
+    /// Acknowledges the 2xx to its last INVITE.
+    pub fn acknowledges(self) -> Self {
+        let number = self.invited;
+        self.acknowledges_number(number, Say::Nothing)
+    }
+
+    /// Acknowledges the 2xx to its last INVITE, with an answer to what that offered.
+    pub fn acknowledges_with(mut self, say: Say) -> Self {
+        self.version += 1;
+        let number = self.invited;
+        self.acknowledges_number(number, say)
+    }
+
+    /// Acknowledges a failure.
+    pub fn acknowledges_failure(self) -> Self {
+        let number = self.invited;
+        let uri = if number > 1 || self.called { "[next_url]" } else { Self::LINE };
+        let lines = self.request("ACK", uri, number, number, "", "Content-Length: 0\n\n");
+        self.send(false, &lines)
+    }
+
+    /// Cancels its INVITE.
+    pub fn cancels(mut self) -> Self {
+        self.cancelled = true;
+        let number = self.invited;
+        let lines = self.request("CANCEL", Self::LINE, number, number, "", "Content-Length: 0\n\n");
+        self.send(true, &lines)
+    }
+
+    /// Sends a request within the dialog; `lines` are further ones.
+    pub fn says(mut self, method: &str, lines: &str) -> Self {
+        self.cseq += 1;
+        let ends = format!("{lines}Content-Length: 0\n\n");
+        let lines = self.request(method, "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
+        self.send(true, &lines)
+    }
+
+    /// Hangs up.
+    pub fn hangs_up(self) -> Self {
+        self.says("BYE", "")
+    }
+
+    /// Hears a response.
+    pub fn hears(mut self, status: u16) -> Self {
+        if core::mem::take(&mut self.cancelled) && status == 200 {
+            // It is of no dialog.
+            return self.step("<recv response=\"200\"/>\n");
+        }
+        self.hears_with(status, "SIP")
+    }
+
+    /// Hears a response, or does not.
+    pub fn may_hear(self, status: u16) -> Self {
+        self.step(&format!("<recv response=\"{status}\" optional=\"true\"/>\n"))
+    }
+
+    /// Hears a response in which there is something: a POSIX expression, looked for in all of it.
+    pub fn hears_with(mut self, status: u16, expression: &str) -> Self {
+        self.found += 1;
+        let name = format!("found{}", self.found);
+        // Where the dialog's other end is, and the way there.
+        let route = if status == 200 || (180..190).contains(&status) { " rrs=\"true\"" } else { "" };
+        self.step(&format!(
+            "<recv response=\"{status}\"{route}><action><ereg regexp=\"{expression}\" search_in=\"msg\" \
+             check_it=\"true\" assign_to=\"{name}\"/><ereg regexp=\".*\" search_in=\"hdr\" header=\"To:\" \
+             check_it=\"true\" assign_to=\"remote\"/></action></recv>\n<Reference variables=\"{name},remote\"/>\n"
+        ))
+    }
+
+    /// Gets a request.
+    pub fn gets(self, method: &str) -> Self {
+        self.step(&format!("<recv request=\"{method}\"/>\n"))
+    }
+
+    /// Gets a request in which there is something, as for [`Script::hears_with`].
+    pub fn gets_with(mut self, method: &str, expression: &str) -> Self {
+        self.found += 1;
+        let name = format!("found{}", self.found);
+        self.step(&format!(
+            "<recv request=\"{method}\"><action><ereg regexp=\"{expression}\" search_in=\"msg\" check_it=\"true\" \
+             assign_to=\"{name}\"/></action></recv>\n<Reference variables=\"{name}\"/>\n"
+        ))
+    }
+
+    /// Gets the INVITE.
+    pub fn is_invited(self) -> Self {
+        let action = |header: &str, name: &str| {
+            format!(
+                "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>"
+            )
+        };
+        let actions = [("From", "caller"), ("To", "callee"), ("Via", "via"), ("CSeq", "cseq")]
+            .map(|(h, n)| action(h, n));
+        self.step(&format!(
+            "<recv request=\"INVITE\" rrs=\"true\"><action>{}</action></recv>\n\
+             <Reference variables=\"caller,callee,via,cseq\"/>\n",
+            actions.concat()
+        ))
+    }
+
+    /// Answers the INVITE, whatever has come since.
+    pub fn answers_invite(self, status: u16, say: Say) -> Self {
+        let again = status >= 200;
+        let lines = format!(
+            "SIP/2.0 {status} As the RFC has it\nVia:[$via]\n[last_Record-Route:]\nFrom:[$caller]\n\
+             To:[$callee];tag=[pid]z[call_number]\nCall-ID: [call_id]\nCSeq:[$cseq]\n{}{}",
+            Self::CONTACT,
+            say.body(self.format, 1)
+        );
+        self.send(again, &lines)
+    }
+
+    /// Answers what came last; `lines` are further ones.
+    pub fn answers_with(self, status: u16, lines: &str, say: Say) -> Self {
+        self.answers_by(false, status, lines, say)
+    }
+
+    fn answers_by(mut self, first: bool, status: u16, lines: &str, say: Say) -> Self {
+        self.version += 1;
+        let tag = if first { ";tag=[pid]z[call_number]" } else { "" };
+        let again = first && status >= 200;
+        let lines = format!(
+            "SIP/2.0 {status} As the RFC has it\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n\
+             [last_Call-ID:]\n[last_CSeq:]\n{lines}{}{}",
+            Self::CONTACT,
+            say.body(self.format, self.version)
+        );
+        self.send(again, &lines)
+    }
+
+    /// Answers the INVITE that came last, or a CANCEL of it, as the end of a dialog of its own.
+    pub fn answers_first(self, status: u16, lines: &str, say: Say) -> Self {
+        self.answers_by(true, status, lines, say)
+    }
+
+    /// Answers what came last.
+    pub fn answers(self, status: u16) -> Self {
+        self.answers_by(false, status, "", Say::Nothing)
+    }
+
+    /// Waits.
+    pub fn waits(self, milliseconds: u32) -> Self {
+        self.step(&format!("<pause milliseconds=\"{milliseconds}\"/>\n"))
+    }
+
+    /// Stays a while, for whatever comes again.
+    pub fn lingers(self) -> Self {
+        self.step("<timewait milliseconds=\"500\"/>\n")
+    }
+
+    /// Hears what a call begins with and its answer, and acknowledges that.
+    pub fn gets_through(self) -> Self {
+        self.invites(Say::Audio).may_hear(100).may_hear(180).hears(200).acknowledges()
+    }
+
+    /// Rings, answers and is acknowledged.
+    pub fn takes_the_call(self) -> Self {
+        self.is_invited()
+            .answers_invite(180, Say::Nothing)
+            .waits(100)
+            .answers_invite(200, Say::Audio)
+            .gets("ACK")
+    }
+
+    /// Is hung up on.
+    pub fn is_hung_up(self) -> Self {
+        self.gets("BYE").answers(200).lingers()
+    }
+}
