@@ -183,6 +183,8 @@ pub struct Trunk {
     pub identity: Identity,
     /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
     pub certified: bool,
+    /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
+    pub return_to: Option<TargetIndex>,
 }
 
 impl Trunk {
@@ -205,6 +207,7 @@ impl Trunk {
                 carried: Span::EMPTY,
             },
             certified: false,
+            return_to: None,
         }
     }
 }

@@ -108,6 +108,22 @@ reasons! {
     /// This kind of trunk does not start calls.
     TrunkMayNotCall = "trunk-may-not-call", 403;
 
+    // Transfer.
+    /// This kind of trunk does not transfer calls.
+    MayNotRefer = "may-not-refer", 403;
+    /// The REFER asks for another request than an INVITE.
+    ReferredMethod = "referred-method", 501;
+    /// The REFER asks for an attended transfer (Replaces), which is not there yet.
+    AttendedTransfer = "attended-transfer", 501;
+    /// The REFER belongs to no call, and names none by Target-Dialog.
+    ReferWithoutDialog = "refer-without-dialog", 403;
+    /// There is nobody to transfer: the call is not answered, or is ending.
+    NothingToTransfer = "nothing-to-transfer", 403;
+    /// The call is being transferred already.
+    TransferUnderWay = "transfer-under-way", 491;
+    /// The node was restarted during a transfer whose referrer had hung up.
+    TransferCut = "transfer-cut", 480;
+
     // Capacity: only new calls are turned away.
     /// More new calls arrive than limits.new_calls allows.
     NewCallLimit = "new-call-limit", 503;
@@ -169,6 +185,8 @@ reasons! {
     TooManyAnswers = "too-many-answers", 0;
 
     // How calls end.
+    /// The call went on to whom it was transferred.
+    Transferred = "transferred", 0;
     /// The caller hung up before an answer.
     Cancelled = "cancelled", 487;
     /// The caller hung up.

@@ -130,9 +130,7 @@ impl Sbc<'_> {
     /// there is somebody else to try, to when it has been silent for too long.
     pub(super) fn time_ringing(&mut self, cx: &Cx<'_>, id: CallId, silent: bool) {
         let Some(call) = self.calls.get(id) else { return };
-        let rings = cx.config.line(call.line).map(|line| cx.config.rings(line)).unwrap_or_default();
-        let next = usize::from(call.attempt).saturating_add(1);
-        let others = !call.addresses.is_empty() || rings.len() > next;
+        let others = !call.addresses.is_empty() || call.ring(cx.config, 1).is_some();
         let until = match silent && others {
             true => call.ring_until.min(cx.now.after(SILENCE)),
             false => call.ring_until,

@@ -13,6 +13,8 @@ mod flush;
 mod forks;
 mod identity;
 mod legs;
+mod notify;
+mod places;
 mod reconfigure;
 mod reliable;
 mod replies;
@@ -25,6 +27,7 @@ mod storage;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};

@@ -71,6 +71,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, &request, reason),
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
+            Method::Refer => self.refer_outside(cx, &request),
             Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
@@ -313,6 +314,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, request, reason),
             },
             Method::Options => self.answer_at_once(cx, request, Reply::Capabilities),
+            Method::Refer => self.refer(cx, request, id),
             Method::Other(_) => self.refuse(cx, request, Reason::MethodUnknown),
             _ => self.refuse(cx, request, Reason::MethodNotAllowed),
         }
@@ -329,7 +331,7 @@ impl Sbc<'_> {
         let reason = if side == Side::A { Reason::CallerHungUp } else { Reason::TargetHungUp };
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
-        if side == Side::A || self.calls.get(call).is_some_and(|call| call.called == Some(id)) {
+        if !self.bye_ends_only_itself(cx, id) {
             self.note_causes(call, request.message);
             self.end(cx, call, reason);
         }
@@ -390,7 +392,7 @@ impl Sbc<'_> {
     }
 
     /// Refuses a request for good: it gets the same answer when it comes again.
-    fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
+    pub(super) fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
         self.counters.add(reason);
         self.refused = Some(Event::Refused {
             from: request.from.path,

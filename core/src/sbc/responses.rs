@@ -111,6 +111,8 @@ impl Sbc<'_> {
                     false => self.target_failed(cx, call, failure, Some(status)),
                 }
             }
+            (Method::Notify, Class::Success) => self.notified(cx, id, true),
+            (Method::Notify, Class::Failure) => self.notified(cx, id, false),
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
             (Method::Bye, Class::Success | Class::Failure) => leg.state = LegState::Terminated,
             _ => {}
@@ -141,6 +143,7 @@ impl Sbc<'_> {
         if matches!(status, 100 | 199) {
             return;
         }
+        self.transfer_rings(call, status);
         // Branches of a fork ring side by side: what was said last holds.
         let early = e.to.tag().is_some() && !message.body().is_empty();
         let trunk = cx.config.trunk(trunk).filter(|_| early);
@@ -207,6 +210,9 @@ impl Sbc<'_> {
         self.set_agreed(call, id, agreed);
         self.is_up(asked);
         self.clock.cancel(call.index());
+        if self.transfer_answered(cx, call, id) {
+            return;
+        }
         let Some(owner) = self.calls.get_mut(call) else { return };
         self.blocks.free(owner.identity.answered());
         owner.progress = Progress::Answered;

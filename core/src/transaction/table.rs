@@ -199,6 +199,11 @@ impl<'s> Transactions<'s> {
         self.live.len() < capacity.saturating_sub(capacity / 4)
     }
 
+    /// Whether there is no room for another.
+    pub const fn is_full(&self) -> bool {
+        self.live.len() >= self.live.capacity()
+    }
+
     /// Starts a server transaction for an INVITE that `leg` will answer over `path`. None when there is no room.
     pub fn serve(&mut self, key: u64, path: Path, leg: LegId) -> Option<TransactionId> {
         let machine = Machine::InviteServer;

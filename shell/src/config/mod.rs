@@ -133,10 +133,11 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let new_calls = limits::new_calls(root, machine);
     let interfaces = interface::read(root, machine, appliance, node.capacity, &mut text);
     let capacity = node.capacity.map(|capacity| capacity.value);
-    let trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
+    let mut trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
     let around =
         target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
     let targets = target::read(root, around, &mut text);
+    trunks.find_returns(&targets);
     let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
     let loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },

@@ -14,8 +14,9 @@ use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
+use super::target::Targets;
 use crate::certificates::Trust;
-use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
+use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
@@ -36,6 +37,7 @@ const KEYS: &[&str] = &[
     "headers",
     "ca",
     "certificate",
+    "return_to",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -81,9 +83,22 @@ pub(super) struct Trunks<'t> {
     /// Whose certificates each trunk's peers may show; default where a section had mistakes.
     pub(super) trust: Vec<Trust>,
     pub(super) named: Vec<NamedRange>,
+    /// For each the name of the target that a caller goes back to.
+    returns: Vec<Option<At<&'t str>>>,
 }
 
-impl Trunks<'_> {
+impl<'t> Trunks<'t> {
+    /// Finds the targets that callers go back to, now that they were read.
+    pub(super) fn find_returns(&mut self, targets: &Targets<'t>) {
+        for (entry, name) in self.entries.iter_mut().zip(&self.returns) {
+            let target = name.and_then(|name| targets.names.find(name));
+            let target = target.and_then(|target| u16::try_from(target).ok()).map(TargetIndex);
+            if let Some(entry) = entry {
+                entry.return_to = target;
+            }
+        }
+    }
+
     /// Whether this trunk may speak from this address, as far as is known.
     pub(super) fn may_hold(&self, interface: u8, address: IpAddr, trunk: usize) -> bool {
         let by_name = |named: &NamedRange| usize::from(named.trunk) == trunk && named.media.is_none();
@@ -119,6 +134,7 @@ struct Section<'t> {
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     trust: Option<Trust>,
+    return_to: Option<At<&'t str>>,
 }
 
 pub(super) fn read<'t>(
@@ -132,6 +148,7 @@ pub(super) fn read<'t>(
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut trust = Vec::new();
+    let mut returns = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
@@ -147,6 +164,7 @@ pub(super) fn read<'t>(
         named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
         trust.push(section.trust.clone().unwrap_or_default());
+        returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -154,7 +172,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named, trust }
+    Trunks { names, entries, sources, media, named, trust, returns }
 }
 
 impl<'t> Section<'t> {
@@ -184,6 +202,7 @@ impl<'t> Section<'t> {
             credentials: credentials::read(table),
             identity: identity::read(table, kind),
             trust: certificate::trust(table, tls),
+            return_to: return_to(table, kind),
         }
     }
 
@@ -309,8 +328,19 @@ impl<'t> Section<'t> {
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
             certified: self.trust?.name.is_some(),
+            return_to: None,
         })
     }
+}
+
+/// Where a caller goes back to, of a trunk that may transfer calls.
+fn return_to<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<At<&'t str>> {
+    let value = table.get("return_to")?;
+    if matches!(kind, Some(TrunkKind::Zendesk | TrunkKind::Carrier)) {
+        let message = "\"return_to\" is for trunks of kind ai and phones; no other transfers calls";
+        table.report().mistake(value.at, message);
+    }
+    value.string()
 }
 
 /// The interface the trunk stands on: the only one, where nothing is said.

@@ -43,6 +43,7 @@ const CASES: &[Case] = &[
     ("a trunk's credentials", |o| o.credentials().realm = NOWHERE),
     ("a trunk's credentials", |o| o.credentials().secret = NOWHERE),
     ("a trunk's credentials", |o| o.text[99] = b'\r'),
+    ("where a trunk's callers go back to", |o| o.trunks[0].return_to = Some(TargetIndex(1))),
     ("names, URIs or numbers", |o| o.targets[0].name = NOWHERE),
     ("names, URIs or numbers", |o| o.targets[0].uri = NOWHERE),
     ("names, URIs or numbers", |o| o.targets[0].host = NOWHERE),

@@ -10,4 +10,5 @@ mod identity;
 mod loads;
 mod mistakes;
 mod references;
+mod return_to;
 mod values;

@@ -242,6 +242,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         credentials,
         identity: identity(values),
         certified: values.flag(),
+        return_to: values.flag().then(|| TargetIndex(values.u16())),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }
