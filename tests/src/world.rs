@@ -897,7 +897,7 @@ fn check_invite(
 ) -> Result<(), String> {
     let ticket: Vec<&str> = invite.all("X-Zendesk-Ticket-Id").collect();
     let brought = plan.transfer.as_ref().filter(|_| transferred).and_then(|transfer| transfer.ticket);
-    let expected = brought.or(plan.ticket.filter(|_| plan.from == From::Ai));
+    let expected = brought.or_else(|| plan.ticket.filter(|_| plan.from == From::Ai));
     let expected = expected.filter(|_| at != address::AI).map(|ticket| ticket.to_string());
     if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
         return Err(format!("ticket {ticket:?} and not {expected:?}"));
