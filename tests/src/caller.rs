@@ -366,7 +366,8 @@ impl Caller {
             ("PRACK", 200) => self.pracked += 1,
             // The INVITE's final response, or a restart, was faster.
             ("PRACK", 481) if self.outcome != Outcome::Open || self.orphaned => {}
-            ("PRACK", 500) if self.leaving || self.cancelled => {}
+            // It was overtaken by what followed the answer.
+            ("PRACK", 500) if self.leaving || self.cancelled || !self.again.is_empty() => {}
             // It came so late that the refused INVITE was forgotten (timer I).
             ("CANCEL", 481) if matches!(self.outcome, Outcome::Failed(_)) => {}
             ("CANCEL", 481) if self.orphaned => {

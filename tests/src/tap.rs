@@ -132,7 +132,8 @@ impl Tap {
                     line.dialogs.entry(tag.to_owned()).or_default().rseqs.push(rseq);
                 }
                 if status < 200 {
-                    asked.provisional = true;
+                    // After timer B, nobody waits for it.
+                    asked.provisional |= asked.sent.first().is_none_or(|first| now < first + GIVE_UP);
                 } else {
                     asked.first_final.get_or_insert(now);
                     asked.finals.push(status);
