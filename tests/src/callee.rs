@@ -216,8 +216,8 @@ impl Callee {
                     self.steps.clear();
                     self.steps.push((now, Step::Refuse(504)));
                 }
-                Late::Prack => {}
-                Late::Request(_) => {}
+                Late::Request("INVITE" | "UPDATE") => self.timer.branch.clear(),
+                Late::Prack | Late::Request(_) => {}
             }
         }
         while let Some(place) = self.steps.iter().position(|step| step.0 <= now) {
@@ -391,7 +391,7 @@ impl Callee {
                 self.peer.respond(now, request, 200, "", "", out);
                 Ok(())
             }
-            "INVITE" | "UPDATE" if self.answered && !self.over => self.asked(now, request, out),
+            "INVITE" | "UPDATE" if self.answered => self.asked(now, request, out),
             "NOTIFY" => {
                 let status = if self.leaving || self.over { 481 } else { self.referrer.hear(request)? };
                 self.peer.serve(request);
@@ -409,7 +409,7 @@ impl Callee {
     /// A re-INVITE or UPDATE of ours.
     fn asked(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
         self.peer.serve(request);
-        if self.leaving {
+        if self.leaving || self.over {
             self.peer.respond(now, request, 481, "", "", out);
             return Ok(());
         }

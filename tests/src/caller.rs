@@ -186,6 +186,7 @@ impl Caller {
                 }
                 Late::Request("BYE") => self.over = true,
                 Late::Request("REFER") => self.referrer.answer = Some(0),
+                Late::Request("INVITE" | "UPDATE") => self.timer.branch.clear(),
                 _ => {}
             }
         }
@@ -246,7 +247,7 @@ impl Caller {
                 self.referrer.asked = true;
             }
             Step::Ask => {
-                let lines = self.peer.contact();
+                let lines = self.peer.contact() + &self.timer.asks();
                 self.again = self.peer.request(now, "INVITE", &lines, "", out);
             }
         }
@@ -269,6 +270,11 @@ impl Caller {
                 self.describes(response)?;
             }
             return self.timer.heard(now, response, 3_000_000);
+        }
+        // Whichever of two copies comes first makes the call.
+        let is_other = branch == self.other;
+        if (is_other || branch == self.invite) && heard.status > 100 && is_other != (heard.status == 482) {
+            core::mem::swap(&mut self.invite, &mut self.other);
         }
         match (heard.method, heard.status) {
             ("INVITE", status) if branch == self.other => match status {
@@ -496,7 +502,7 @@ impl Caller {
             let known = self.timer.refreshed + self.timer.met > 0;
             return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
         }
-        if matches!(request.method(), "INVITE" | "UPDATE") && !self.over {
+        if matches!(request.method(), "INVITE" | "UPDATE") && self.outcome == Outcome::Answered {
             return self.asked(now, request, out);
         }
         if request.method() == "NOTIFY" {
@@ -559,7 +565,7 @@ impl Caller {
     /// A re-INVITE or UPDATE of ours.
     fn asked(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
         self.peer.serve(request);
-        if self.leaving {
+        if self.leaving || self.over {
             self.peer.respond(now, request, 481, "", "", out);
             return Ok(());
         }

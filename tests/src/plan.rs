@@ -246,7 +246,8 @@ pub struct Plan {
     pub merged: bool,
     /// Whether the caller is behind a proxy that records itself.
     pub proxied: bool,
-    /// Whether the caller withholds the number. It must be the world's first call: nothing else tells which one it is.
+    /// Whether the caller withholds the number. It must be the world's first call, or have a ticket of its own: nothing
+    /// else tells which one it is.
     pub anonymous: bool,
     /// By what its INVITE names the caller.
     pub who: Who,

@@ -6,6 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
+use crate::caller::user_of;
 use crate::peer::{GIVE_UP, T1, T2};
 use crate::text::Text;
 
@@ -80,6 +81,8 @@ pub struct Tap {
     lines: HashMap<String, Line>,
     /// The messages as they passed, when that was asked for.
     pub ladder: Option<Vec<String>>,
+    /// The call that the ladder is of; of all without it.
+    only: Option<usize>,
     /// How many messages left.
     pub sent: u64,
 }
@@ -90,8 +93,19 @@ impl Tap {
         Self { ladder: Some(Vec::new()), ..Self::default() }
     }
 
+    /// One that keeps a ladder of what it hears of one call.
+    pub fn with_ladder_of(number: usize) -> Self {
+        Self { only: Some(number), ..Self::with_ladder() }
+    }
+
     fn note(&mut self, now: u64, arrow: &str, who: SocketAddr, text: &Text<'_>) {
-        if let Some(ladder) = &mut self.ladder {
+        let is_of = |number| {
+            let user = format!("sip:{}@", user_of(number));
+            ["From", "To"].iter().any(|name| text.get(name).is_some_and(|value| value.contains(&user)))
+        };
+        if let Some(ladder) = &mut self.ladder
+            && self.only.is_none_or(is_of)
+        {
             let cseq = text.get("CSeq").unwrap_or_default();
             ladder.push(format!("{:>12} {arrow} {who} {} [{cseq}]", now, text.start));
         }

@@ -785,7 +785,12 @@ impl<'w> World<'w> {
     /// A target's telephone rings for the first time, or all those that its INVITE leads to.
     fn ring(&mut self, at: SocketAddr, invite: &Text<'_>, bytes: &[u8], out: &mut Vec<Sent>) -> Vec<usize> {
         let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
-        let number = user.and_then(number_of).unwrap_or(0);
+        // Of one who withholds the number, the ticket tells which call it is.
+        let ticket = || {
+            let ticket = invite.get("X-Zendesk-Ticket-Id")?.parse().ok();
+            self.callers.iter().position(|caller| caller.plan.anonymous && caller.plan.ticket == ticket)
+        };
+        let number = user.and_then(number_of).or_else(ticket).unwrap_or(0);
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
         // By address, not by order: an INVITE may arrive when its target was given up already.
         let other = address::OTHERS.iter().position(|&other| other == at);
@@ -794,11 +799,10 @@ impl<'w> World<'w> {
             None => plan.answers.get(usize::from(at == address::BACKUP)),
         };
         let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
-        // Whoever is rung when somebody has answered is rung for a transfer, or since that has failed.
-        let transfer = plan
-            .transfer
-            .as_ref()
-            .filter(|_| self.callees.iter().any(|callee| callee.number == number && callee.answered));
+        // Whoever is rung when somebody has asked for a transfer is rung for that, or since that has failed.
+        let asked = self.callers.get(number).is_some_and(|caller| caller.referrer.asked)
+            || self.callees.iter().any(|callee| callee.number == number && callee.referrer.asked);
+        let transfer = plan.transfer.as_ref().filter(|_| asked);
         let transferred = transfer.is_some();
         let answer = match transfer {
             Some(_) if at == address::AI => Answer::AtOnce,
@@ -922,8 +926,11 @@ fn check_invite(
     }
     let foreign =
         ["P-Asserted-Identity", "Privacy", "Diversion", "History-Info", "User-to-User", "Remote-Party-ID"];
-    let is_foreign =
-        |name: &str| name.starts_with("X-") && name != "X-Zendesk-Ticket-Id" || foreign.contains(&name);
+    let is_foreign = |name: &str| match name {
+        "X-Zendesk-Ticket-Id" => false,
+        "X-Warmline-Call" => at != address::AI,
+        _ => name.starts_with("X-") || foreign.contains(&name),
+    };
     if let Some((name, _)) = invite.fields.iter().find(|(name, _)| is_foreign(name)) {
         return Err(format!("{name} at Zendesk"));
     }

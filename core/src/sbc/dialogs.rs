@@ -80,19 +80,6 @@ impl Sbc<'_> {
         ])
     }
 
-    /// The tag that a CANCEL is answered with: that of what its INVITE is answered with (9.2), as long as that is known.
-    pub(super) fn cancel_tag(&self, e: &Essentials<'_>) -> u64 {
-        self.invited(e).map_or_else(|| self.passing_tag(e), |leg| leg.dialog.local_tag())
-    }
-
-    /// The caller's leg that an INVITE with these has made (8.2.2.2).
-    pub(super) fn invited(&self, e: &Essentials<'_>) -> Option<&Leg> {
-        let key = self.merged_key(e);
-        let leg = |slot| self.legs.id_at(slot).and_then(|id| self.legs.get(id));
-        let same = |slot| leg(slot).is_some_and(|leg| leg.merged == Some(key) && leg.dialog.is(e));
-        self.dialogs.find(key, same).and_then(leg)
-    }
-
     /// The leg whose dialog a request belongs to (12.2.2).
     pub(super) fn find_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
         let local_tag = parse_hex(e.to.tag()?)?;

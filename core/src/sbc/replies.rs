@@ -24,7 +24,6 @@ impl Sbc<'_> {
     ) {
         let tag = match reply {
             Reply::Trying => None,
-            _ if e.cseq.method == Method::Cancel => Some(self.cancel_tag(e)),
             _ => Some(self.passing_tag(e)),
         };
         let leg = (reply == Reply::Described).then(|| self.find_leg(from, e)).flatten();

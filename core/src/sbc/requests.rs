@@ -94,7 +94,7 @@ impl Sbc<'_> {
         }
         let max_forwards =
             e.max_forwards.unwrap_or(MAX_FORWARDS).checked_sub(1).ok_or(Reason::TooManyHops)?;
-        if self.invited(e).is_some() || has_been_here(config, message) {
+        if self.is_merged(e) || has_been_here(config, message) {
             return Err(Reason::Loop);
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
@@ -409,6 +409,15 @@ impl Sbc<'_> {
             && self.find_leg(&request.from, request.e).is_none();
         self.transactions.answered(cx.now, request.key, reply, invite, stray, request.from.path.transport);
         self.reply_with(cx, &request.from, request.message, request.e, reply);
+    }
+
+    fn is_merged(&self, e: &Essentials<'_>) -> bool {
+        let key = self.merged_key(e);
+        let same = |slot| {
+            let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
+            leg.is_some_and(|leg| leg.merged == Some(key) && leg.dialog.is(e))
+        };
+        self.dialogs.find(key, same).is_some()
     }
 }
 
