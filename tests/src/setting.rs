@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
-    Trunk, TrunkIndex, TrunkKind,
+    Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
@@ -64,6 +64,8 @@ pub struct Setting {
     callers: Vec<TrunkIndex>,
     /// How long each target rings: the first of `support`, both of `both`.
     pub rings: Vec<Ring>,
+    /// Who may speak for trunks, by digest authentication.
+    pub users: Vec<User>,
     /// How many slots of each kind.
     pub sizes: Sizes,
 }
@@ -114,6 +116,7 @@ impl Setting {
             dials: Vec::new(),
             callers: vec![TrunkIndex(0), TrunkIndex(1)],
             rings: Vec::new(),
+            users: Vec::new(),
             sizes,
         };
         this.node.name = this.say("rig");
@@ -203,6 +206,7 @@ impl Setting {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 

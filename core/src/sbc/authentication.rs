@@ -150,7 +150,7 @@ pub(super) fn credentials(w: &mut Writer<'_>, blocks: &Blocks<'_>, leg: &Leg) {
 }
 
 /// Who we are to a trunk, and the realm that holds for.
-fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [u8])> {
+pub(super) fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [u8])> {
     let credentials = config.trunk(trunk)?.credentials.as_ref()?;
     Some((config.login(credentials), config.text(credentials.realm)))
 }

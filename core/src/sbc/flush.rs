@@ -18,7 +18,7 @@ use super::extensions::capabilities;
 use super::identity::{carried, identity, why, why_not};
 use super::reliable::reliably;
 use super::replies::{contact, via, warning};
-use super::{Cx, Event, Output, Question, Sbc};
+use super::{About, Cx, Event, Output, Question, Sbc};
 
 /// What became of a leg's next message.
 enum Flushed {
@@ -58,7 +58,7 @@ impl Sbc<'_> {
         }
         let call = self.calls.get_mut(id)?;
         if call.pending.take(Pending::RESOLVE) {
-            return call.target.map(|target| Output::Resolve(Question { call: id, target }));
+            return call.target.map(|target| Output::Resolve(Question { about: About::Call(id), target }));
         }
         let mut leg = call.first;
         while let Some(this) = leg {

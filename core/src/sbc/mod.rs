@@ -14,6 +14,7 @@ mod forks;
 mod identity;
 mod legs;
 mod reconfigure;
+mod registering;
 mod reliable;
 mod replies;
 mod requests;
@@ -37,6 +38,7 @@ use crate::time::{Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use registering::{Registered, Registration};
 pub use restore::RestoreError;
 pub use storage::{Sizes, Storage, TrunkState};
 
@@ -64,10 +66,19 @@ pub struct Admitted {
 /// the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Whose call it is about.
-    pub call: CallId,
+    /// Who wants to know.
+    pub about: About,
     /// The target.
     pub target: TargetIndex,
+}
+
+/// Who wants to know where a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A call that rings it.
+    Call(CallId),
+    /// A trunk, of itself.
+    Trunk(TrunkIndex),
 }
 
 /// What the host is told to do by whoever runs it.
@@ -108,6 +119,18 @@ pub enum Event {
         reason: Reason,
         /// What it asked for.
         asked: Excerpt,
+    },
+    /// A trunk's registrar knows where we are.
+    Registered {
+        /// The trunk.
+        trunk: TrunkIndex,
+    },
+    /// An attempt to register has failed, and is repeated later; or the registration was given back.
+    Unregistered {
+        /// The trunk.
+        trunk: TrunkIndex,
+        /// Why.
+        reason: Reason,
     },
     /// A caller's INVITE was taken.
     Started(CallId),
@@ -175,6 +198,8 @@ pub struct Sbc<'s> {
     key: Key,
     new_calls: Limiter,
     draining: bool,
+    /// When the next registration has something to do.
+    registering: Option<Instant>,
     down: addresses::Down,
     kept: reconfigure::Kept,
     counters: Counters,
@@ -208,6 +233,8 @@ impl<'s> Sbc<'s> {
             key,
             new_calls: Limiter::default(),
             draining: false,
+            // Those there are begin at once.
+            registering: Some(Instant::ZERO),
             down: addresses::Down::NEW,
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
@@ -310,7 +337,7 @@ impl<'s> Sbc<'s> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        [self.clock.next(), self.transactions.next()].into_iter().flatten().min()
+        [self.clock.next(), self.transactions.next(), self.registering].into_iter().flatten().min()
     }
 }
 

@@ -196,7 +196,13 @@ pub(super) fn via(w: &mut Writer<'_>, listener: &Listener, interface: &Interface
 
 /// Our Contact.
 pub(super) fn contact(w: &mut Writer<'_>, listener: &Listener, interface: &Interface) {
-    w.name(b"Contact").bytes(b"<sip:").ip(interface.advertise).bytes(b":").number(listener.port.into());
+    contact_of(w, b"", listener, interface);
+}
+
+/// Our Contact, as that of a user, whose name is escaped.
+pub(super) fn contact_of(w: &mut Writer<'_>, user: &[u8], listener: &Listener, interface: &Interface) {
+    w.name(b"Contact").bytes(b"<sip:").bytes(user).bytes(if user.is_empty() { b"" } else { b"@" });
+    w.ip(interface.advertise).bytes(b":").number(listener.port.into());
     if listener.transport.is_reliable() {
         w.bytes(b";transport=").bytes(listener.transport.name().as_bytes());
     }

@@ -20,6 +20,11 @@ impl Sbc<'_> {
             return self.counters.add(Reason::StrayResponse);
         };
         let key = self.client_key(branch, e.cseq.method);
+        if e.cseq.method == Method::Register {
+            let key = self.client_key(branch, Method::Register);
+            self.transactions.hear(cx.now, key, status, Answerer::NOBODY, &mut self.blocks);
+            return self.registrar_answered(cx, &from, message, branch, status);
+        }
         let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
         let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
         match self.transactions.hear(cx.now, key, status, answerer, &mut self.blocks) {

@@ -36,11 +36,13 @@ pub struct TrunkState {
     pub legs: u32,
     /// New calls it is sent.
     pub limiter: Limiter,
+    /// Where we stand with its registrar.
+    pub registration: super::Registration,
 }
 
 impl TrunkState {
     /// Nothing was counted yet: all zero bits.
-    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW };
+    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW, registration: super::Registration::NEW };
 }
 
 /// How many places of each kind a capacity asks for.

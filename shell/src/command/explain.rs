@@ -198,6 +198,7 @@ impl<'c> Replay<'c, '_> {
                 }
             }
             Event::Answered(_) | Event::Settled(_) => {}
+            Event::Registered { .. } | Event::Unregistered { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::named::{Fixed, NamedRange};
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
@@ -28,6 +28,7 @@ pub struct Loaded {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) users: Vec<User>,
     pub(super) named: Vec<NamedRange>,
     /// Empty where no range is named.
     pub(super) fixed: Fixed,
@@ -63,6 +64,7 @@ impl Loaded {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 

@@ -20,6 +20,7 @@ mod named;
 mod names;
 mod node;
 mod notation;
+mod register;
 mod secret;
 mod sources;
 mod suggest;
@@ -135,8 +136,15 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
     let around =
         target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
-    let targets = target::read(root, around, &mut text);
+    let mut targets = target::read(root, around, &mut text);
+    let registrars = target::registrars(root, around, &mut targets, &mut text);
     let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
+    let mut trunks = trunks;
+    for (trunk, registrar) in registrars {
+        if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
+            trunk.registration = Some(registrar);
+        }
+    }
     let loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
         capacity: capacity.unwrap_or_default(),
@@ -152,6 +160,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dials: lines.dials,
         callers: lines.callers,
         rings: lines.rings,
+        users: trunks.users,
         named: trunks.named,
         fixed: named::Fixed::default(),
         dns: dns::servers(root),

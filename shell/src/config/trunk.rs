@@ -11,9 +11,10 @@ use super::loaded::{Text, append};
 use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::{ports, rate};
+use super::register::{self, Register};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
-use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
+use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind, User};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
@@ -27,6 +28,8 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "register",
+    "user",
     "caller",
     "anonymous",
     "caller_header",
@@ -75,6 +78,9 @@ pub(super) struct Trunks<'t> {
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
     pub(super) named: Vec<NamedRange>,
+    /// Where we register, by trunk.
+    pub(super) registers: Vec<(usize, Register<'t>)>,
+    pub(super) users: Vec<User>,
 }
 
 impl Trunks<'_> {
@@ -112,6 +118,8 @@ struct Section<'t> {
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
+    register: Option<Register<'t>>,
+    users: Option<Vec<Credentials<'t>>>,
 }
 
 pub(super) fn read<'t>(
@@ -125,11 +133,12 @@ pub(super) fn read<'t>(
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
+    let (mut registers, mut users) = (Vec::new(), Vec::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
     }
     for (number, table) in (0..u16::MAX).zip(root.many("trunk", "[[trunk]]", KEYS, MOST)) {
-        let section = Section::read(&table, &mut names, interfaces, capacity);
+        let mut section = Section::read(&table, &mut names, interfaces, capacity);
         section.check(&table, interfaces);
         if let Some(appliance) = appliance {
             section.refuse_unreachable(&table, appliance);
@@ -138,14 +147,15 @@ pub(super) fn read<'t>(
         section.refuse_shared_names(&table, &mut names_of);
         named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
-        let entry = section.lower(interfaces, &mut media, text);
+        registers.extend(section.register.take().map(|register| (usize::from(number), register)));
+        let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
         }
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named }
+    Trunks { names, entries, sources, media, named, registers, users }
 }
 
 impl<'t> Section<'t> {
@@ -160,6 +170,12 @@ impl<'t> Section<'t> {
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
         let mut named = Vec::new();
+        let register = register::read(table);
+        let (register, login) = match register {
+            Some(Some((register, login))) => (Some(register), Some(Some(login))),
+            Some(None) => (None, credentials::read(table)),
+            None => (None, None),
+        };
         Self {
             name: names.declare(table),
             kind,
@@ -170,7 +186,9 @@ impl<'t> Section<'t> {
             named,
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
-            credentials: credentials::read(table),
+            credentials: login,
+            register,
+            users: credentials::users(table),
             identity: identity::read(table, kind),
         }
     }
@@ -261,6 +279,7 @@ impl<'t> Section<'t> {
         self,
         interfaces: &Interfaces<'_>,
         media: &mut Vec<MediaRange>,
+        users: &mut Vec<User>,
         text: &mut Text,
     ) -> Option<Trunk> {
         let ranges = self.media?;
@@ -278,6 +297,8 @@ impl<'t> Section<'t> {
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
+            registration: None,
+            users: append(users, self.users?.iter().map(|user| user.lower_user(text)))?,
         })
     }
 }

@@ -1,7 +1,6 @@
 //! All the memory a trace is played in: what a board's statics are.
 
 use warmline_core::call::{Call, Leg};
-use warmline_core::filter::Limiter;
 use warmline_core::image::{Board, MAX_TRUNKS, Tables, board};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{self, Door, Name, Stream, TAILROOM, Third};
@@ -64,7 +63,7 @@ impl Room {
             blocks: [Block::EMPTY; _],
             ports: [PortSlot::EMPTY; _],
             port_queues: [PortQueue::EMPTY; _],
-            trunks: [const { TrunkState { legs: 0, limiter: Limiter::NEW } }; _],
+            trunks: [const { TrunkState::EMPTY }; _],
             reply: [0; _],
             doors: [Door::EMPTY; _],
             names: [Name::EMPTY; _],

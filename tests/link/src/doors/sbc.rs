@@ -2,7 +2,7 @@ use core::hint::black_box;
 
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind,
+    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
@@ -145,6 +145,7 @@ struct Tables {
     lines: [Line; 2],
     callers: [TrunkIndex; 2],
     rings: [Ring; 2],
+    users: [User; 2],
 }
 
 impl Tables {
@@ -197,6 +198,7 @@ impl Tables {
                 target: TargetIndex(values.u16()),
                 time: Duration::from_micros(values.u64()),
             }),
+            users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
         }
     }
 
@@ -215,6 +217,7 @@ impl Tables {
             dials: &self.spans,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 }
@@ -239,6 +242,10 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         max_rate,
         credentials,
         identity: identity(values),
+        registration: values
+            .flag()
+            .then(|| Registrar { target: TargetIndex(values.u16()), aor: span(values) }),
+        users: List::new(values.u16(), values.u16()),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }
