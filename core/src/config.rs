@@ -187,6 +187,10 @@ pub struct Trunk {
     pub registration: Option<Registrar>,
     /// Who may speak for it, by digest authentication; where there is none, its source addresses suffice.
     pub users: List<User>,
+    /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
+    pub certified: bool,
+    /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
+    pub return_to: Option<TargetIndex>,
 }
 
 impl Trunk {
@@ -210,6 +214,8 @@ impl Trunk {
             },
             registration: None,
             users: List::EMPTY,
+            certified: false,
+            return_to: None,
         }
     }
 }

@@ -121,6 +121,10 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
         });
         ensure(registrar, "a trunk's registrar")?;
         ensure(within(trunk.users, config.users), "a trunk's users")?;
+        // There are no connections on a board.
+        ensure(!trunk.certified, "a trunk's certificate")?;
+        let known = trunk.return_to.is_none_or(|target| config.target(target).is_some());
+        ensure(known, "where a trunk's callers go back to")?;
         if let MediaPolicy::Ranges(list) = trunk.media {
             ensure(within(list, config.media), "a trunk's media ranges")?;
         }

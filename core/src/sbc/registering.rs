@@ -212,8 +212,11 @@ impl Sbc<'_> {
         }
         let state = self.registration(index)?;
         (state.answered, state.challenged) = (0, 0);
-        match self.send_register(cx, index, out, None) {
-            Some((to, len)) => Some(Output::Transmit { to, len }),
+        match self.send_register(cx, index, out, 0, None) {
+            Some((to, len)) => {
+                self.addressee = cx.config.trunk(index)?.registration.map(|registrar| registrar.target);
+                Some(Output::Transmit { to, len })
+            }
             None => self.not_registered(cx, index, Reason::MessageTooLarge, None),
         }
     }
@@ -248,6 +251,7 @@ impl Sbc<'_> {
         cx: &Cx<'_>,
         index: TrunkIndex,
         out: &mut [u8],
+        flow: u32,
         answers: Option<(Demand, &Challenge<'_>)>,
     ) -> Option<(Path, usize)> {
         let (config, branch, random) = (cx.config, self.random.next_u64() | 1, self.random.next_u64());
@@ -262,7 +266,7 @@ impl Sbc<'_> {
         }
         state.cseq = state.cseq.saturating_add(1);
         (state.branch, state.phase, state.due) = (branch, Phase::Asking, cx.now.after(GIVE_UP));
-        let (state, to) = (*state, path(config, index, state.remote()?)?);
+        let (state, to) = (*state, Path { flow, ..path(config, index, state.remote()?)? });
         let (listener, interface) = config.listener(to.listener)?;
         let user = Uri::parse(aor).ok().and_then(|uri| uri.user).unwrap_or_default();
 
@@ -284,9 +288,9 @@ impl Sbc<'_> {
         w.empty_body();
         let len = w.finish().ok()?;
         let (key, kept) = (self.client_key(branch, Method::Register), self.keep(out, len));
-        let nobody = TargetIndex(u16::MAX);
         // Without room for its transaction it is sent once.
-        let started = self.transactions.request(cx.now, key, Machine::Client, to, None, nobody, kept);
+        let started =
+            self.transactions.request(cx.now, key, Machine::Client, to, None, registration.target, kept);
         if let Err(Some(kept)) = started {
             self.blocks.free(kept);
         }
@@ -316,7 +320,7 @@ impl Sbc<'_> {
             }
             (Class::Success, _) => self.is_registered(cx, index, message),
             (_, 401 | 407 | 423) => {
-                if let Err(reason) = self.register_again(cx, index, message, status) {
+                if let Err(reason) = self.register_again(cx, index, message, status, from.path.flow) {
                     self.fails_to_register(cx, index, reason, message);
                 }
             }
@@ -339,6 +343,7 @@ impl Sbc<'_> {
         index: TrunkIndex,
         message: &Message<'_>,
         status: u16,
+        flow: u32,
     ) -> Result<(), Reason> {
         let state = self.registration(index).ok_or(Reason::RegistrarRefused)?;
         let challenged = state.challenged;
@@ -353,7 +358,7 @@ impl Sbc<'_> {
             state.asked = more.ok_or(Reason::RegistrarRefused)?;
             // What comes next is challenged anew.
             state.challenged = 0;
-            return self.reply_register(cx, index, None);
+            return self.reply_register(cx, index, flow, None);
         };
         state.challenged = challenged.saturating_add(1);
         let (_, realm) = login(cx.config, index).ok_or(Reason::RegistrarWantsCredentials)?;
@@ -362,17 +367,18 @@ impl Sbc<'_> {
         if challenged > 0 && !challenge.stale {
             return Err(Reason::RegistrarRefusedCredentials);
         }
-        self.reply_register(cx, index, Some((demand, &challenge)))
+        self.reply_register(cx, index, flow, Some((demand, &challenge)))
     }
 
     fn reply_register(
         &mut self,
         cx: &Cx<'_>,
         index: TrunkIndex,
+        flow: u32,
         answers: Option<(Demand, &Challenge<'_>)>,
     ) -> Result<(), Reason> {
         let reply = core::mem::take(&mut self.reply);
-        let sent = self.send_register(cx, index, reply, answers);
+        let sent = self.send_register(cx, index, reply, flow, answers);
         self.reply = reply;
         self.replying = Some(sent.ok_or(Reason::MessageTooLarge)?);
         Ok(())

@@ -3,6 +3,8 @@
 //! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
 //! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
 
+mod connection;
+mod connections;
 mod driver;
 mod ending;
 mod journal;
@@ -23,6 +25,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, oneshot};
 use warmline_core::relay::Report;
 
+use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
@@ -30,6 +33,7 @@ use crate::node::{Alarm, Snapshot, StartError, seed};
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
+pub(crate) use connections::MOST as MOST_CONNECTIONS;
 pub(crate) use listeners::Listeners;
 pub(crate) use once::Once;
 
@@ -42,6 +46,8 @@ pub(crate) enum Ask {
     Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
     /// To end now.
     Halt,
+    /// To show, and to believe, other certificates from now on.
+    Renew(Contexts),
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
 }
@@ -83,6 +89,7 @@ pub(crate) fn start(
 ) -> Result<JoinHandle<()>, StartError> {
     let thread = |source| StartError::Thread { name: "signalling", source };
     let seed = seed()?;
+    let contexts = Contexts::read(&loaded)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
     let listeners = {
         // Sockets belong to the runtime they are made in.
@@ -93,7 +100,7 @@ pub(crate) fn start(
         .name("signalling".to_owned())
         .spawn(move || {
             let _alarm = alarm;
-            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, workers);
+            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, contexts, workers);
             // Lookups that are under way are of no use any more.
             runtime.shutdown_background();
         })
