@@ -125,8 +125,6 @@ reasons! {
     WrongCredentials = "wrong-credentials", 403;
     /// The request is another user's than its credentials.
     AnotherUser = "another-user", 403;
-    /// The trunk has no users who could register.
-    NobodyToRegister = "nobody-to-register", 403;
     /// The registration is for a shorter time than 60 s.
     RegistrationTooBrief = "registration-too-brief", 423;
     /// The Contact of the registration cannot be used.

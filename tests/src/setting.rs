@@ -8,6 +8,7 @@ use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
     Trunk, TrunkIndex, TrunkKind, User,
 };
+use warmline_core::digest::Window;
 use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
@@ -16,7 +17,7 @@ use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
-use warmline_core::{Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Sizes, Storage, TrunkState};
 
 /// The addresses of everybody.
 pub mod address {
@@ -240,6 +241,8 @@ pub struct Memory {
     ports: Vec<PortSlot>,
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
+    windows: Vec<Window>,
+    phones: Vec<Binding>,
     reply: Vec<u8>,
     first_port: u16,
     doors: Vec<Door>,
@@ -274,6 +277,8 @@ impl Memory {
                 PortQueue::EMPTY
             }),
             trunks: empty(setting.trunks.len(), TrunkState::default),
+            windows: empty(16, || Window::EMPTY),
+            phones: empty(16, Binding::default),
             reply: vec![0; 4096],
             first_port: setting.interfaces[0].media.0,
             doors: empty(
@@ -312,6 +317,8 @@ impl Memory {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            windows: &mut self.windows,
+            phones: &mut self.phones,
             reply: &mut self.reply,
         };
         (storage, relay)

@@ -212,6 +212,8 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
         ports: &mut ports,
         port_queues: &mut port_queues,
         trunks: &mut trunks,
+        windows: &mut [],
+        phones: &mut [],
         reply: &mut reply,
     };
     let mut sbc = Sbc::new(storage, &config, &[seed; 32]);

@@ -158,9 +158,7 @@ pub(super) fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login
 /// The Request-URI of a leg's request.
 fn request_uri<'a>(config: &Config<'a>, leg: &'a Leg, method: Method<'_>) -> &'a [u8] {
     match config.target(leg.target) {
-        Some(target) if method == Method::Invite && leg.state != LegState::Confirmed => {
-            config.text(target.uri)
-        }
+        Some(_) if method == Method::Invite && leg.state != LegState::Confirmed => leg.dialog.dialled(),
         _ => leg.dialog.request_uri(),
     }
 }

@@ -173,6 +173,10 @@ impl Sbc<'_> {
             }
             let rung = match there.and_then(|_| self.may_ring(cx, id, target)) {
                 Err(reason) => Err(reason),
+                Ok(()) if let Some(bound) = self.bound(cx, target) => {
+                    let address = bound.map(|binding| binding.path().remote);
+                    address.and_then(|address| self.ring_in_turn(cx, id, &ring, target, &[address]))
+                }
                 Ok(()) => match literal(cx.config, target) {
                     Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
                         self.ring_in_turn(cx, id, &ring, target, &[address])
@@ -238,10 +242,15 @@ impl Sbc<'_> {
 
         let caller = call.first.and_then(|leg| self.legs.get(leg));
         let from = told(config, trunk, interface, call, caller).ok_or(Reason::MessageTooLarge)?;
-        let dialog = Dialog::call(&mut self.random, &[&from], config.text(target.uri));
+        let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
+        let bound = self.bound(cx, target).transpose()?.copied();
+        let (uri, path) = match &bound {
+            Some(binding) => (binding.contact(), binding.path()),
+            None => (config.text(target.uri), path),
+        };
+        let dialog = Dialog::call(&mut self.random, &[&from], uri);
         let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
 
-        let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
         let mut todo = Todo::default();
         todo.add(Todo::INVITE);
         let branch = first_branch(self.random.next_u64());

@@ -15,8 +15,10 @@ mod identity;
 mod legs;
 mod notify;
 mod places;
+mod proof;
 mod reconfigure;
 mod registering;
+mod registrar;
 mod reliable;
 mod replies;
 mod requests;
@@ -32,6 +34,7 @@ mod transfer;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
+use crate::digest::Verifier;
 use crate::filter::{self, Limiter};
 use crate::locate::Found;
 use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
@@ -43,6 +46,7 @@ use crate::transaction::Transactions;
 use crate::transport::Path;
 
 pub use registering::{Registered, Registration};
+pub use registrar::Binding;
 pub use restore::RestoreError;
 pub use storage::{Sizes, Storage, TrunkState};
 
@@ -207,6 +211,10 @@ pub struct Sbc<'s> {
     draining: bool,
     /// When the next registration has something to do.
     registering: Option<Instant>,
+    /// Whether who speaks for trunks with users is one of them, and how often a wrong password may still be answered.
+    verifier: Verifier<'s>,
+    wrong: Limiter,
+    phones: &'s mut [Binding],
     down: addresses::Down,
     kept: reconfigure::Kept,
     counters: Counters,
@@ -244,6 +252,9 @@ impl<'s> Sbc<'s> {
             draining: false,
             // Those there are begin at once.
             registering: Some(Instant::ZERO),
+            verifier: Verifier::new(&mut Random::new(&seed.map(|byte| byte ^ 0x5a)), storage.windows),
+            wrong: Limiter::NEW,
+            phones: storage.phones,
             down: addresses::Down::NEW,
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,

@@ -145,6 +145,11 @@ impl Sbc<'_> {
         Some(Registered { until, failures: state.failures })
     }
 
+    /// Whether a registration is being given back: a node that ends waits a moment for it.
+    pub fn is_leaving(&self) -> bool {
+        self.trunks.iter().any(|trunk| trunk.registration.leaving && trunk.registration.phase != Phase::Gone)
+    }
+
     fn registration(&mut self, index: TrunkIndex) -> Option<&mut Registration> {
         self.trunks.get_mut(usize::from(index.0)).map(|trunk| &mut trunk.registration)
     }

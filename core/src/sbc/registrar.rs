@@ -5,10 +5,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::config::{Config, Target};
+use crate::config::{Config, Target, TargetIndex};
 use crate::locate::Place;
 use crate::reason::Reason;
-use crate::sip::{Message, Name, NameAddr, Scheme, Uri, Writer, unescape};
+use crate::sip::{Essentials, Message, Name, NameAddr, Scheme, Uri, Writer, unescape};
 use crate::time::{Duration, Instant};
 use crate::transaction::Reply;
 use crate::transport::{Path, Transport};
@@ -100,7 +100,7 @@ impl Sbc<'_> {
     fn bind(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) -> Result<(), Reason> {
         let Request { from, message, e, .. } = *request;
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
-        let name = proof::user(cx.config, trunk, message).ok_or(Reason::NobodyToRegister)?.name;
+        let name = proof::user(cx.config, trunk, message).ok_or(Reason::MethodNotAllowed)?.name;
         let mut room = [0; LONGEST];
         let to = e.to.uri.user.and_then(|user| unescape(user, &mut room));
         if to.and_then(|len| room.get(..len)) != Some(cx.config.text(name)) {
@@ -214,6 +214,15 @@ impl Sbc<'_> {
 fn registers<'c>(config: &Config<'c>, target: &Target) -> Option<&'c [u8]> {
     let trunk = config.trunk(target.trunk).filter(|trunk| !config.users(trunk).is_empty())?;
     Place::of(config, target).is_none().then(|| config.text(trunk.name))
+}
+
+/// What was dialled for a target that this responds to: a telephone by its Contact, which our To named.
+pub(super) fn dialled<'a>(config: &Config<'a>, target: TargetIndex, e: &Essentials<'a>) -> &'a [u8] {
+    match config.target(target) {
+        Some(target) if registers(config, target).is_some() => e.to.uri.bytes,
+        Some(target) => config.text(target.uri),
+        None => &[],
+    }
 }
 
 /// Writes a user's bindings (10.3 step 8).

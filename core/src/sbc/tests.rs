@@ -4,6 +4,7 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod phones;
 mod ports;
 mod reconfigure;
 mod records;
@@ -148,6 +149,8 @@ impl World {
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(3, TrunkState::default),
+            windows: empty(4, || crate::digest::Window::EMPTY),
+            phones: empty(6, Binding::default),
             reply: empty(4096, || 0),
         };
         Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }

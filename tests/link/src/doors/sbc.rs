@@ -4,13 +4,16 @@ use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
     Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
+use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
-use warmline_core::{Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction};
+use warmline_core::{
+    Binding, Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction,
+};
 
 use super::{Values, see};
 
@@ -21,6 +24,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
     let (mut live, mut index) = ([const { Slot::EMPTY }; 10], [Entry::EMPTY; 20]);
     let (mut timers, mut finished) = ([TimerSlot::EMPTY; 10], [LingeringSlot::EMPTY; 16]);
     let (mut blocks, mut trunks, mut reply) = ([Block::EMPTY; 16], [TrunkState::default(); 2], [0; 1024]);
+    let (mut windows, mut phones) = ([Window::EMPTY; 2], [Binding::EMPTY; 2]);
     let (mut ports, mut port_queues) = ([PortSlot::EMPTY; 8], [PortQueue::EMPTY; 4]);
     let storage = Storage {
         calls: black_box(&mut calls),
@@ -37,6 +41,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         ports: black_box(&mut ports),
         port_queues: black_box(&mut port_queues),
         trunks: black_box(&mut trunks),
+        windows: black_box(&mut windows),
+        phones: black_box(&mut phones),
         reply: black_box(&mut reply),
     };
     see(Sizes::of(black_box(2), black_box(10)));
@@ -101,6 +107,9 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
                 see(sbc.call(call));
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
+            Output::Event(Event::Registered { trunk } | Event::Unregistered { trunk, .. }) => {
+                see((sbc.registered(cx, trunk), sbc.is_leaving()));
+            }
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
