@@ -94,6 +94,8 @@ pub struct Config<'c> {
     pub callers: &'c [TrunkIndex],
     /// What a line rings, in order; [`Line::ring`] points here.
     pub rings: &'c [Ring],
+    /// Who may speak for trunks; [`Trunk::users`] points here.
+    pub users: &'c [User],
 }
 
 /// Index into [`Config::trunks`].
@@ -181,6 +183,10 @@ pub struct Trunk {
     pub credentials: Option<Credentials>,
     /// What it says of who calls, and is told of it.
     pub identity: Identity,
+    /// Its registrar, where we register there.
+    pub registration: Option<Registrar>,
+    /// Who may speak for it, by digest authentication; where there is none, its source addresses suffice.
+    pub users: List<User>,
     /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
     pub certified: bool,
     /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
@@ -206,6 +212,8 @@ impl Trunk {
                 anonymous: Anonymous::Withhold,
                 carried: Span::EMPTY,
             },
+            registration: None,
+            users: List::EMPTY,
             certified: false,
             return_to: None,
         }
@@ -247,6 +255,24 @@ pub struct Credentials {
     /// The only realm they are for; empty where they are for any of the trunk's.
     pub realm: Span,
     /// The secret.
+    pub secret: Span,
+}
+
+/// Where we register with a trunk, with its [`Credentials`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registrar {
+    /// The registrar: its URI, without a user, and where it is.
+    pub target: TargetIndex,
+    /// What we are called there, `sip:user@host`: what is registered.
+    pub aor: Span,
+}
+
+/// Someone who proves by digest authentication that it is them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Their name.
+    pub name: Span,
+    /// Their secret.
     pub secret: Span,
 }
 
@@ -360,6 +386,11 @@ impl<'c> Config<'c> {
         entries(self.callers, line.from)
     }
 
+    /// Who may speak for a trunk, by digest authentication.
+    pub fn users(&self, trunk: &Trunk) -> &'c [User] {
+        entries(self.users, trunk.users)
+    }
+
     /// The ranges of a trunk's media; none where it is taken as signalled.
     pub fn media_ranges(&self, trunk: &Trunk) -> &'c [MediaRange] {
         match trunk.media {
@@ -384,6 +415,7 @@ impl fmt::Debug for Config<'_> {
             .field("dials", &self.dials)
             .field("callers", &self.callers)
             .field("rings", &self.rings)
+            .field("users", &self.users)
             .finish_non_exhaustive()
     }
 }

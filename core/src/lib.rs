@@ -57,6 +57,6 @@ mod sbc;
 
 pub use relay::Relay;
 pub use sbc::{
-    Admitted, Command, Cx, Event, Excerpt, Input, Output, Question, RestoreError, Sbc, Sizes, Storage,
-    TrunkState, Usage,
+    About, Admitted, Binding, Command, Cx, Event, Excerpt, Input, Output, Question, Registered, Registration,
+    RestoreError, Sbc, Sizes, Storage, TrunkState, Usage,
 };

@@ -108,6 +108,31 @@ reasons! {
     /// This kind of trunk does not start calls.
     TrunkMayNotCall = "trunk-may-not-call", 403;
 
+    // Registrations.
+    /// The registrar's name has no address in its trunk's ranges.
+    RegistrarUnresolved = "registrar-unresolved", 0;
+    /// The registrar did not answer.
+    RegistrarSilent = "registrar-silent", 0;
+    /// The registrar refused to register us.
+    RegistrarRefused = "registrar-refused", 0;
+    /// The registrar asks for credentials that its trunk does not have.
+    RegistrarWantsCredentials = "registrar-wants-credentials", 0;
+    /// The registrar refused its trunk's credentials.
+    RegistrarRefusedCredentials = "registrar-refused-credentials", 0;
+    /// The request has no credentials yet, or they are out of date.
+    NotAuthenticated = "not-authenticated", 401;
+    /// The user or the password is not right.
+    WrongCredentials = "wrong-credentials", 403;
+    /// The request is another user's than its credentials.
+    AnotherUser = "another-user", 403;
+    /// The registration is for a shorter time than 60 s.
+    RegistrationTooBrief = "registration-too-brief", 423;
+    /// The Contact of the registration cannot be used.
+    UnusableContact = "unusable-contact", 400;
+    /// Every place for a telephone is taken.
+    RegistrarFull = "registrar-full", 503;
+    /// The telephone is not registered.
+    PhoneNotRegistered = "phone-not-registered", 480;
     // Transfer.
     /// This kind of trunk does not transfer calls.
     MayNotRefer = "may-not-refer", 403;

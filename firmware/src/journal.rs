@@ -50,6 +50,18 @@ impl Journal {
                     core::mem::take(&mut self.left_out),
                 );
             }
+            Event::Registered { trunk } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::info!("registered at trunk {=str}", text(cx.config, trunk));
+            }
+            Event::Unregistered { trunk, reason } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::warn!(
+                    "not registered at trunk {=str}: {=str}",
+                    text(cx.config, trunk),
+                    reason.sentence()
+                );
+            }
             Event::Started(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 defmt::info!(

@@ -2,12 +2,13 @@
 
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::Config;
+use warmline_core::digest::Window;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
 use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Sizes, Storage, TrunkState};
 
 /// The largest SIP message that is sent or taken, in bytes: what a UDP datagram can hold, and more.
 pub(crate) const LARGEST_MESSAGE: usize = 1 << 16;
@@ -26,6 +27,8 @@ pub(crate) struct Signalling {
     ports: Vec<PortSlot>,
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
+    windows: Vec<Window>,
+    phones: Vec<Binding>,
     reply: Vec<u8>,
 }
 
@@ -49,6 +52,9 @@ impl Signalling {
             ports: filled(pairs, || PortSlot::EMPTY),
             port_queues: filled(queues, || PortQueue::EMPTY),
             trunks: filled(config.trunks.len(), TrunkState::default),
+            // Users that another configuration brings have room too.
+            windows: filled(config.users.len() * 2 + 64, || Window::EMPTY),
+            phones: filled(config.users.len() * 2 + 64, Binding::default),
             reply: vec![0; LARGEST_MESSAGE],
         }
     }
@@ -70,6 +76,8 @@ impl Signalling {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            windows: &mut self.windows,
+            phones: &mut self.phones,
             reply: &mut self.reply,
         }
     }

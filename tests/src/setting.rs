@@ -6,8 +6,9 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
-    Trunk, TrunkIndex, TrunkKind,
+    Trunk, TrunkIndex, TrunkKind, User,
 };
+use warmline_core::digest::Window;
 use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
@@ -16,7 +17,7 @@ use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
-use warmline_core::{Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Sizes, Storage, TrunkState};
 
 /// The addresses of everybody.
 pub mod address {
@@ -64,6 +65,8 @@ pub struct Setting {
     callers: Vec<TrunkIndex>,
     /// How long each target rings: the first of `support`, both of `both`.
     pub rings: Vec<Ring>,
+    /// Who may speak for trunks, by digest authentication.
+    pub users: Vec<User>,
     /// How many slots of each kind.
     pub sizes: Sizes,
 }
@@ -114,6 +117,7 @@ impl Setting {
             dials: Vec::new(),
             callers: vec![TrunkIndex(0), TrunkIndex(1)],
             rings: Vec::new(),
+            users: Vec::new(),
             sizes,
         };
         this.node.name = this.say("rig");
@@ -206,6 +210,7 @@ impl Setting {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 
@@ -236,6 +241,8 @@ pub struct Memory {
     ports: Vec<PortSlot>,
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
+    windows: Vec<Window>,
+    phones: Vec<Binding>,
     reply: Vec<u8>,
     first_port: u16,
     doors: Vec<Door>,
@@ -270,6 +277,8 @@ impl Memory {
                 PortQueue::EMPTY
             }),
             trunks: empty(setting.trunks.len(), TrunkState::default),
+            windows: empty(16, || Window::EMPTY),
+            phones: empty(16, Binding::default),
             reply: vec![0; 4096],
             first_port: setting.interfaces[0].media.0,
             doors: empty(
@@ -308,6 +317,8 @@ impl Memory {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            windows: &mut self.windows,
+            phones: &mut self.phones,
             reply: &mut self.reply,
         };
         (storage, relay)

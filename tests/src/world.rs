@@ -663,6 +663,7 @@ impl<'w> World<'w> {
 
     fn hear(&mut self, event: Event) {
         let id = match event {
+            Event::Registered { .. } | Event::Unregistered { .. } => return,
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }

@@ -189,6 +189,7 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
         dials: &[line],
         callers: &[TrunkIndex(0)],
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
+        users: &[],
     };
     let (mut calls, mut legs) = ([const { Slot::EMPTY }; 2], [const { Slot::EMPTY }; 5]);
     let (mut dialogs, mut clock) = ([Entry::EMPTY; 16], [TimerSlot::EMPTY; 7]);
@@ -211,6 +212,8 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
         ports: &mut ports,
         port_queues: &mut port_queues,
         trunks: &mut trunks,
+        windows: &mut [],
+        phones: &mut [],
         reply: &mut reply,
     };
     let mut sbc = Sbc::new(storage, &config, &[seed; 32]);

@@ -191,6 +191,7 @@ mod tests {
             dials: &[],
             callers: &[],
             rings: &[],
+            users: &[],
         };
         let mut trunk = Trunk::new(Span::default(), TrunkKind::Ai, 0);
         trunk.identity =

@@ -227,6 +227,12 @@ impl Dialog {
         w.name(b"CSeq").number(cseq.into()).bytes(b" ").bytes(method).end_line();
     }
 
+    /// The peer's URI: what was dialled, where it is we who called.
+    pub fn dialled(&self) -> &[u8] {
+        let remote = self.text(self.remote);
+        remote.strip_prefix(b"<").and_then(|remote| remote.strip_suffix(b">")).unwrap_or(remote)
+    }
+
     /// The user part of the peer's URI, written to `out`; none without one, or when it does not fit.
     pub fn remote_user<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {
         let remote = self.text(self.remote);

@@ -6,7 +6,7 @@ use super::appliance::{Appliance, Network};
 use super::error::ImageError;
 use crate::call::{may_be_carried, number};
 use crate::config::{
-    Anonymous, Config, Credentials, Identity, Interface, List, MediaPolicy, Span, TrunkIndex,
+    Anonymous, Config, Credentials, Identity, Interface, List, MediaPolicy, Span, TrunkIndex, User,
 };
 use crate::filter::is_table;
 use crate::transport::Transport;
@@ -114,6 +114,13 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
         ensure(config.listener(trunk.listener).is_some(), "a trunk's listener")?;
         let login = trunk.credentials.as_ref().is_none_or(|credentials| is_login(config, credentials));
         ensure(login, "a trunk's credentials")?;
+        let registrar = trunk.registration.is_none_or(|registrar| {
+            let aor = text(config, registrar.aor).filter(|aor| aor.iter().all(u8::is_ascii_graphic));
+            let known = config.target(registrar.target).is_some();
+            known && trunk.credentials.is_some() && aor.is_some_and(|aor| crate::sip::Uri::parse(aor).is_ok())
+        });
+        ensure(registrar, "a trunk's registrar")?;
+        ensure(within(trunk.users, config.users), "a trunk's users")?;
         // There are no connections on a board.
         ensure(!trunk.certified, "a trunk's certificate")?;
         let known = trunk.return_to.is_none_or(|target| config.target(target).is_some());
@@ -122,6 +129,10 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
             ensure(within(list, config.media), "a trunk's media ranges")?;
         }
     }
+    let user = |user: &User| {
+        is_login(config, &Credentials { user: user.name, realm: Span::EMPTY, secret: user.secret })
+    };
+    ensure(config.users.iter().all(user), "users of trunks")?;
     ensure(config.media.iter().all(|range| range.ports.0 <= range.ports.1), "media ranges")?;
     let source = |trunk: u16, scope: u8| config.trunk(TrunkIndex(trunk)).is_some() && scope == 0;
     let known = config.sources.iter().all(|range| source(range.value, range.scope));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::appliance::{Appliance, MAX_DNS};
 use super::error::{ANY, Excess, ImageError};
 use crate::config::{
-    Config, Interface, Line, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    Config, Interface, Line, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
 use crate::filter::{Range, Rate};
 
@@ -38,6 +38,9 @@ pub const MAX_CALLERS: usize = 64;
 /// Most targets that lines ring, all lines together.
 pub const MAX_RINGS: usize = 64;
 
+/// Most users that trunks have, all trunks together.
+pub const MAX_USERS: usize = 16;
+
 /// A configuration in a fixed size, the same for every board. A new one is all zero bits, so that a static of it takes
 /// no flash. Shown, it is without what it holds: there are secrets in it.
 pub struct Tables {
@@ -54,13 +57,14 @@ pub struct Tables {
     dials: Vec<Span, MAX_DIALS>,
     callers: Vec<TrunkIndex, MAX_CALLERS>,
     rings: Vec<Ring, MAX_RINGS>,
+    users: Vec<User, MAX_USERS>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
 }
 
 // A board's memory is counted; on a host, where a `u128` is aligned otherwise, they take some 500 bytes more.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(size_of::<Tables>() <= 12_416);
+const _: () = assert!(size_of::<Tables>() <= 13_056);
 
 const NODE: Node = Node {
     name: Span { start: 0, len: 0 },
@@ -86,6 +90,7 @@ impl Tables {
             dials: Vec::new(),
             callers: Vec::new(),
             rings: Vec::new(),
+            users: Vec::new(),
             leased: (false, false),
         }
     }
@@ -106,6 +111,7 @@ impl Tables {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 
@@ -137,6 +143,7 @@ impl Tables {
         self.dials.clear();
         self.callers.clear();
         self.rings.clear();
+        self.users.clear();
         self.leased = (false, false);
     }
 }
@@ -166,6 +173,7 @@ const LINES: &str = "lines";
 const DIALS: &str = "names and numbers that are dialled";
 const CALLERS: &str = "trunks that lines are dialled from";
 const RINGS: &str = "targets that lines ring";
+const USERS: &str = "users of trunks";
 
 /// Whether every table is short enough.
 pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
@@ -182,6 +190,7 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (DIALS, config.dials.len(), MAX_DIALS),
         (CALLERS, config.callers.len(), MAX_CALLERS),
         (RINGS, config.rings.len(), MAX_RINGS),
+        (USERS, config.users.len(), MAX_USERS),
     ]
     .into_iter()
     .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
@@ -210,6 +219,7 @@ pub(super) fn encode(
     body.put(config.dials)?;
     body.put(config.callers)?;
     body.put(config.rings)?;
+    body.put(config.users)?;
     Ok(body.len)
 }
 
@@ -235,6 +245,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(DIALS, &mut tables.dials)?;
     body.entries(CALLERS, &mut tables.callers)?;
     body.entries(RINGS, &mut tables.rings)?;
+    body.entries(USERS, &mut tables.users)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
     }

@@ -77,7 +77,7 @@ impl Sbc<'_> {
     pub(super) fn in_turn(
         &mut self,
         cx: &Cx<'_>,
-        id: CallId,
+        id: Option<CallId>,
         target: &Target,
         found: &[Found],
     ) -> Vec<SocketAddr, MOST_ADDRESSES> {
@@ -103,9 +103,9 @@ impl Sbc<'_> {
         addresses
     }
 
-    fn left_out(&mut self, id: CallId) {
+    fn left_out(&mut self, id: Option<CallId>) {
         self.counters.add(Reason::AddressOutsideRange);
-        if let Some(call) = self.calls.get_mut(id) {
+        if let Some(call) = id.and_then(|id| self.calls.get_mut(id)) {
             call.note.get_or_insert(Reason::AddressOutsideRange);
         }
     }

@@ -150,7 +150,7 @@ pub(super) fn credentials(w: &mut Writer<'_>, blocks: &Blocks<'_>, leg: &Leg) {
 }
 
 /// Who we are to a trunk, and the realm that holds for.
-fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [u8])> {
+pub(super) fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [u8])> {
     let credentials = config.trunk(trunk)?.credentials.as_ref()?;
     Some((config.login(credentials), config.text(credentials.realm)))
 }
@@ -158,9 +158,7 @@ fn login<'c>(config: &Config<'c>, trunk: TrunkIndex) -> Option<(Login<'c>, &'c [
 /// The Request-URI of a leg's request.
 fn request_uri<'a>(config: &Config<'a>, leg: &'a Leg, method: Method<'_>) -> &'a [u8] {
     match config.target(leg.target) {
-        Some(target) if method == Method::Invite && leg.state != LegState::Confirmed => {
-            config.text(target.uri)
-        }
+        Some(_) if method == Method::Invite && leg.state != LegState::Confirmed => leg.dialog.dialled(),
         _ => leg.dialog.request_uri(),
     }
 }

@@ -21,7 +21,7 @@ use crate::transport::Path;
 use super::identity::told;
 use super::requests::rate_of;
 use super::sessions::first_branch;
-use super::{Command, Cx, Output, Question, Sbc};
+use super::{About, Command, Cx, Output, Question, Sbc};
 
 /// How long the host may take to open ports or to look an address up.
 const HOST_PATIENCE: Duration = Duration::from_secs(5);
@@ -104,22 +104,29 @@ impl Sbc<'_> {
     }
 
     pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
-        let Some(call) = self.calls.get(question.call) else { return };
+        let id = match question.about {
+            About::Call(id) => id,
+            About::Trunk(trunk) => return self.registrar_resolved(cx, trunk, question.target, found),
+        };
+        let Some(call) = self.calls.get(id) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
         }
         let Some(ring) = call.ring(cx.config, 0) else { return };
         let Some(target) = cx.config.target(question.target) else { return };
-        let addresses = self.in_turn(cx, question.call, target, found);
-        if let Err(reason) = self.ring_in_turn(cx, question.call, &ring, target, &addresses) {
-            self.target_failed(cx, question.call, reason, None);
+        let addresses = self.in_turn(cx, Some(id), target, found);
+        if let Err(reason) = self.ring_in_turn(cx, id, &ring, target, &addresses) {
+            self.target_failed(cx, id, reason, None);
         }
-        self.wake(question.call);
+        self.wake(id);
     }
 
     pub(super) fn command(&mut self, cx: &Cx<'_>, command: Command) {
         match command {
-            Command::Drain => self.draining = true,
+            Command::Drain => {
+                self.draining = true;
+                self.leave_registrars(cx);
+            }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
             Command::HangUpAll => {
                 for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
@@ -166,6 +173,10 @@ impl Sbc<'_> {
             }
             let rung = match there.and_then(|_| self.may_ring(cx, id, target)) {
                 Err(reason) => Err(reason),
+                Ok(()) if let Some(bound) = self.bound(cx, target) => {
+                    let address = bound.map(|binding| binding.path().remote);
+                    address.and_then(|address| self.ring_in_turn(cx, id, &ring, target, &[address]))
+                }
                 Ok(()) => match literal(cx.config, target) {
                     Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
                         self.ring_in_turn(cx, id, &ring, target, &[address])
@@ -231,10 +242,15 @@ impl Sbc<'_> {
 
         let caller = call.first.and_then(|leg| self.legs.get(leg));
         let from = told(config, trunk, interface, call, caller).ok_or(Reason::MessageTooLarge)?;
-        let dialog = Dialog::call(&mut self.random, &[&from], config.text(target.uri));
+        let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
+        let bound = self.bound(cx, target).transpose()?.copied();
+        let (uri, path) = match &bound {
+            Some(binding) => (binding.contact(), binding.path()),
+            None => (config.text(target.uri), path),
+        };
+        let dialog = Dialog::call(&mut self.random, &[&from], uri);
         let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
 
-        let path = Path { transport: listener.transport, listener: trunk.listener, flow: 0, remote: address };
         let mut todo = Todo::default();
         todo.add(Todo::INVITE);
         let branch = first_branch(self.random.next_u64());
@@ -323,6 +339,9 @@ impl Sbc<'_> {
                 None => self.call_due(cx, key),
             }
             return Some(None);
+        }
+        if let Some(output) = self.registrations_due(cx, out) {
+            return Some(output);
         }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {

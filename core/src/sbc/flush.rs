@@ -18,7 +18,7 @@ use super::extensions::capabilities;
 use super::identity::{carried, identity, why, why_not};
 use super::reliable::reliably;
 use super::replies::{contact, via, warning};
-use super::{Cx, Event, Output, Question, Sbc};
+use super::{About, Cx, Event, Output, Question, Sbc};
 
 /// What became of a leg's next message.
 enum Flushed {
@@ -63,7 +63,7 @@ impl Sbc<'_> {
         }
         let call = self.calls.get_mut(id)?;
         if call.pending.take(Pending::RESOLVE) {
-            return call.target.map(|target| Output::Resolve(Question { call: id, target }));
+            return call.target.map(|target| Output::Resolve(Question { about: About::Call(id), target }));
         }
         let mut leg = call.first;
         while let Some(this) = leg {
@@ -201,21 +201,14 @@ impl Sbc<'_> {
         let leg = self.legs.get(id)?;
         let call = self.calls.get(leg.call)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
-        let target = cx.config.target(leg.target)?;
+        cx.config.target(leg.target)?;
         let trunk = cx.config.trunk(leg.trunk)?;
         let zendesk = trunk.kind == TrunkKind::Zendesk;
         let max_forwards = if zendesk { 70 } else { call.max_forwards };
         let mut w = Writer::new(out);
-        leg.dialog.first_request(
-            &mut w,
-            b"INVITE",
-            cx.config.text(target.uri),
-            leg.invited,
-            max_forwards,
-            |w| {
-                via(w, listener, interface, leg.branch);
-            },
-        );
+        leg.dialog.first_request(&mut w, b"INVITE", leg.dialog.dialled(), leg.invited, max_forwards, |w| {
+            via(w, listener, interface, leg.branch);
+        });
         contact(&mut w, listener, interface);
         capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);
@@ -246,10 +239,7 @@ impl Sbc<'_> {
         let leg = self.legs.get(id)?;
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         // A target that is not configured any more rings still.
-        let uri = match cx.config.target(leg.target) {
-            Some(target) => cx.config.text(target.uri),
-            None => leg.dialog.request_uri(),
-        };
+        let uri = leg.dialog.dialled();
         let mut w = Writer::new(out);
         leg.dialog.first_request(&mut w, b"CANCEL", uri, leg.invited, 70, |w| {
             via(w, listener, interface, leg.branch)

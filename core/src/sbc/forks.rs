@@ -131,7 +131,7 @@ impl Sbc<'_> {
         e: &Essentials<'_>,
     ) {
         let Some((listener, interface)) = cx.config.listener(to.listener) else { return };
-        let uri = cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
+        let uri = super::registrar::dialled(cx.config, target, e);
         let mut w = Writer::new(self.reply);
         w.request_line(b"CANCEL", uri);
         via(&mut w, listener, interface, branch);

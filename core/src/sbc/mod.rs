@@ -15,7 +15,10 @@ mod identity;
 mod legs;
 mod notify;
 mod places;
+mod proof;
 mod reconfigure;
+mod registering;
+mod registrar;
 mod reliable;
 mod replies;
 mod requests;
@@ -31,6 +34,7 @@ mod transfer;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
+use crate::digest::Verifier;
 use crate::filter::{self, Limiter};
 use crate::locate::Found;
 use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
@@ -41,6 +45,8 @@ use crate::time::{Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use registering::{Registered, Registration};
+pub use registrar::Binding;
 pub use restore::RestoreError;
 pub use storage::{Sizes, Storage, TrunkState};
 
@@ -68,10 +74,19 @@ pub struct Admitted {
 /// the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Whose call it is about.
-    pub call: CallId,
+    /// Who wants to know.
+    pub about: About,
     /// The target.
     pub target: TargetIndex,
+}
+
+/// Who wants to know where a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A call that rings it.
+    Call(CallId),
+    /// A trunk, of itself.
+    Trunk(TrunkIndex),
 }
 
 /// What the host is told to do by whoever runs it.
@@ -115,6 +130,18 @@ pub enum Event {
         reason: Reason,
         /// What it asked for.
         asked: Excerpt,
+    },
+    /// A trunk's registrar knows where we are.
+    Registered {
+        /// The trunk.
+        trunk: TrunkIndex,
+    },
+    /// An attempt to register has failed, and is repeated later; or the registration was given back.
+    Unregistered {
+        /// The trunk.
+        trunk: TrunkIndex,
+        /// Why.
+        reason: Reason,
     },
     /// A caller's INVITE was taken.
     Started(CallId),
@@ -182,6 +209,12 @@ pub struct Sbc<'s> {
     key: Key,
     new_calls: Limiter,
     draining: bool,
+    /// When the next registration has something to do.
+    registering: Option<Instant>,
+    /// Whether who speaks for trunks with users is one of them, and how often a wrong password may still be answered.
+    verifier: Verifier<'s>,
+    wrong: Limiter,
+    phones: &'s mut [Binding],
     down: addresses::Down,
     kept: reconfigure::Kept,
     counters: Counters,
@@ -217,6 +250,11 @@ impl<'s> Sbc<'s> {
             key,
             new_calls: Limiter::default(),
             draining: false,
+            // Those there are begin at once.
+            registering: Some(Instant::ZERO),
+            verifier: Verifier::new(&mut Random::new(&seed.map(|byte| byte ^ 0x5a)), storage.windows),
+            wrong: Limiter::NEW,
+            phones: storage.phones,
             down: addresses::Down::NEW,
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
@@ -331,7 +369,7 @@ impl<'s> Sbc<'s> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        [self.clock.next(), self.transactions.next()].into_iter().flatten().min()
+        [self.clock.next(), self.transactions.next(), self.registering].into_iter().flatten().min()
     }
 }
 

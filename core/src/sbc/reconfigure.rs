@@ -68,6 +68,7 @@ impl Sbc<'_> {
             call.unsettle();
         }
         self.recount_trunks(old, new);
+        self.time_registrations(new);
         self.kept = Kept::NONE;
         for index in 0..u32::try_from(self.legs.capacity()).unwrap_or(u32::MAX) {
             let Some(id) = self.legs.id_at(index) else { continue };

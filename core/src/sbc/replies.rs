@@ -9,6 +9,7 @@ use crate::transport::Path;
 
 use super::dialogs::COOKIE;
 use super::extensions::{allow, capabilities, unsupported};
+use super::registrar::bindings;
 use super::requests::{Request, reply_path};
 use super::{Admitted, Cx, Sbc};
 
@@ -27,10 +28,14 @@ impl Sbc<'_> {
             _ => Some(self.passing_tag(e)),
         };
         let leg = (reply == Reply::Described).then(|| self.find_leg(from, e)).flatten();
+        let registrant = match reply {
+            Reply::Bindings => self.registrant(cx.config, message, from.trunk.0),
+            _ => 0,
+        };
         let mut w = Writer::new(self.reply);
         let status = match reply {
             Reply::Trying => 100,
-            Reply::Ok | Reply::Capabilities | Reply::Described | Reply::Kept => 200,
+            Reply::Ok | Reply::Capabilities | Reply::Bindings | Reply::Described | Reply::Kept => 200,
             Reply::Accepted { .. } => 202,
             Reply::Refused(reason) => reason.status().unwrap_or(500),
         };
@@ -38,6 +43,7 @@ impl Sbc<'_> {
         echo(&mut w, message, from.path.remote, tag);
         match reply {
             Reply::Trying | Reply::Ok | Reply::Described | Reply::Kept => {}
+            Reply::Bindings => bindings(&mut w, self.phones, registrant, cx.now),
             Reply::Capabilities => {
                 capabilities(&mut w);
                 w.header(b"Accept", b"application/sdp");
@@ -74,6 +80,9 @@ impl Sbc<'_> {
                     }
                     Reason::SessionIntervalTooSmall => {
                         w.name(b"Min-SE").number(SHORTEST.into()).end_line();
+                    }
+                    Reason::RegistrationTooBrief => {
+                        w.name(b"Min-Expires").number(super::registrar::LEAST.into()).end_line();
                     }
                     Reason::Draining => {
                         w.header(b"Retry-After", b"60");
@@ -207,7 +216,13 @@ pub(super) fn via(w: &mut Writer<'_>, listener: &Listener, interface: &Interface
 
 /// Our Contact.
 pub(super) fn contact(w: &mut Writer<'_>, listener: &Listener, interface: &Interface) {
-    w.name(b"Contact").bytes(b"<sip:").ip(interface.advertise).bytes(b":").number(listener.port.into());
+    contact_of(w, b"", listener, interface);
+}
+
+/// Our Contact, as that of a user, whose name is escaped.
+pub(super) fn contact_of(w: &mut Writer<'_>, user: &[u8], listener: &Listener, interface: &Interface) {
+    w.name(b"Contact").bytes(b"<sip:").bytes(user).bytes(if user.is_empty() { b"" } else { b"@" });
+    w.ip(interface.advertise).bytes(b":").number(listener.port.into());
     if listener.transport.is_reliable() {
         w.bytes(b";transport=").bytes(listener.transport.name().as_bytes());
     }

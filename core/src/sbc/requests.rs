@@ -15,6 +15,7 @@ use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
+use super::dialogs::parse_hex;
 use super::streams::next_path;
 use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
@@ -66,6 +67,8 @@ impl Sbc<'_> {
             Method::Cancel => self.cancel(cx, &request),
             _ if let Err(reason) = acceptable(message, method) => self.refuse(cx, &request, reason),
             _ if e.to.tag().is_some() => self.within_dialog(cx, &request, method),
+            _ if self.is_unproven(cx, &request, method) => {}
+            Method::Register => self.register(cx, &request),
             Method::Invite => match self.invite(cx, &request) {
                 Ok(()) => self.reply_with(cx, &from, message, e, Reply::Trying),
                 Err(reason) => self.refuse(cx, &request, reason),
@@ -255,7 +258,11 @@ impl Sbc<'_> {
     fn ack(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
         let e = request.e;
         let Some(id) = self.find_leg(&request.from, e) else {
-            return self.counters.add(Reason::StrayAck);
+            // That of a challenge, of which nothing was kept.
+            if e.to.tag().and_then(parse_hex) != Some(self.passing_tag(e)) {
+                self.counters.add(Reason::StrayAck);
+            }
+            return;
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
         if leg.invited != e.cseq.number || leg.resend.is_none() {
@@ -405,7 +412,7 @@ impl Sbc<'_> {
 
     pub(super) fn answer_at_once(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reply: Reply) {
         let invite = request.e.cseq.method == Method::Invite;
-        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities)
+        let stray = matches!(reply, Reply::Refused(_) | Reply::Capabilities | Reply::Bindings)
             && self.find_leg(&request.from, request.e).is_none();
         self.transactions.answered(cx.now, request.key, reply, invite, stray, request.from.path.transport);
         self.reply_with(cx, &request.from, request.message, request.e, reply);

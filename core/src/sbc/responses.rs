@@ -7,6 +7,7 @@ use crate::sip::{Essentials, Message, Method};
 use crate::transaction::{Answerer, Class, Heard};
 
 use super::dialogs::our_branch;
+use super::registrar::dialled;
 use super::requests::accept;
 use super::sessions::is_again;
 use super::streams::next_path;
@@ -20,6 +21,11 @@ impl Sbc<'_> {
             return self.counters.add(Reason::StrayResponse);
         };
         let key = self.client_key(branch, e.cseq.method);
+        if e.cseq.method == Method::Register {
+            let key = self.client_key(branch, Method::Register);
+            self.transactions.hear(cx.now, key, status, Answerer::NOBODY, &mut self.blocks);
+            return self.registrar_answered(cx, &from, message, branch, status);
+        }
         let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
         let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
         match self.transactions.hear(cx.now, key, status, answerer, &mut self.blocks) {
@@ -39,8 +45,7 @@ impl Sbc<'_> {
             Heard::Pass(leg) => self.heard(cx, &from, message, &e, leg, branch, status),
             Heard::AckAndPass(leg, target) => {
                 let to = self.legs.get(leg).map_or(from.path, |leg| leg.path);
-                let uri =
-                    cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
+                let uri = dialled(cx.config, target, &e);
                 match is_again(branch) {
                     true => self.ack_failure_again(cx, &from, branch, &e),
                     false => self.ack_failure(cx, to, uri, branch, &e),
@@ -49,8 +54,7 @@ impl Sbc<'_> {
             }
             Heard::AckFailure(_) if is_again(branch) => self.ack_failure_again(cx, &from, branch, &e),
             Heard::AckFailure(target) => {
-                let uri =
-                    cx.config.target(target).map(|target| cx.config.text(target.uri)).unwrap_or_default();
+                let uri = dialled(cx.config, target, &e);
                 self.ack_failure(cx, from.path, uri, branch, &e);
             }
             Heard::AckSuccess => self.ack_success(cx, from.path, message, &e),

@@ -1,6 +1,7 @@
 //! The memory an [`Sbc`](super::Sbc) works in, and how much of it follows from what is promised.
 
 use crate::call::{Call, Leg};
+use crate::digest::Window;
 use crate::filter::Limiter;
 use crate::memory::{Block, Entry, Index, Lingering, PortQueue, PortSlot, Slot, TimerSlot};
 use crate::transaction;
@@ -25,6 +26,11 @@ pub struct Storage<'s> {
     pub port_queues: &'s mut [PortQueue],
     /// One for each trunk.
     pub trunks: &'s mut [TrunkState],
+    /// For the credentials of as many clients as speak for trunks with users within five minutes; one at least where
+    /// there are such.
+    pub windows: &'s mut [Window],
+    /// Telephones that register: as many as there are users, and more where they have several contacts.
+    pub phones: &'s mut [super::Binding],
     /// Room for one reply: as much as the largest message.
     pub reply: &'s mut [u8],
 }
@@ -36,11 +42,13 @@ pub struct TrunkState {
     pub legs: u32,
     /// New calls it is sent.
     pub limiter: Limiter,
+    /// Where we stand with its registrar.
+    pub registration: super::Registration,
 }
 
 impl TrunkState {
     /// Nothing was counted yet: all zero bits.
-    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW };
+    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW, registration: super::Registration::NEW };
 }
 
 /// How many places of each kind a capacity asks for.

@@ -29,7 +29,9 @@ impl Sbc<'_> {
     /// Whether a leg uses this connection: one that nobody uses may be closed when it has been idle. Looks at every leg.
     pub fn uses(&self, flow: u32) -> bool {
         let uses = |path: &Path| path.flow == flow;
-        flow != 0 && self.legs.iter().any(|(_, leg)| uses(&leg.path) || uses(&leg.reply_path))
+        flow != 0
+            && (self.leads_to_phone(flow)
+                || self.legs.iter().any(|(_, leg)| uses(&leg.path) || uses(&leg.reply_path)))
     }
 
     /// Whether a request of so many bytes that a leg is about to send by UDP goes by TCP (18.1.1). Then the leg does.

@@ -4,9 +4,11 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod phones;
 mod ports;
 mod reconfigure;
 mod records;
+mod registering;
 mod reliable;
 mod restore;
 mod sessions;
@@ -117,6 +119,7 @@ fn config() -> Config<'static> {
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
         rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
+        users: &[],
     }
 }
 
@@ -146,6 +149,8 @@ impl World {
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(3, TrunkState::default),
+            windows: empty(4, || crate::digest::Window::EMPTY),
+            phones: empty(6, Binding::default),
             reply: empty(4096, || 0),
         };
         Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }
@@ -325,7 +330,7 @@ fn a_call_goes_through() {
     );
     let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
     assert!(silent(&outs));
-    let question = Question { call, target: TargetIndex(0) };
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
     assert!(outs.iter().any(|out| matches!(out, Out::Other(Output::Resolve(asked)) if *asked == question)));
 
     let outs = w.tell(Input::Resolved(question, &at(&["203.0.113.66:5060", ZENDESK])));
@@ -525,7 +530,7 @@ fn an_offer_in_the_answer_is_answered_in_the_ack() {
         !outs.iter().any(|out| matches!(out, Out::Other(Output::Media { .. }))),
         "nobody to point at yet"
     );
-    w.tell(Input::Resolved(Question { call, target: TargetIndex(0) }, &at(&[ZENDESK])));
+    w.tell(Input::Resolved(Question { about: About::Call(call), target: TargetIndex(0) }, &at(&[ZENDESK])));
     let invite = w.later(500).pop();
     let Some(Out::Message(_, invite)) = invite else { panic!("{invite:?}") };
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
@@ -598,7 +603,10 @@ fn a_carriers_ticket_goes_nowhere() {
     assert_eq!(w.sbc.call(call).unwrap().ticket, None);
     assert_eq!(w.sbc.call(call).unwrap().note, Some(Reason::TicketNotTrusted));
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-    let outs = w.tell(Input::Resolved(Question { call, target: TargetIndex(0) }, &at(&[ZENDESK])));
+    let outs = w.tell(Input::Resolved(
+        Question { about: About::Call(call), target: TargetIndex(0) },
+        &at(&[ZENDESK]),
+    ));
     assert!(!message(&outs, ZENDESK, "INVITE").contains("X-Zendesk"));
 }
 

@@ -20,6 +20,8 @@ pub enum Reply {
     },
     /// 200 with the session description of its dialog's leg: to a request with an offer.
     Described,
+    /// 200 that lists a user's contacts: to REGISTER.
+    Bindings,
     /// A refusal.
     Refused(Reason),
     /// What the leg keeps: to its latest UPDATE.
@@ -86,6 +88,7 @@ impl Finished {
             Self::Superfluous(answerer) => (10, answerer.0),
             Self::Answered(Reply::Accepted { subscribed }) => (15, u32::from(subscribed)),
             Self::Answered(Reply::Described) => (11, 0),
+            Self::Answered(Reply::Bindings) => (16, 0),
         };
         value << 8 | kind
     }
@@ -109,6 +112,7 @@ impl Finished {
             15 => Self::Answered(Reply::Accepted { subscribed: value != 0 }),
             11 => Self::Answered(Reply::Described),
             12 => Self::Answered(Reply::Kept),
+            16 => Self::Answered(Reply::Bindings),
             _ => return None,
         })
     }
@@ -125,6 +129,7 @@ mod tests {
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
             Finished::Answered(Reply::Kept),
+            Finished::Answered(Reply::Bindings),
             Finished::Answered(Reply::Accepted { subscribed: true }),
             Finished::Answered(Reply::Accepted { subscribed: false }),
             Finished::Answered(Reply::Described),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use warmline_core::call::CallId;
-use warmline_core::config::{Config, Span, Target};
+use warmline_core::config::{Config, Span, Target, Trunk};
 use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Control, Report};
@@ -92,6 +92,10 @@ type Lookup<'l> = &'l mut dyn FnMut(&Target) -> Result<Vec<Found>, String>;
 /// What would become of `text`, from `from` at a listener.
 fn explain(loaded: &Loaded, text: &[u8], from: SocketAddr, listener: u8, look_up: Lookup<'_>) -> String {
     let config = loaded.lend();
+    // What is explained is one message: nobody is registered with meanwhile.
+    let trunk = |trunk: &Trunk| Trunk { registration: None, ..*trunk };
+    let trunks: Vec<_> = config.trunks.iter().map(trunk).collect();
+    let config = Config { trunks: &trunks, ..config };
     let mut room = room::Signalling::new(CALLS, &config);
     let mut replay = Replay {
         sbc: Sbc::new(room.lend(), &config, &[0; 32]),
@@ -198,6 +202,7 @@ impl<'c> Replay<'c, '_> {
                 }
             }
             Event::Answered(_) | Event::Settled(_) => {}
+            Event::Registered { .. } | Event::Unregistered { .. } => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use warmline_core::image::{
     Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
-    MAX_RINGS, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS,
+    MAX_RINGS, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
 };
 
 use super::loaded::Loaded;
@@ -36,6 +36,8 @@ pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
         MediaPolicy::Ranges(list) => usize::from(list.len),
     });
     within("trunk", media.collect(), "ranges that trunks' media comes from", loaded.media.len(), MAX_MEDIA);
+    let users = loaded.trunks.iter().map(|trunk| usize::from(trunk.users.len)).collect();
+    within("trunk", users, "users of trunks", loaded.users.len(), MAX_USERS);
     let lines = |len: fn(&warmline_core::config::Line) -> u16| {
         loaded.lines.iter().map(|line| usize::from(len(line))).collect()
     };

@@ -6,6 +6,12 @@ use super::table::{At, Table};
 
 const KEYS: &[&str] = &["username", "password", "realm"];
 
+/// What a user of a trunk has.
+const USER: &[&str] = &["username", "password"];
+
+/// Most users of one trunk.
+const MOST: usize = 1000;
+
 /// Longer ones are no names, and a request that carries them has to fit a datagram.
 const LONGEST: usize = 128;
 
@@ -22,9 +28,15 @@ pub(super) fn read<'t>(table: &Table<'t>) -> Option<Option<Credentials<'t>>> {
         return Some(None);
     }
     let credentials = table.one("credentials", "[trunk.credentials]", KEYS)?;
+    said(&credentials).map(Some)
+}
+
+/// What such a section says; its keys are among the section's.
+pub(super) fn said<'t>(credentials: &Table<'t>) -> Option<Credentials<'t>> {
+    let table = credentials;
     let name = |text: &'t str| quotable(text).map(|()| text);
     let user = credentials.need("username").and_then(|value| value.read(name));
-    let realm = match credentials.get("realm") {
+    let realm = match credentials.find("realm") {
         Some(value) => value.read(name).map(|realm| realm.value),
         None => Some(""),
     };
@@ -37,10 +49,36 @@ pub(super) fn read<'t>(table: &Table<'t>) -> Option<Option<Credentials<'t>>> {
             false
         }
     });
-    Some(Some(Credentials { user: user?.value, realm: realm?, secret: secret?.value }))
+    Some(Credentials { user: user?.value, realm: realm?, secret: secret?.value })
 }
 
-impl Credentials<'_> {
+/// `[[trunk.user]]`: who may speak for a trunk, by digest authentication. None where there is a mistake.
+pub(super) fn users<'t>(table: &Table<'t>) -> Option<Vec<Credentials<'t>>> {
+    let mut users: Vec<Credentials<'t>> = Vec::new();
+    let mut sound = true;
+    for section in table.many("user", "[[trunk.user]]", USER, MOST) {
+        match said(&section) {
+            Some(user) if users.iter().any(|known| known.user == user.user) => {
+                let message = format!("user \"{}\" is there twice", user.user.escape_debug());
+                table.report().mistake(section.at, message);
+                sound = false;
+            }
+            Some(user) => users.push(user),
+            None => sound = false,
+        }
+    }
+    sound.then_some(users)
+}
+
+impl<'t> Credentials<'t> {
+    pub(super) fn lower_user(&self, text: &mut Text) -> warmline_core::config::User {
+        warmline_core::config::User { name: text.add(self.user), secret: text.add(self.secret.reveal()) }
+    }
+
+    pub(super) const fn user(&self) -> &'t str {
+        self.user
+    }
+
     pub(super) fn lower(&self, text: &mut Text) -> warmline_core::config::Credentials {
         warmline_core::config::Credentials {
             user: text.add(self.user),

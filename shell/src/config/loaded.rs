@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::named::{Fixed, NamedRange};
 use crate::certificates::{Identity, Trust};
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
@@ -29,6 +29,7 @@ pub struct Loaded {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) users: Vec<User>,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
@@ -68,6 +69,7 @@ impl Loaded {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 

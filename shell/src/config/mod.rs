@@ -21,6 +21,7 @@ mod named;
 mod names;
 mod node;
 mod notation;
+mod register;
 mod secret;
 mod sources;
 mod suggest;
@@ -136,9 +137,15 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
     let around =
         target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
-    let targets = target::read(root, around, &mut text);
+    let mut targets = target::read(root, around, &mut text);
+    let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
     let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
+    for (trunk, registrar) in registrars {
+        if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
+            trunk.registration = Some(registrar);
+        }
+    }
     let loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
         capacity: capacity.unwrap_or_default(),
@@ -156,6 +163,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dials: lines.dials,
         callers: lines.callers,
         rings: lines.rings,
+        users: trunks.users,
         named: trunks.named,
         fixed: named::Fixed::default(),
         dns: dns::servers(root),

@@ -120,6 +120,11 @@ impl<'t> Table<'t> {
         Some(Value { report: self.report, key, at: found.span().start, value: found.get_ref() })
     }
 
+    /// The value of a key that only some sections like this know.
+    pub(super) fn find(&self, key: &'static str) -> Option<Value<'t>> {
+        self.keys.contains(&key).then(|| self.get(key))?
+    }
+
     /// Where the section `key` begins, or of several the one with this number; the start of the text where there is none.
     pub(super) fn section_at(&self, key: &'static str, number: usize) -> usize {
         let Some(value) = self.get(key) else { return 0 };

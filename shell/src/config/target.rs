@@ -10,7 +10,7 @@ use super::names::Names;
 use super::notation::{Host, number};
 use super::table::{At, Table};
 use super::trunk::Trunks;
-use warmline_core::config::{Span, Target, TrunkIndex};
+use warmline_core::config::{Registrar, Span, Target, TargetIndex, TrunkIndex};
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &["name", "trunk", "uri"];
@@ -53,26 +53,69 @@ fn read_one<'t>(
     let trunk = table.need("trunk").and_then(|value| value.string());
     let trunk = trunk.and_then(|trunk| around.trunks.names.find(trunk));
     let uri = table.need("uri").and_then(|value| value.read(|uri| Uri::read(uri).map(|parts| (uri, parts))));
-    let At { value: (whole, parts), at } = uri?;
+    let name = name.map(|name| name.value);
+    place(table.report(), uri?, name, trunk, around, text)
+}
+
+/// A target of this name at a URI.
+fn place<'t>(
+    report: &Report<'_>,
+    uri: At<(&'t str, Uri<'t>)>,
+    name: Option<&'t str>,
+    trunk: Option<usize>,
+    around: Around<'_, 't>,
+    text: &mut Text,
+) -> Option<Target> {
+    let At { value: (whole, parts), at } = uri;
     if is_ourselves(&parts, around) {
-        table.report().mistake(at, format!("{} is Warmline itself", parts.name));
+        report.mistake(at, format!("{} is Warmline itself", parts.name));
         return None;
     }
-    refuse_unaskable(table.report(), at, &parts, around);
-    refuse_strange_address(table.report(), at, &parts, trunk?, around);
-    refuse_other_transport(table.report(), at, &parts, trunk?, around);
+    refuse_unaskable(report, at, &parts, around);
+    refuse_strange_address(report, at, &parts, trunk?, around);
+    refuse_other_transport(report, at, &parts, trunk?, around);
     let span = text.add(whole);
     let within = |range: &Range<usize>| Span {
         start: span.start + u32::try_from(range.start).unwrap_or(0),
         len: u32::try_from(range.len()).unwrap_or(0),
     };
     Some(Target {
-        name: text.add(name?.value),
+        name: text.add(name?),
         trunk: TrunkIndex(u16::try_from(trunk?).ok()?),
         uri: span,
         host: within(&parts.span),
         port: parts.port,
     })
+}
+
+/// Where trunks register: a target without a name for each, behind the others.
+pub(super) fn registrars<'t>(
+    root: &Table<'t>,
+    around: Around<'_, 't>,
+    targets: &mut Targets<'t>,
+    text: &mut Text,
+) -> Vec<(usize, Registrar)> {
+    let mut registrars = Vec::new();
+    for (trunk, register) in &around.trunks.registers {
+        let uri = register.uri;
+        let parts = uri.read(root.report(), |whole| {
+            let parts = Uri::read(whole)?;
+            match whole.contains('@') {
+                true => Err(format!("\"{whole}\": a registrar's URI has no user; the user is \"username\"")),
+                false => Ok((whole, parts)),
+            }
+        });
+        let Some(target) =
+            parts.and_then(|parts| place(root.report(), parts, Some(""), Some(*trunk), around, text))
+        else {
+            continue;
+        };
+        let Ok(index) = u16::try_from(targets.entries.len()) else { continue };
+        targets.entries.push(Some(target));
+        let aor = text.add(&register.aor());
+        registrars.push((*trunk, Registrar { target: TargetIndex(index), aor }));
+    }
+    registrars
 }
 
 /// What is needed of a URI that we dial (RFC 3261 section 19.1.1).

@@ -12,11 +12,12 @@ use super::loaded::{Text, append};
 use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::{ports, rate};
+use super::register::{self, Register};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
 use super::target::Targets;
 use crate::certificates::Trust;
-use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind};
+use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
@@ -30,6 +31,8 @@ const KEYS: &[&str] = &[
     "max_calls",
     "max_rate",
     "credentials",
+    "register",
+    "user",
     "caller",
     "anonymous",
     "caller_header",
@@ -83,6 +86,9 @@ pub(super) struct Trunks<'t> {
     /// Whose certificates each trunk's peers may show; default where a section had mistakes.
     pub(super) trust: Vec<Trust>,
     pub(super) named: Vec<NamedRange>,
+    /// Where we register, by trunk.
+    pub(super) registers: Vec<(usize, Register<'t>)>,
+    pub(super) users: Vec<User>,
     /// For each the name of the target that a caller goes back to.
     returns: Vec<Option<At<&'t str>>>,
 }
@@ -133,6 +139,8 @@ struct Section<'t> {
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
+    register: Option<Register<'t>>,
+    users: Option<Vec<Credentials<'t>>>,
     trust: Option<Trust>,
     return_to: Option<At<&'t str>>,
 }
@@ -150,11 +158,12 @@ pub(super) fn read<'t>(
     let mut trust = Vec::new();
     let mut returns = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
+    let (mut registers, mut users) = (Vec::new(), Vec::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
     }
     for (number, table) in (0..u16::MAX).zip(root.many("trunk", "[[trunk]]", KEYS, MOST)) {
-        let section = Section::read(&table, &mut names, interfaces, capacity);
+        let mut section = Section::read(&table, &mut names, interfaces, capacity);
         section.check(&table, interfaces);
         if let Some(appliance) = appliance {
             section.refuse_unreachable(&table, appliance);
@@ -163,16 +172,17 @@ pub(super) fn read<'t>(
         section.refuse_shared_names(&table, &mut names_of);
         named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
+        registers.extend(section.register.take().map(|register| (usize::from(number), register)));
         trust.push(section.trust.clone().unwrap_or_default());
         returns.push(section.return_to);
-        let entry = section.lower(interfaces, &mut media, text);
+        let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
         }
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named, trust, returns }
+    Trunks { names, entries, sources, media, named, registers, users, trust, returns }
 }
 
 impl<'t> Section<'t> {
@@ -189,6 +199,12 @@ impl<'t> Section<'t> {
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
         let mut named = Vec::new();
+        let register = register::read(table);
+        let (register, login) = match register {
+            Some(Some((register, login))) => (Some(register), Some(Some(login))),
+            Some(None) => (None, credentials::read(table)),
+            None => (None, None),
+        };
         Self {
             name: names.declare(table),
             kind,
@@ -199,7 +215,9 @@ impl<'t> Section<'t> {
             named,
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
-            credentials: credentials::read(table),
+            credentials: login,
+            register,
+            users: credentials::users(table),
             identity: identity::read(table, kind),
             trust: certificate::trust(table, tls),
             return_to: return_to(table, kind),
@@ -310,6 +328,7 @@ impl<'t> Section<'t> {
         self,
         interfaces: &Interfaces<'_>,
         media: &mut Vec<MediaRange>,
+        users: &mut Vec<User>,
         text: &mut Text,
     ) -> Option<Trunk> {
         let ranges = self.media?;
@@ -327,6 +346,8 @@ impl<'t> Section<'t> {
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
+            registration: None,
+            users: append(users, self.users?.iter().map(|user| user.lower_user(text)))?,
             certified: self.trust?.name.is_some(),
             return_to: None,
         })

@@ -36,6 +36,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
 
+/// How long registrars' answers are waited for when the node ends.
+const LEAVING: Duration = Duration::from_secs(2);
+
 pub(super) struct Driver<'s> {
     sbc: Sbc<'s>,
     /// The configuration that core is lent. It is replaced as a whole, between two inputs: see [`Driver::replace`].
@@ -47,6 +50,8 @@ pub(super) struct Driver<'s> {
     lookups: Lookups,
     journal: Journal,
     ending: Ending,
+    /// Until when registrars' last answers are waited for.
+    leaving: Instant,
     /// What is to be handed to core once the way out is drained.
     owed: VecDeque<Owed>,
     out: Box<[u8]>,
@@ -105,6 +110,7 @@ impl Driver<'_> {
             lookups,
             journal: Journal::new(calls),
             ending: Ending::Serving,
+            leaving: Instant::ZERO,
             owed: VecDeque::with_capacity(16),
             out: vec![0; LARGEST_MESSAGE].into_boxed_slice(),
             deadline: None,
@@ -302,6 +308,7 @@ impl Driver<'_> {
             tracing::info!("stopping: no new calls; {calls} may go on for {} s", grace.as_secs_f32());
         }
         self.handle(Input::Command(Command::Drain));
+        self.leaving = self.clock.now().after(LEAVING);
         let grace = Duration::from_micros(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
         self.ending = Ending::Draining(self.clock.now().after(grace), done);
     }
@@ -309,7 +316,10 @@ impl Driver<'_> {
     /// Goes on towards the end, where there is one.
     fn end(&mut self) -> Step {
         let calls = self.sbc.usage().calls;
-        let step = self.ending.step(self.clock.now(), calls);
+        let now = self.clock.now();
+        // A registration that is given back is waited for as if it were a call.
+        let leaving = self.sbc.is_leaving() && now < self.leaving;
+        let step = self.ending.step(now, calls + usize::from(leaving));
         if step == Step::HangUp {
             tracing::info!("hanging up {calls} calls");
             self.handle(Input::Command(Command::HangUpAll));

@@ -111,6 +111,13 @@ impl Journal {
                     warn!("refused {asked} from {from} (trunk {trunk}): {}{left_out}", Because(reason));
                 }
             }
+            Event::Registered { trunk } => info!("registered at trunk {}", trunk_name(cx.config, trunk)),
+            Event::Unregistered { trunk, reason: Reason::Draining } => {
+                info!("no longer registered at trunk {}", trunk_name(cx.config, trunk));
+            }
+            Event::Unregistered { trunk, reason } => {
+                warn!("cannot register at trunk {}: {}", trunk_name(cx.config, trunk), Because(reason));
+            }
             Event::Started(id) => {
                 self.calls += 1;
                 if let Some(number) = usize::try_from(id.index()).ok().and_then(|at| self.numbers.get_mut(at))

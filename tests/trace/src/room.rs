@@ -1,12 +1,12 @@
 //! All the memory a trace is played in: what a board's statics are.
 
 use warmline_core::call::{Call, Leg};
-use warmline_core::filter::Limiter;
-use warmline_core::image::{Board, MAX_TRUNKS, Tables, board};
+use warmline_core::digest::Window;
+use warmline_core::image::{Board, MAX_TRUNKS, MAX_USERS, Tables, board};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{self, Door, Name, Stream, TAILROOM, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Sizes, Storage, TrunkState};
 
 /// The board whose room this is.
 pub const BOARD: &Board = match board("mps2-an386") {
@@ -30,6 +30,8 @@ pub struct Room {
     ports: [PortSlot; BOARD.port_pairs],
     port_queues: [PortQueue; 1],
     trunks: [TrunkState; MAX_TRUNKS],
+    windows: [Window; MAX_USERS],
+    phones: [Binding; MAX_USERS],
     reply: [u8; BOARD.message],
     doors: [Door; BOARD.port_pairs],
     names: [Name; SIZES.calls],
@@ -64,7 +66,9 @@ impl Room {
             blocks: [Block::EMPTY; _],
             ports: [PortSlot::EMPTY; _],
             port_queues: [PortQueue::EMPTY; _],
-            trunks: [const { TrunkState { legs: 0, limiter: Limiter::NEW } }; _],
+            trunks: [const { TrunkState::EMPTY }; _],
+            windows: [Window::EMPTY; _],
+            phones: [Binding::EMPTY; _],
             reply: [0; _],
             doors: [Door::EMPTY; _],
             names: [Name::EMPTY; _],
@@ -102,6 +106,8 @@ impl Room {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            windows: &mut self.windows,
+            phones: &mut self.phones,
             reply: &mut self.reply,
         };
         (&mut self.tables, Lent { storage, relay, out: &mut self.out, packet: &mut self.packet })

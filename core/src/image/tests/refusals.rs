@@ -133,6 +133,7 @@ fn more_than_a_board_keeps_is_refused() {
         ("names and numbers that are dialled", MAX_DIALS, |o| o.dials.push(o.dials[0])),
         ("trunks that lines are dialled from", MAX_CALLERS, |o| o.callers.push(o.callers[0])),
         ("targets that lines ring", MAX_RINGS, |o| o.rings.push(o.rings[0])),
+        ("users of trunks", MAX_USERS, |o| o.users.push(o.users[0])),
     ];
     for &(what, most, push) in tables {
         let mut owned = Owned::largest();

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Anonymous, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring,
-    Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind,
+    Anonymous, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
+    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::time::Duration;
@@ -31,6 +31,7 @@ pub(super) struct Owned {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) users: Vec<User>,
 }
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -59,6 +60,7 @@ impl Owned {
             dials: &self.dials,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 
@@ -120,6 +122,8 @@ impl Owned {
                         anonymous: Anonymous::StandIn(span(112, 11)),
                         carried: span(123, 19),
                     },
+                    registration: Some(Registrar { target: TargetIndex(0), aor: span(49, 31) }),
+                    users: List::new(0, 1),
                     return_to: Some(TargetIndex(0)),
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
@@ -151,6 +155,7 @@ impl Owned {
             dials: vec![span(80, 7)],
             callers: vec![TrunkIndex(0)],
             rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
+            users: vec![User { name: span(87, 3), secret: span(97, 7) }],
         }
     }
 
@@ -184,9 +189,12 @@ impl Owned {
                 anonymous: Anonymous::StandIn(number),
                 carried: names,
             },
+            registration: Some(Registrar { target: TargetIndex(31), aor: span(49, 31) }),
+            users: List::new(0, MAX_USERS as u16),
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ..owned.trunks[1]
         };
+        owned.users = vec![User { name: long, secret: long }; MAX_USERS];
         owned.trunks.resize(MAX_TRUNKS, trunk);
         let source = |n: u128| Range {
             scope: 0,
@@ -237,6 +245,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
             (owned.dials, owned.callers, owned.rings) = (tables.6, tables.7, tables.8);
             owned.sources = sources(&tables.2, trunks);
             owned.text = text.clone();
+            owned.users.clear();
             owned.node = Node { name, country: span(0, 0), new_calls, workers: 1 };
             let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
             owned.listeners = ports.into_iter().map(listener).collect();

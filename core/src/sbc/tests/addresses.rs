@@ -12,7 +12,7 @@ impl World {
         let outs = self.hear(AI, &invite(branch, "support", "X-Zendesk-Ticket-Id: 35436\r\n"));
         let call = started(&outs);
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         (call, self.tell(Input::Resolved(question, &at(addresses))))
     }
 
@@ -274,7 +274,7 @@ fn a_silent_target_is_left_for_the_lines_next() {
     w.within(3_500);
     let outs = w.later(500);
     assert!(outs.iter().any(|out| matches!(out, Out::Other(Output::Resolve(_)))));
-    let question = Question { call, target: TargetIndex(0) };
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
     let outs = w.tell(Input::Resolved(question, &at(&[SECOND])));
     let second = message(&outs, SECOND, "INVITE").to_string();
     // There is nobody after this one.
@@ -376,7 +376,7 @@ fn servers_are_tried_by_priority_and_weight() {
             server(SECOND, 10, 10, 1),
             server(THIRD, 10, 10, 1),
         ];
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         let outs = w.tell(Input::Resolved(question, &found));
         let first = invited(&outs)[0].to_string();
         firsts[usize::from(first != ZENDESK)] += 1;

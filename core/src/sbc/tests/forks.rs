@@ -202,7 +202,7 @@ fn a_flood_of_answers_is_bounded_and_costs_no_call_anything() {
     let outs = w.hear(AI, &super::invite("9", "support", ""));
     let second = started(&outs);
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(second) }));
-    let question = Question { call: second, target: TargetIndex(0) };
+    let question = Question { about: About::Call(second), target: TargetIndex(0) };
     message(&w.tell(Input::Resolved(question, &at(&[ZENDESK]))), ZENDESK, "INVITE");
     let outs = w.hear(AI, &(request("BYE", "3", 2, &ok) + END));
     assert_eq!(told(&outs), ["BYE first"]);
@@ -221,7 +221,7 @@ fn answers_too_many_leave_a_quarter_of_the_transactions_to_calls() {
     for number in 1..=4 {
         let call = started(&w.hear(AI, &invite(&number.to_string(), "support", "")));
         w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
         invites.push(message(&outs, ZENDESK, "INVITE").to_string());
         let outs =

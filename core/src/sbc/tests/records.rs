@@ -46,7 +46,7 @@ fn lived(past: &Past) -> (World, CallId) {
         if past.offers { with_body(head, &(OFFER.to_string() + &video)) } else { format!("{head}{END}") };
     let call = started(&w.hear(AI, &text));
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-    let question = Question { call, target: TargetIndex(0) };
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
     let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
     let invite = message(&outs, ZENDESK, "INVITE").to_string();
     let routes = routes.replace("198.51.100", "54.172.60");

@@ -13,7 +13,7 @@ impl World {
     fn ring_for(&mut self, lines: &str, offers: bool) -> (CallId, String) {
         let call = started(&self.hear(AI, &invite_with(lines, offers)));
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         let outs = self.tell(Input::Resolved(question, &at(&[ZENDESK])));
         (call, message(&outs, ZENDESK, "INVITE").to_string())
     }

@@ -296,7 +296,7 @@ fn an_answer_that_is_still_to_come_with_its_ack_ends_with_a_restart() {
     let head = text.split("Content-Type").next().unwrap();
     let call = started(&w.hear(AI, &format!("{head}{END}")));
     w.opened(call);
-    let question = Question { call, target: TargetIndex(0) };
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
     let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
     let invite = message(&outs, ZENDESK, "INVITE").to_string();
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));

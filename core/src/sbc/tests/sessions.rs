@@ -21,7 +21,7 @@ impl Session {
         let mut w = World::new();
         let call = started(&w.hear(AI, &invite("1", "support", caller)));
         w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
         let invite = message(&outs, ZENDESK, "INVITE").to_string();
         let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", target, ANSWER));

@@ -71,7 +71,7 @@ impl World {
         let call = self.sbc.calls().next().unwrap();
         self.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
         let addresses = at(addresses);
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         self.sbc.handle(&self.cx(), Input::Resolved(question, &addresses));
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1, "{sent:#?}");
@@ -307,7 +307,7 @@ fn the_host_learns_whom_it_connects_to() {
     w.hear(AI, &invite("1", "support", ""));
     let call = w.sbc.calls().next().unwrap();
     w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-    let question = Question { call, target: TargetIndex(0) };
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
     w.sbc.handle(&w.cx(), Input::Resolved(question, &at(&[ZENDESK])));
     let mut buffer = [0; 4096];
     assert!(matches!(w.sbc.poll(&w.cx(), &mut buffer), Output::Transmit { .. }));

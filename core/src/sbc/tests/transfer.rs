@@ -150,7 +150,7 @@ impl World {
     }
 
     fn zendesk_found(&mut self, call: CallId) -> Vec<Out> {
-        let question = Question { call, target: TargetIndex(0) };
+        let question = Question { about: About::Call(call), target: TargetIndex(0) };
         self.tell(Input::Resolved(question, &at(&[ZENDESK])))
     }
 

@@ -10,5 +10,6 @@ mod identity;
 mod loads;
 mod mistakes;
 mod references;
+mod register;
 mod return_to;
 mod values;

@@ -8,13 +8,13 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use warmline_core::Question;
 use warmline_core::config::TargetIndex;
 use warmline_core::filter::lookup;
 use warmline_core::locate::Found;
 use warmline_core::memory::Id;
 use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::Transport;
+use warmline_core::{About, Question};
 
 use super::lookups::Lookups;
 use super::resolver::{Answer, Resolver, Wanted, What};
@@ -204,7 +204,8 @@ impl Desk {
     }
 
     fn ask(&mut self, target: u16, secs: u64) -> bool {
-        self.lookups.ask(Question { call: Id::from_bits(1), target: TargetIndex(target) }, at(secs))
+        self.lookups
+            .ask(Question { about: About::Call(Id::from_bits(1)), target: TargetIndex(target) }, at(secs))
     }
 
     fn known(&self, target: u16, secs: u64) -> Vec<SocketAddr> {

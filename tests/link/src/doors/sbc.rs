@@ -2,15 +2,18 @@ use core::hint::black_box;
 
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind,
+    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
+use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
-use warmline_core::{Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction};
+use warmline_core::{
+    Binding, Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction,
+};
 
 use super::{Values, see};
 
@@ -21,6 +24,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
     let (mut live, mut index) = ([const { Slot::EMPTY }; 10], [Entry::EMPTY; 20]);
     let (mut timers, mut finished) = ([TimerSlot::EMPTY; 10], [LingeringSlot::EMPTY; 16]);
     let (mut blocks, mut trunks, mut reply) = ([Block::EMPTY; 16], [TrunkState::default(); 2], [0; 1024]);
+    let (mut windows, mut phones) = ([Window::EMPTY; 2], [Binding::EMPTY; 2]);
     let (mut ports, mut port_queues) = ([PortSlot::EMPTY; 8], [PortQueue::EMPTY; 4]);
     let storage = Storage {
         calls: black_box(&mut calls),
@@ -37,6 +41,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         ports: black_box(&mut ports),
         port_queues: black_box(&mut port_queues),
         trunks: black_box(&mut trunks),
+        windows: black_box(&mut windows),
+        phones: black_box(&mut phones),
         reply: black_box(&mut reply),
     };
     see(Sizes::of(black_box(2), black_box(10)));
@@ -101,6 +107,9 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
                 see(sbc.call(call));
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
+            Output::Event(Event::Registered { trunk } | Event::Unregistered { trunk, .. }) => {
+                see((sbc.registered(cx, trunk), sbc.is_leaving()));
+            }
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
@@ -147,6 +156,7 @@ struct Tables {
     lines: [Line; 2],
     callers: [TrunkIndex; 2],
     rings: [Ring; 2],
+    users: [User; 2],
 }
 
 impl Tables {
@@ -199,6 +209,7 @@ impl Tables {
                 target: TargetIndex(values.u16()),
                 time: Duration::from_micros(values.u64()),
             }),
+            users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
         }
     }
 
@@ -217,6 +228,7 @@ impl Tables {
             dials: &self.spans,
             callers: &self.callers,
             rings: &self.rings,
+            users: &self.users,
         }
     }
 }
@@ -241,6 +253,10 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         max_rate,
         credentials,
         identity: identity(values),
+        registration: values
+            .flag()
+            .then(|| Registrar { target: TargetIndex(values.u16()), aor: span(values) }),
+        users: List::new(values.u16(), values.u16()),
         certified: values.flag(),
         return_to: values.flag().then(|| TargetIndex(values.u16())),
         ..Trunk::new(span(values), kind, values.u8())
