@@ -4,7 +4,7 @@ use core::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use super::flash;
-use super::lane::{AI, BOARD, Lane, ZENDESK};
+use super::lane::{AI, BOARD, Lane, RESOLVER, ZENDESK};
 use super::machine::Machine;
 use crate::sipp::{Cast, PATIENCE, ports};
 
@@ -141,6 +141,35 @@ from = ["ai"]
 ring = [{{ targets = ["zendesk-support"], for = "10s" }}]
 "#
         )
+    }
+}
+
+impl Backstage {
+    /// The usual configuration, and a carrier where else names are looked up, whose calls to `agent` ring an AI agent at
+    /// `agent`. That may hand them over to `support`.
+    pub fn with_a_carrier(&self, agent: SocketAddrV4) -> String {
+        let carrier = self.lane.address(RESOLVER);
+        let more = format!(
+            r#"
+[[trunk]]
+name       = "carrier"
+kind       = "carrier"
+signalling = ["{carrier}"]
+media      = ["{carrier}"]
+
+[[target]]
+name  = "agent"
+trunk = "ai"
+uri   = "sip:agent@{agent}"
+
+[[line]]
+name = "agent"
+dial = ["agent"]
+from = ["carrier"]
+ring = [{{ targets = ["agent"], for = "10s" }}]
+"#
+        );
+        self.configuration() + &more
     }
 }
 

@@ -137,7 +137,9 @@ impl Cast {
         let number = self.players.get();
         let file = self.folder.join(format!("{number}-{}.xml", script.name()));
         std::fs::write(&file, script.text(known, self.sip)).expect("a file can be written");
-        let player = self.start(Scenario::once(script.name(), *at.ip()), &file, at, next, &[9]);
+        // What it waits for stands in it, and may be half of a session.
+        let scenario = Scenario { lasting: 60_000, ..Scenario::once(script.name(), *at.ip()) };
+        let player = self.start(scenario, &file, at, next, &[9]);
         if script.is_called() {
             listens(at, script.name());
         }

@@ -148,9 +148,15 @@ impl Script {
     }
 
     /// Sends the INVITE.
-    pub fn invites(mut self, say: Say) -> Self {
+    pub fn invites(self, say: Say) -> Self {
+        self.invites_with("", say)
+    }
+
+    /// Sends the INVITE with further lines.
+    pub fn invites_with(mut self, lines: &str, say: Say) -> Self {
         (self.cseq, self.invited, self.version) = (1, 1, 1);
-        let ends = format!("{}X-Zendesk-Ticket-Id: [field0]\n{}", Self::CONTACT, say.body(self.format, 1));
+        let ends =
+            format!("{}X-Zendesk-Ticket-Id: [field0]\n{lines}{}", Self::CONTACT, say.body(self.format, 1));
         let lines = self.request("INVITE", Self::LINE, 1, 1, "", &ends);
         self.send(true, &lines)
     }
@@ -248,6 +254,21 @@ impl Script {
         ))
     }
 
+    /// Hears a provisional response that is sent reliably, and acknowledges it (RFC 3262).
+    pub fn hears_reliably(mut self, status: u16) -> Self {
+        self.found += 1;
+        let name = format!("rseq{}", self.found);
+        let heard = self.step(&format!(
+            "<recv response=\"{status}\" rrs=\"true\"><action><ereg regexp=\"Require: .*100rel\" search_in=\"msg\" \
+             check_it=\"true\" assign_to=\"{name}r\"/><ereg regexp=\"[0-9]+\" search_in=\"hdr\" header=\"RSeq:\" \
+             check_it=\"true\" assign_to=\"{name}\"/><ereg regexp=\".*\" search_in=\"hdr\" header=\"To:\" \
+             check_it=\"true\" assign_to=\"remote\"/></action></recv>\n<Reference variables=\"{name}r\"/>\n"
+        ));
+        let acknowledged = format!("RAck: [${name}] {} INVITE\n", heard.invited);
+        // Its 200 says nothing of the dialog.
+        heard.says("PRACK", &acknowledged).step("<recv response=\"200\"/>\n")
+    }
+
     /// Gets a request.
     pub fn gets(self, method: &str) -> Self {
         self.step(&format!("<recv request=\"{method}\"/>\n"))
@@ -271,6 +292,13 @@ impl Script {
 
     /// Gets the INVITE.
     pub fn is_invited(self) -> Self {
+        self.is_invited_with("SIP")
+    }
+
+    /// Gets the INVITE, in which there is something, as for [`Script::hears_with`].
+    pub fn is_invited_with(mut self, expression: &str) -> Self {
+        self.found += 1;
+        let found = format!("found{}", self.found);
         let action = |header: &str, name: &str| {
             format!(
                 "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>"
@@ -286,19 +314,25 @@ impl Script {
             (String::new(), "")
         };
         self.step(&format!(
-            "<recv request=\"INVITE\" rrs=\"true\"><action>{}{proxy}</action></recv>\n\
-             <Reference variables=\"caller,callee,via,cseq{names}\"/>\n",
+            "<recv request=\"INVITE\" rrs=\"true\"><action><ereg regexp=\"{expression}\" search_in=\"msg\" \
+             check_it=\"true\" assign_to=\"{found}\"/>{}{proxy}</action></recv>\n\
+             <Reference variables=\"caller,callee,via,cseq,{found}{names}\"/>\n",
             actions.concat()
         ))
     }
 
     /// Answers the INVITE, whatever has come since.
     pub fn answers_invite(self, status: u16, say: Say) -> Self {
+        self.answers_invite_with(status, "", say)
+    }
+
+    /// The same with further lines.
+    pub fn answers_invite_with(self, status: u16, lines: &str, say: Say) -> Self {
         let again = status >= 200;
         let proxy = if self.proxied { "Via:[$way]\nRecord-Route:[$route]\n" } else { "" };
         let lines = format!(
             "SIP/2.0 {status} As the RFC has it\nVia:[$via]\n{proxy}From:[$caller]\n\
-             To:[$callee];tag=[pid]z[call_number]\nCall-ID: [call_id]\nCSeq:[$cseq]\n{}{}",
+             To:[$callee];tag=[pid]z[call_number]\nCall-ID: [call_id]\nCSeq:[$cseq]\n{lines}{}{}",
             Self::CONTACT,
             say.body(self.format, 1)
         );

@@ -57,5 +57,5 @@ fn with_an_image_of_a_newer_version_nothing_is_answered() {
     }
     // The version stands behind the four letters.
     let said = complaint(|image| image[4] += 1);
-    assert!(said.contains("has format 2, and this program understands 1"), "{said}");
+    assert!(said.contains("has format 3, and this program understands 2"), "{said}");
 }

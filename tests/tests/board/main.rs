@@ -9,8 +9,12 @@ mod lease;
 mod link;
 mod load;
 mod neighbours;
+mod overload;
+mod reliable;
 mod reset;
+mod sessions;
 mod torture;
+mod transfer;
 
 /// The program that makes images.
 const WARMLINE: &str = env!("CARGO_BIN_EXE_warmline-tests");

@@ -40,6 +40,7 @@ fn is_well(stage: &mut BoardStage) -> Account {
     let ended = Instant::now();
     let account = stage.board.log.account_when(FORGETS, Account::is_idle);
     println!("nothing left after {} s: {account:?}", ended.elapsed().as_secs());
+    assert!(account.stack.highest < account.stack.size, "the stack may have run over: {:?}", account.stack);
     assert_eq!(stage.board.starts(), 1, "{}", stage.board.log.tail());
     assert!(stage.board.runs());
     account

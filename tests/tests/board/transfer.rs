@@ -1,0 +1,59 @@
+//! A carrier's call that an AI agent hands over to Zendesk, through a board.
+
+use core::net::SocketAddrV4;
+
+use warmline_core::reason::Reason;
+use warmline_tests::board::{AI, Backstage, RESOLVER, ZENDESK, board_is_missing};
+use warmline_tests::sipp::{Heard, PATIENCE, Scenario, Script, ports, sipp_is_missing};
+
+use crate::WARMLINE;
+
+/// A second of audio.
+const SECOND: u64 = 50;
+
+#[test]
+fn an_ai_agent_hands_its_call_over_by_refer() {
+    const TEST: &str = "an_ai_agent_hands_its_call_over_by_refer";
+    if board_is_missing(TEST) || sipp_is_missing(TEST) {
+        return;
+    }
+    let backstage = Backstage::new();
+    let [ai, zendesk, carrier] = [AI, ZENDESK, RESOLVER].map(|last| backstage.lane.address(last));
+    let agent = SocketAddrV4::new(ai, ports(2));
+    let image = backstage.image(WARMLINE, &backstage.with_a_carrier(agent));
+    let mut stage = backstage.switch_on(&image);
+    stage.board.log.wait_for("listening at", PATIENCE);
+
+    let mut talk = stage.cast.talk(1, carrier, u16::MAX);
+    let once = |name, at| Scenario { lasting: 9_000, dials: "agent", ..Scenario::once(name, at) };
+    let target = stage.cast.answer(once("zendesk_answers", zendesk), &talk.targets());
+    // The line and its ticket: the agent learns that from elsewhere.
+    let line = "Refer-To: <sip:support@warmline>\nX-Zendesk-Ticket-Id: 1001\n";
+    let told = |script: Script, state: &str, body: &str| {
+        script.gets_with("NOTIFY", &format!("Subscription-State: {state}.*SIP/2.0 {body}")).answers(200)
+    };
+    let script = Script::target("agent").takes_the_call().waits(500).says("REFER", line).hears(202);
+    let script = told(script, "active", "100");
+    let script = told(script, "active", "180");
+    let script = told(script, "terminated", "200");
+    let agent = stage.cast.follow(&script.hangs_up().hears(200), agent);
+    let caller = stage.cast.play(once("ai_calls", carrier), &talk.callers());
+
+    // Until Zendesk answers the caller hears silence, which is none of what Zendesk says.
+    let heard = |talk: &[Heard]| talk.first().copied().unwrap_or_default();
+    assert!(talk.go_on(PATIENCE, |talk| heard(talk).target >= SECOND), "Zendesk hears the caller");
+    let before = heard(&talk.heard());
+    let more = |now: Heard| now.target >= before.target + SECOND && now.caller >= before.caller + SECOND;
+    assert!(talk.go_on(PATIENCE, |talk| more(heard(talk))), "they hear each other: {:?}", talk.heard());
+    stage.cast.ends_well(agent);
+    stage.cast.ends_well(caller);
+    stage.cast.ends_well(target);
+    let account = stage.board.log.account_when(PATIENCE, |account| {
+        account.usage.calls == 0 && account.usage.ports == 0 && account.streams == 0
+    });
+    println!("{:?}: {account:?}", talk.heard());
+    // The carrier's own ticket, which it may not bring.
+    let amiss: u64 = account.signalling.values().sum();
+    assert_eq!((amiss, account.signalling(Reason::TicketNotTrusted)), (1, 1), "{account:#?}");
+    assert_eq!(stage.board.starts(), 1);
+}
