@@ -1,6 +1,9 @@
 //! Fine weather: nothing is lost, and everything goes as planned.
 
-use warmline_tests::{Answer, Audio, Ending, From, Outcome, Plan, Refresh, Weather, World};
+use warmline_tests::{
+    Answer, Audio, Ending, From, Hold, Outcome, Plan, Refers, Refresh, Reliable, Timers, Transfer, Weather,
+    Wish, World,
+};
 use warmline_trace::BOARD;
 
 use super::{Trace, outcomes, record};
@@ -48,10 +51,59 @@ fn plans() -> Vec<Plan> {
         rung(Answer::EarlyMedia(1_000)),
         rung(Answer::AtOnce),
     ]);
+    plans.extend(reliable());
+
     for (plan, (formats, format)) in plans.iter_mut().zip(FORMATS.iter().cycle()) {
         (plan.formats, plan.format) = (formats.to_vec(), *format);
     }
     plans
+}
+
+/// Provisional responses that are sent reliably, on one leg or both.
+fn reliable() -> impl Iterator<Item = Plan> {
+    let of = |caller, target, mute| Reliable { caller, target, mute, rings_late: target };
+    let all = [
+        of(Wish::Required, true, false),
+        of(Wish::Able, true, false),
+        of(Wish::Unable, true, false),
+        of(Wish::Required, false, false),
+        of(Wish::Required, true, true),
+    ];
+    all.map(|reliable| Plan { reliable, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() }).into_iter()
+}
+
+/// Transfers by the caller: done, refused, and left by who asked for them.
+fn transfers() -> impl Iterator<Item = Plan> {
+    [Refers::Caller].into_iter().flat_map(|by| {
+        let changes: [fn(Transfer) -> Transfer; 4] = [
+            |transfer| transfer,
+            |transfer| Transfer { ticket: Some(4711), polite: false, ..transfer },
+            |transfer| Transfer { answer: Answer::Refuse(486, 300), ..transfer },
+            |transfer| Transfer { leaves: Some(200), ..transfer },
+        ];
+        changes.map(|change| {
+            let plan = Plan::transferred(by);
+            Plan { transfer: plan.transfer.clone().map(change), ..plan }
+        })
+    })
+}
+
+/// Session timers that one leg demands, held and refreshed by UPDATE as well, and a peer that dies.
+fn timed() -> impl Iterator<Item = Plan> {
+    let timers = Timers::of(90);
+    let all = [
+        timers,
+        Timers { updates: true, ..timers },
+        Timers { we_refresh: false, ..timers },
+        Timers { meets: true, ..timers },
+        Timers { dies: true, ..timers },
+    ];
+    all.into_iter().zip([0, 1].into_iter().cycle()).map(|(demanded, side)| {
+        let mut timers = [None; 2];
+        timers[side] = Some(demanded);
+        let refresh = Refresh::CallerHoldsAs(Hold::Inactive, true);
+        Plan { timers, refresh, ending: Ending::Caller(100_000), ..Plan::plain() }
+    })
 }
 
 /// More calls at once than there is room for, and then calls of every kind, with audio.
@@ -70,6 +122,17 @@ pub(super) fn fine() -> Trace {
             world.call(plan.clone(), number as u64 * 700_000);
         }
         world.seconds(40);
+        world.settle(150);
+        // These last longer: no more than there is room for.
+        for (number, plan) in (0..).zip(transfers()) {
+            world.call(plan, number * 3_000_000);
+        }
+        world.settle(100);
+        // And these for so long that what they say would fill most of the trace.
+        world.audio = None;
+        for (number, plan) in (0..).zip(timed()) {
+            world.call(plan, number * 3_000_000);
+        }
         world.settle(150);
         world.expect_clean();
         let count = |outcome| world.callers.iter().filter(|caller| caller.outcome == outcome).count();
