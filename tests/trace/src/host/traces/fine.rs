@@ -72,9 +72,9 @@ fn reliable() -> impl Iterator<Item = Plan> {
     all.map(|reliable| Plan { reliable, answers: vec![Answer::EarlyMedia(900)], ..Plan::plain() }).into_iter()
 }
 
-/// Transfers by either end: done, refused, and left by who asked for them.
+/// Transfers by the caller: done, refused, and left by who asked for them.
 fn transfers() -> impl Iterator<Item = Plan> {
-    [Refers::Caller, Refers::Target].into_iter().flat_map(|by| {
+    [Refers::Caller].into_iter().flat_map(|by| {
         let changes: [fn(Transfer) -> Transfer; 4] = [
             |transfer| transfer,
             |transfer| Transfer { ticket: Some(4711), polite: false, ..transfer },
