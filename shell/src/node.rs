@@ -15,6 +15,7 @@ use warmline_core::reason::{Counters, Reason};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media::{self, Traffic};
+use crate::reload::{self, Changes, ReloadError};
 use crate::signal::{self, Ask, Asks, Inlets, Listeners};
 
 /// Sockets and files that a node has open beside its calls'.
@@ -31,6 +32,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Node {
     addresses: Vec<SocketAddr>,
+    /// The configuration it was started with, as its user wrote it.
+    written: Loaded,
     asks: Asks,
     workers: Vec<media::Handle>,
     signalling: Option<JoinHandle<()>>,
@@ -153,6 +156,7 @@ impl Node {
             return Err(StartError::Unaddressed(interface.to_owned()));
         }
         allow_files(loaded.capacity())?;
+        let written = loaded.clone();
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
         let addresses = listeners.addresses().to_vec();
         let loaded = Arc::new(loaded);
@@ -163,7 +167,8 @@ impl Node {
         let (reporting, reports) = media::Reports::new(calls, Arc::clone(&bell));
         let (queue, asked) = std::sync::mpsc::channel();
         let asks = Asks { queue, bell: Arc::clone(&bell) };
-        let mut node = Self { addresses, asks, workers: vec![], signalling: None, relaying: vec![], broken };
+        let mut node =
+            Self { addresses, written, asks, workers: vec![], signalling: None, relaying: vec![], broken };
         for number in 0..loaded.workers().max(1) {
             let alarm = Alarm(Arc::clone(&node.broken));
             let (worker, thread) =
@@ -200,6 +205,26 @@ impl Node {
     /// How often signalling refused or dropped something, and why.
     pub fn counters(&self) -> Counters {
         self.snapshot().map_or(Counters::NEW, |snapshot| snapshot.counters)
+    }
+
+    /// Goes on with another configuration: as a whole, or not at all. Calls in progress go on, as [`Sbc::reconfigure`]
+    /// says.
+    ///
+    /// # Errors
+    /// What of it takes a restart; then everything is as before.
+    ///
+    /// [`Sbc::reconfigure`]: warmline_core::Sbc::reconfigure
+    pub async fn reload(&self, mut loaded: Loaded) -> Result<Changes, ReloadError> {
+        let keys = reload::takes_restart(&self.written, &loaded);
+        if !keys.is_empty() {
+            return Err(ReloadError::Restart(keys));
+        }
+        for (listener, address) in (0u8..).zip(&self.addresses) {
+            loaded.set_port(listener, address.port());
+        }
+        let (done, changes) = oneshot::channel();
+        self.ask(Ask::Reload { loaded: Box::new(loaded), done }).ok_or(ReloadError::Ended)?;
+        changes.await.map_err(|_| ReloadError::Ended)
     }
 
     /// Resolves when one of its threads has failed: it can only be dropped then.

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::Snapshot;
+use crate::reload::{self, Changes};
 use crate::room::{self, LARGEST_MESSAGE};
 
 /// How many datagrams of one socket are taken before the next turn.
@@ -182,6 +183,8 @@ impl Driver<'_> {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
+                // Who asked may have gone.
+                Ask::Reload { loaded, done } => drop(done.send(self.reload(*loaded))),
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
@@ -308,6 +311,14 @@ impl Driver<'_> {
         self.sbc.reconfigure(&cx, &old.lend());
         self.drain();
         self.settle();
+    }
+
+    /// Goes on with what its user wrote anew, and says what that changes.
+    fn reload(&mut self, loaded: Loaded) -> Changes {
+        let new = self.lookups.follow(loaded);
+        let changes = reload::changes(&self.loaded.lend(), &new.lend());
+        self.replace(new);
+        changes
     }
 
     fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
+use crate::reload::Changes;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
@@ -42,6 +43,8 @@ pub(crate) enum Ask {
     Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
     /// To end now.
     Halt,
+    /// To go on with another configuration, and say what it changes.
+    Reload { loaded: Box<Loaded>, done: oneshot::Sender<Changes> },
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
 }
