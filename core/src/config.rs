@@ -181,6 +181,10 @@ pub struct Trunk {
     pub credentials: Option<Credentials>,
     /// What it says of who calls, and is told of it.
     pub identity: Identity,
+    /// Whether it speaks only over TLS, on connections where the host has checked its certificate.
+    pub certified: bool,
+    /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
+    pub return_to: Option<TargetIndex>,
 }
 
 impl Trunk {
@@ -202,6 +206,8 @@ impl Trunk {
                 anonymous: Anonymous::Withhold,
                 carried: Span::EMPTY,
             },
+            certified: false,
+            return_to: None,
         }
     }
 }

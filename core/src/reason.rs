@@ -37,6 +37,22 @@ reasons! {
     // Who may speak.
     /// The source address is in no trunk's ranges.
     UnknownSource = "unknown-source", 0;
+    /// The trunk shows a certificate, and this did not come over a connection where it did.
+    CertificateMissing = "certificate-missing", 0;
+
+    // Connections.
+    /// There are as many connections as there may be, from this address or in all.
+    ConnectionLimit = "connection-limit", 0;
+    /// TLS was not agreed on, or a certificate was not accepted.
+    HandshakeFailed = "handshake-failed", 0;
+    /// What came over a connection is not a stream of SIP messages.
+    StreamMalformed = "stream-malformed", 0;
+    /// A message was not complete on its connection in time.
+    StreamTooSlow = "stream-too-slow", 0;
+    /// The peer did not take what was sent over its connection.
+    PeerNotReading = "peer-not-reading", 0;
+    /// The peer stopped answering keep-alives on its connection.
+    PongMissing = "pong-missing", 0;
 
     // What cannot be understood.
     /// The bytes are not a SIP message.
@@ -92,6 +108,22 @@ reasons! {
     /// This kind of trunk does not start calls.
     TrunkMayNotCall = "trunk-may-not-call", 403;
 
+    // Transfer.
+    /// This kind of trunk does not transfer calls.
+    MayNotRefer = "may-not-refer", 403;
+    /// The REFER asks for another request than an INVITE.
+    ReferredMethod = "referred-method", 501;
+    /// The REFER asks for an attended transfer (Replaces), which is not there yet.
+    AttendedTransfer = "attended-transfer", 501;
+    /// The REFER belongs to no call, and names none by Target-Dialog.
+    ReferWithoutDialog = "refer-without-dialog", 403;
+    /// There is nobody to transfer: the call is not answered, or is ending.
+    NothingToTransfer = "nothing-to-transfer", 403;
+    /// The call is being transferred already.
+    TransferUnderWay = "transfer-under-way", 491;
+    /// The node was restarted during a transfer whose referrer had hung up.
+    TransferCut = "transfer-cut", 480;
+
     // Capacity: only new calls are turned away.
     /// More new calls arrive than limits.new_calls allows.
     NewCallLimit = "new-call-limit", 503;
@@ -127,6 +159,8 @@ reasons! {
     NoAnswer = "no-answer", 480;
     /// Nothing came back from the target's address.
     TargetSilent = "target-silent", 408;
+    /// No connection to the target's address could be opened, or it was lost before anything came back.
+    TargetUnreachable = "target-unreachable", 408;
     /// The target is busy.
     TargetBusy = "target-busy", 486;
     /// The target does not exist.
@@ -151,6 +185,8 @@ reasons! {
     TooManyAnswers = "too-many-answers", 0;
 
     // How calls end.
+    /// The call went on to whom it was transferred.
+    Transferred = "transferred", 0;
     /// The caller hung up before an answer.
     Cancelled = "cancelled", 487;
     /// The caller hung up.
@@ -241,6 +277,13 @@ impl Counters {
     pub fn add(&mut self, reason: Reason) {
         if let Some(count) = self.0.get_mut(reason.index()) {
             *count = count.wrapping_add(1);
+        }
+    }
+
+    /// Counts what others have counted as well.
+    pub fn add_all(&mut self, others: &Self) {
+        for (count, others) in self.0.iter_mut().zip(others.0) {
+            *count = count.wrapping_add(others);
         }
     }
 

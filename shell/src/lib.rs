@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 
+mod certificates;
 mod clock;
 mod loopback;
 mod media;

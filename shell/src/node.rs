@@ -4,19 +4,21 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, oneshot};
 use warmline_core::Usage;
 use warmline_core::reason::{Counters, Reason};
+use warmline_core::transport::Transport;
 
+use crate::certificates::{Contexts, Unusable};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media::{self, Traffic};
 use crate::reload::{self, Changes, ReloadError};
-use crate::signal::{self, Ask, Asks, Inlets, Listeners};
+use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
 
 /// Sockets and files that a node has open beside its calls'.
 const OPEN_FILES: u64 = 64;
@@ -34,6 +36,9 @@ pub struct Node {
     addresses: Vec<SocketAddr>,
     /// The configuration it was started with, as its user wrote it.
     written: Loaded,
+    transports: Vec<Transport>,
+    /// What it goes by now.
+    loaded: Mutex<Arc<Loaded>>,
     asks: Asks,
     workers: Vec<media::Handle>,
     signalling: Option<JoinHandle<()>>,
@@ -54,6 +59,8 @@ pub struct Snapshot {
     pub calls: u64,
     /// How many SIP messages the system did not take for sending.
     pub unsent: u64,
+    /// How many connections are open.
+    pub connections: usize,
     /// What each relay worker has done; empty once they have ended.
     pub traffic: Vec<Traffic>,
 }
@@ -86,22 +93,22 @@ impl fmt::Display for Snapshot {
 pub enum StartError {
     /// Somebody else listens there.
     #[error(
-        "cannot listen on {0} (UDP): another program holds this port. Stop that program, or give \"listen\" another port"
+        "cannot listen on {0}: another program holds this port. Stop that program, or give \"listen\" another port"
     )]
     Taken(SocketAddr),
     /// The address is not this machine's.
     #[error(
-        "cannot listen on {0} (UDP): this machine has no such address. Set the interface's \"address\" to one that it \
+        "cannot listen on {0}: this machine has no such address. Set the interface's \"address\" to one that it \
          has, or to \"0.0.0.0\"; what peers are told is \"advertise\""
     )]
     NotOurs(SocketAddr),
     /// It is forbidden.
     #[error(
-        "cannot listen on {0} (UDP): the system does not allow it. Ports below 1024 take root or CAP_NET_BIND_SERVICE"
+        "cannot listen on {0}: the system does not allow it. Ports below 1024 take root or CAP_NET_BIND_SERVICE"
     )]
     Denied(SocketAddr),
     /// It failed for another reason.
-    #[error("cannot listen on {address} (UDP): {source}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -114,9 +121,9 @@ pub enum StartError {
          it here, say \"advertise\" in that interface; for a board, use `warmline appliance build`"
     )]
     Unaddressed(String),
-    /// This transport is not served.
-    #[error("cannot listen on {0}: only UDP is served. Write \"udp:{port}\" in \"listen\"", port = .0.port())]
-    Transport(SocketAddr),
+    /// A certificate, its key or an authority's certificate is of no use any more: it was when the file was checked.
+    #[error("{0}")]
+    Certificate(String),
     /// Calls would run out of sockets.
     #[error(
         "{calls} calls take {needed} open files, and the system allows {allowed}. Raise the limit (ulimit -n, or \
@@ -145,6 +152,12 @@ pub enum StartError {
     },
 }
 
+impl From<Unusable> for StartError {
+    fn from(unusable: Unusable) -> Self {
+        Self::Certificate(unusable.to_string())
+    }
+}
+
 impl Node {
     /// Binds every listener, makes all memory, and starts signalling and the relay workers. Where the limit of open
     /// files is too low for the capacity, it is raised for this process as far as the system allows.
@@ -155,10 +168,11 @@ impl Node {
         if let Some(interface) = loaded.unaddressed() {
             return Err(StartError::Unaddressed(interface.to_owned()));
         }
-        allow_files(loaded.capacity())?;
         let written = loaded.clone();
+        let streams = loaded.sockets().any(|socket| socket.transport.is_reliable());
+        allow_files(loaded.capacity(), if streams { MOST_CONNECTIONS } else { 0 })?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
-        let addresses = listeners.addresses().to_vec();
+        let (addresses, transports) = (listeners.addresses().to_vec(), listeners.transports().to_vec());
         let loaded = Arc::new(loaded);
         let clock = Clock::start();
         let broken = Arc::new(Notify::new());
@@ -167,8 +181,17 @@ impl Node {
         let (reporting, reports) = media::Reports::new(calls, Arc::clone(&bell));
         let (queue, asked) = std::sync::mpsc::channel();
         let asks = Asks { queue, bell: Arc::clone(&bell) };
-        let mut node =
-            Self { addresses, written, asks, workers: vec![], signalling: None, relaying: vec![], broken };
+        let mut node = Self {
+            addresses,
+            transports,
+            written,
+            loaded: Mutex::new(Arc::clone(&loaded)),
+            asks,
+            workers: vec![],
+            signalling: None,
+            relaying: vec![],
+            broken,
+        };
         for number in 0..loaded.workers().max(1) {
             let alarm = Alarm(Arc::clone(&node.broken));
             let (worker, thread) =
@@ -186,6 +209,23 @@ impl Node {
     /// Where it listens, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What is spoken at each of [`Node::addresses`].
+    pub fn transports(&self) -> &[Transport] {
+        &self.transports
+    }
+
+    /// Reads the certificates again, ours and those of whom we believe: connections that are made from now on have
+    /// them. Reads files, so it is not for a thread that must not wait.
+    ///
+    /// # Errors
+    /// Which file is of no use, and why: then everything stays as it was.
+    pub fn reload_certificates(&self) -> Result<(), StartError> {
+        let loaded = Arc::clone(&self.loaded.lock().unwrap_or_else(PoisonError::into_inner));
+        let contexts = Contexts::read(&loaded)?;
+        self.asks.send(Ask::Renew(contexts));
+        Ok(())
     }
 
     /// What it is doing; none when it is broken. Waits for its threads to answer, some microseconds each.
@@ -208,10 +248,10 @@ impl Node {
     }
 
     /// Goes on with another configuration: as a whole, or not at all. Calls in progress go on, as [`Sbc::reconfigure`]
-    /// says.
+    /// says. Certificates are read again too.
     ///
     /// # Errors
-    /// What of it takes a restart; then everything is as before.
+    /// What of it takes a restart, or which certificate is of no use; then everything is as before.
     ///
     /// [`Sbc::reconfigure`]: warmline_core::Sbc::reconfigure
     pub async fn reload(&self, mut loaded: Loaded) -> Result<Changes, ReloadError> {
@@ -222,9 +262,14 @@ impl Node {
         for (listener, address) in (0u8..).zip(&self.addresses) {
             loaded.set_port(listener, address.port());
         }
+        let contexts =
+            Contexts::read(&loaded).map_err(|error| ReloadError::Certificate(error.to_string()))?;
         let (done, changes) = oneshot::channel();
-        self.ask(Ask::Reload { loaded: Box::new(loaded), done }).ok_or(ReloadError::Ended)?;
-        changes.await.map_err(|_| ReloadError::Ended)
+        let new = Arc::new(loaded.clone());
+        self.ask(Ask::Reload { new: Box::new((loaded, contexts)), done }).ok_or(ReloadError::Ended)?;
+        let changes = changes.await.map_err(|_| ReloadError::Ended)?;
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(changes)
     }
 
     /// Resolves when one of its threads has failed: it can only be dropped then.
@@ -280,9 +325,10 @@ pub(crate) fn seed() -> Result<[u8; 32], StartError> {
     Ok(seed)
 }
 
-/// Sees to it that each of `calls` calls can have its four sockets.
-pub(crate) fn allow_files(calls: u32) -> Result<(), StartError> {
-    let needed = u64::from(calls) * 4 + OPEN_FILES;
+/// Sees to it that each of `calls` calls can have its four sockets, beside so many connections.
+pub(crate) fn allow_files(calls: u32, connections: usize) -> Result<(), StartError> {
+    let others = OPEN_FILES + connections as u64;
+    let needed = u64::from(calls) * 4 + others;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
@@ -293,6 +339,6 @@ pub(crate) fn allow_files(calls: u32) -> Result<(), StartError> {
         return Ok(());
     }
     let allowed = limit.current.map_or(allowed, |current| current.max(allowed));
-    let possible = allowed.saturating_sub(OPEN_FILES) / 4;
+    let possible = allowed.saturating_sub(others) / 4;
     Err(StartError::Files { calls, needed, allowed, possible })
 }

@@ -43,6 +43,9 @@ pub enum ReloadError {
     /// What differs is made once, when the node starts: each with its key.
     #[error("this takes a restart: {}", .0.join("; "))]
     Restart(Vec<String>),
+    /// A certificate cannot be used: which, and why.
+    #[error("{0}")]
+    Certificate(String),
     /// The node has ended, or a thread of it has failed.
     #[error("the node has ended")]
     Ended,
@@ -154,16 +157,18 @@ fn trunk(config: &Config<'_>, at: u16, trunk: &Trunk) -> String {
         Anonymous::Number => "number",
     };
     let names = [text(identity.header), text(identity.caller), text(identity.carried), stand_in];
+    let back = trunk.return_to.and_then(|target| config.target(target)).map(|target| text(target.name));
     let sources: Vec<_> = config.sources.iter().filter(|range| range.value == at).map(bounds).collect();
     // What has no text of its own shows itself whole, so that no key added later is forgotten.
     let plain = Trunk {
         name: Span::EMPTY,
         media: MediaPolicy::Signalled,
         credentials: None,
+        return_to: None,
         identity: Identity { trusted: identity.trusted, ..Trunk::new(Span::EMPTY, trunk.kind, 0).identity },
         ..*trunk
     };
-    format!("{plain:?} {who:?} {names:?} {sources:?} {:?}", config.media_ranges(trunk))
+    format!("{plain:?} {who:?} {names:?} {sources:?} {back:?} {:?}", config.media_ranges(trunk))
 }
 
 fn bounds(range: &Range) -> (u8, u128, u128) {

@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Refresh};
+use crate::plan::{Answer, Ending, Plan, Refers, Refresh};
+use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
 use crate::timer::Timer;
@@ -18,6 +19,7 @@ enum Step {
     Bye,
     Hold,
     Resume,
+    Refer,
 }
 
 /// One target that is rung for one call.
@@ -38,6 +40,10 @@ pub struct Callee {
     pub over: bool,
     /// The last description we sent it.
     pub session: Option<Description>,
+    /// What it knows of the transfer it asked for.
+    pub referrer: Referrer,
+    /// Whether it was rung for a transfer.
+    pub transferred: bool,
     /// Whether a restart took the call up again, and no description of ours has come since.
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
@@ -79,7 +85,8 @@ impl Callee {
         invite: &Text<'_>,
         bytes: &[u8],
     ) -> Result<Self, String> {
-        let name = format!("zxb{number}x{place}");
+        let kind = if at == crate::setting::address::AI { "zyb" } else { "zxb" };
+        let name = format!("{kind}{number}x{place}");
         let mut peer = Peer::new(name, at, sbc, media);
         peer.call_id = invite.one("Call-ID")?.to_owned();
         peer.local = format!("{};tag={}-tag", invite.one("To")?, peer.name);
@@ -98,6 +105,8 @@ impl Callee {
             cancelled: false,
             over: false,
             session: Some(session),
+            referrer: Referrer::default(),
+            transferred: false,
             resumed: false,
             orphaned: false,
             refused: None,
@@ -201,6 +210,7 @@ impl Callee {
                 // 13.3.1.4: a 2xx that is never acknowledged is followed by a BYE.
                 Late::Ack if self.answered && !self.over => self.steps.push((now, Step::Bye)),
                 Late::Ack | Late::Request("BYE") => self.over = true,
+                Late::Request("REFER") => self.referrer.answer = Some(0),
                 // RFC 3262 section 3.
                 Late::Prack if !self.answered && !self.over => {
                     self.steps.clear();
@@ -259,6 +269,16 @@ impl Callee {
                 self.peer.respond(now, &invite, 200, &lines, &sdp, out);
             }
             Step::Refuse(status) => self.peer.respond(now, &invite, status, &contact, "", out),
+            Step::Refer => {
+                if let Some(transfer) = &self.plan.transfer {
+                    let mut lines = format!("{contact}Refer-To: {}\r\n{}", transfer.to, transfer.lines);
+                    if let Some(ticket) = transfer.ticket {
+                        lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
+                    }
+                    self.peer.request(now, "REFER", &lines, "", out);
+                    self.referrer.asked = true;
+                }
+            }
             Step::Bye => {
                 self.leaving = true;
                 self.peer.request(now, "BYE", "", "", out);
@@ -372,6 +392,16 @@ impl Callee {
                 Ok(())
             }
             "INVITE" | "UPDATE" if self.answered && !self.over => self.asked(now, request, out),
+            "NOTIFY" => {
+                let status = if self.leaving || self.over { 481 } else { self.referrer.hear(request)? };
+                self.peer.serve(request);
+                self.peer.respond(now, request, status, "", "", out);
+                let polite = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.polite);
+                if self.referrer.succeeded() && polite {
+                    self.steps.push((now, Step::Bye));
+                }
+                Ok(())
+            }
             method => Err(format!("{method} at a target")),
         }
     }
@@ -414,6 +444,12 @@ impl Callee {
         !self.plan.forks.is_empty() || !self.plan.others.is_empty()
     }
 
+    /// How many milliseconds after its answer it asks for a transfer, where it is the one who does.
+    fn refers(&self) -> Option<u64> {
+        let transfer = self.plan.transfer.as_ref().filter(|transfer| transfer.by == Refers::Target)?;
+        (!self.transferred).then_some(transfer.after)
+    }
+
     /// Another branch of the fork answered: its proxy cancels this one, if that is not too late.
     pub(crate) fn stop_ringing(&mut self) {
         let rings = matches!(
@@ -448,6 +484,9 @@ impl Callee {
         }
         if core::mem::replace(&mut self.acknowledged, true) {
             return Ok(());
+        }
+        if let Some(transfer) = self.refers() {
+            self.steps.push((now + transfer * 1_000, Step::Refer));
         }
         if let Ending::Target(after) | Ending::Both(after) = self.plan.ending {
             self.steps.push((now + after * 1_000, Step::Bye));
@@ -500,6 +539,16 @@ impl Callee {
                     }
                 }
             }
+            ("REFER", status) => {
+                self.referrer.answer = Some(status);
+                let leaves = self.plan.transfer.as_ref().and_then(|transfer| transfer.leaves);
+                if let Some(after) = leaves.filter(|_| status == 202) {
+                    self.steps.push((now + after * 1_000, Step::Bye));
+                }
+                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned {
+                    return Err(format!("a REFER of a target got {status}"));
+                }
+            }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
             ("BYE", 481) if self.orphaned => self.over = true,
@@ -507,8 +556,8 @@ impl Callee {
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}
-            // It was overtaken by the BYE.
-            ("INVITE" | "UPDATE", 500) if self.leaving => {}
+            // It was overtaken by the BYE, or by the REFER.
+            ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
         }
         Ok(())

@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refresh, Who, Wish};
+use crate::plan::{Ending, Plan, Refers, Refresh, Who, Wish};
+use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
 use crate::timer::Timer;
@@ -30,6 +31,7 @@ enum Step {
     Resume,
     Ask,
     Video,
+    Refer,
 }
 
 /// One caller and one call.
@@ -53,6 +55,8 @@ pub struct Caller {
     pub notes: Vec<String>,
     /// How often another branch of the INVITE was refused.
     pub merged: u32,
+    /// What it knows of the transfer it asked for.
+    pub referrer: Referrer,
     /// Whether a restart took the call up again, and no description of ours has come since.
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
@@ -103,6 +107,7 @@ impl Caller {
             session: None,
             notes: Vec::new(),
             merged: 0,
+            referrer: Referrer::default(),
             resumed: false,
             orphaned: false,
             steps: Vec::new(),
@@ -180,6 +185,7 @@ impl Caller {
                     self.over = true;
                 }
                 Late::Request("BYE") => self.over = true,
+                Late::Request("REFER") => self.referrer.answer = Some(0),
                 _ => {}
             }
         }
@@ -228,6 +234,16 @@ impl Caller {
                 let lines = self.peer.contact() + &self.timer.asks();
                 self.again = self.peer.request(now, method, &lines, &body, out);
                 self.held = step == Step::Hold;
+            }
+            Step::Refer => {
+                let Some(transfer) = &self.plan.transfer else { return };
+                let mut lines =
+                    format!("{}Refer-To: {}\r\n{}", self.peer.contact(), transfer.to, transfer.lines);
+                if let Some(ticket) = transfer.ticket {
+                    lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
+                }
+                self.peer.request(now, "REFER", &lines, "", out);
+                self.referrer.asked = true;
             }
             Step::Ask => {
                 let lines = self.peer.contact();
@@ -317,10 +333,20 @@ impl Caller {
                     return Err("another session id".into());
                 }
             }
+            ("REFER", status) => {
+                self.referrer.answer = Some(status);
+                let leaves = self.plan.transfer.as_ref().and_then(|transfer| transfer.leaves);
+                if let Some(after) = leaves.filter(|_| status == 202) {
+                    self.steps.push((now + after * 1_000, Step::Bye));
+                }
+                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned {
+                    return Err(format!("a REFER got {status}"));
+                }
+            }
             // The call is being ended, or the target's answer has not been acknowledged yet.
             ("INVITE" | "UPDATE", 481 | 491) if branch == self.again => {}
-            // It was overtaken by the BYE.
-            ("INVITE" | "UPDATE", 500) if branch == self.again && self.leaving => {}
+            // It was overtaken by the BYE, or by the REFER.
+            ("INVITE" | "UPDATE", 500) if branch == self.again && (self.leaving || self.referrer.asked) => {}
             ("BYE", 500) if self.expects_wrong => {
                 self.expects_wrong = false;
                 self.steps.push((now, Step::Bye));
@@ -375,6 +401,9 @@ impl Caller {
             Ending::WrongCSeq(after) => self.steps.push((now + after * 1_000, Step::WrongBye)),
             Ending::Cancel(_) if self.cancelled => self.steps.push((now, Step::Bye)),
             _ => {}
+        }
+        if let Some(transfer) = self.plan.transfer.as_ref().filter(|transfer| transfer.by == Refers::Caller) {
+            self.steps.push((now + transfer.after * 1_000, Step::Refer));
         }
         let first = match self.plan.refresh {
             Refresh::CallerHolds | Refresh::CallerHoldsAs(..) => Step::Hold,
@@ -469,6 +498,16 @@ impl Caller {
         }
         if matches!(request.method(), "INVITE" | "UPDATE") && !self.over {
             return self.asked(now, request, out);
+        }
+        if request.method() == "NOTIFY" {
+            let status = if self.leaving || self.over { 481 } else { self.referrer.hear(request)? };
+            self.peer.serve(request);
+            self.peer.respond(now, request, status, "", "", out);
+            let polite = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.polite);
+            if self.referrer.succeeded() && polite {
+                self.steps.push((now, Step::Bye));
+            }
+            return Ok(());
         }
         if request.method() != "BYE" {
             return Err(format!("{} at a caller", request.method()));

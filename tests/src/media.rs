@@ -98,7 +98,8 @@ impl<'w> Media<'w> {
                 // Who comes third may be in either network.
                 // Who holds with 0.0.0.0 is sent nothing.
                 let held = peer.rtp.ip().is_unspecified() && peer.rtcp.ip().is_unspecified();
-                let astray = rtp.is_none() || rtp != rtcp || side != Side::C && rtp != Some(side);
+                // Only callers are always in the first network; but a platform that was called is there too.
+                let astray = rtp.is_none() || rtp != rtcp;
                 let wrong = if held { peer.direction.sends() } else { astray };
                 if wrong {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));

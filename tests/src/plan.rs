@@ -179,6 +179,37 @@ impl Timers {
     }
 }
 
+/// Who asks for a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refers {
+    /// The caller, which is the AI agent's platform.
+    Caller,
+    /// The target, which is.
+    Target,
+}
+
+/// A transfer by REFER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Who asks for it.
+    pub by: Refers,
+    /// How many milliseconds after the answer.
+    pub after: u64,
+    /// What Refer-To says.
+    pub to: &'static str,
+    /// Further lines of the REFER.
+    pub lines: &'static str,
+    /// The ticket that it brings, so that whoever is rung must hear of it.
+    pub ticket: Option<u64>,
+    /// What whoever is rung for it does.
+    pub answer: Answer,
+    /// Whether the referrer hangs up so many milliseconds after its REFER was accepted, and does not wait until it is
+    /// told how it went.
+    pub leaves: Option<u64>,
+    /// Whether it hangs up when the transfer is done, or waits until we do.
+    pub polite: bool,
+}
+
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -219,9 +250,33 @@ pub struct Plan {
     pub anonymous: bool,
     /// By what its INVITE names the caller.
     pub who: Who,
+    /// Whether the caller is at the end of a connection: its messages arrive once each, in their order, unless the
+    /// connection is lost with what is under way on it. The setting must listen for connections.
+    pub connected: bool,
+    /// Whether somebody asks for a transfer.
+    pub transfer: Option<Transfer>,
 }
 
 impl Plan {
+    /// A call that its AI agent transfers to `support` after 2 s: it has called, or was called by the carrier's `agent`.
+    pub fn transferred(by: Refers) -> Self {
+        let transfer = Transfer {
+            by,
+            after: 2_000,
+            to: "<sip:support@sbc.example.com>",
+            lines: "",
+            ticket: None,
+            answer: Answer::After(1_500),
+            leaves: None,
+            polite: true,
+        };
+        let (from, dial, ending) = match by {
+            Refers::Caller => (From::Ai, "support", Ending::Target(20_000)),
+            Refers::Target => (From::Carrier, "agent", Ending::Caller(20_000)),
+        };
+        Self { from, dial, ending, transfer: Some(transfer), ..Self::plain() }
+    }
+
     /// A plain call from the AI agent's platform.
     pub fn plain() -> Self {
         Self {
@@ -243,6 +298,8 @@ impl Plan {
             proxied: false,
             anonymous: false,
             who: Who::From,
+            connected: false,
+            transfer: None,
         }
     }
 }

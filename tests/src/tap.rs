@@ -260,6 +260,17 @@ impl Tap {
                     text.one("Allow")?;
                 }
             }
+            "NOTIFY" => {
+                let dialog = dialog.ok_or("a NOTIFY without a To tag")?;
+                if cseq <= dialog.cseq.max(invited.unwrap_or(0)) {
+                    return Err(format!("CSeq {cseq} of a NOTIFY after {}", dialog.cseq));
+                }
+                if dialog.bye {
+                    return Err("a NOTIFY after a BYE".into());
+                }
+                dialog.cseq = cseq;
+                text.one("Contact")?;
+            }
             "PRACK" => {
                 let dialog = dialog.ok_or("a PRACK without a To tag")?;
                 if cseq <= dialog.cseq.max(invited.unwrap_or(0)) {

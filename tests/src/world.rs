@@ -1,6 +1,7 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
 mod audio;
+mod connections;
 mod restart;
 
 use core::cell::Cell;
@@ -30,6 +31,7 @@ use crate::text::Text;
 use crate::zendesk::{Refusal, Rules};
 
 pub use audio::{Audio, Hears};
+use connections::{Carried, Connections};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -107,6 +109,10 @@ enum What {
         to: SocketAddr,
         bytes: Vec<u8>,
     },
+    /// Something comes out at the end of a connection.
+    Arrives(Carried),
+    /// The SBC is told that a connection was lost.
+    Lost(Vec<Path>),
     Caller(usize),
     Callee(usize),
     Begin(usize),
@@ -181,6 +187,8 @@ pub struct World<'w> {
     pub record: Option<Record>,
     /// What is said in calls, when something is to be said.
     pub audio: Option<Audio>,
+    /// How many packets of silence the relay has sent to whom.
+    pub silence: HashMap<SocketAddr, u32>,
     /// Whether names have addresses.
     pub resolves: bool,
     /// Which ones, best first.
@@ -189,6 +197,10 @@ pub struct World<'w> {
     pub servers: Vec<Found>,
     /// Whether names' addresses and the relay's reports take no time, as where one program is host to both.
     pub prompt: bool,
+    /// The chance, in 10,000, that a connection is lost when something is sent over it.
+    pub cut: u64,
+    /// How many connections were lost.
+    pub cuts: u64,
     /// Civil time when the rig's clock was at 0, in microseconds.
     pub utc: i64,
     /// What everything follows from that the SBC and the relay make up.
@@ -206,6 +218,7 @@ pub struct World<'w> {
     wake: Option<u64>,
     dice: Dice,
     media: Media<'w>,
+    connections: Connections,
     /// What is answered as soon as the SBC waits, where the host is prompt.
     answers: VecDeque<What>,
     /// The targets by their Call-ID: more than one where the INVITE forked, the first branch first.
@@ -242,10 +255,14 @@ impl<'w> World<'w> {
             sent: None,
             record: None,
             audio: None,
+            silence: HashMap::new(),
             resolves: true,
             addresses: vec![address::ZENDESK],
             servers: Vec::new(),
             prompt: false,
+            cut: 0,
+            cuts: 0,
+            connections: Connections::default(),
             utc: 0,
             seeds,
             sbc,
@@ -350,6 +367,8 @@ impl<'w> World<'w> {
                 self.deliver(listener, from, &bytes);
             }
             What::ToPeer { to, bytes } => self.reaches(to, &bytes),
+            What::Arrives(carried) => self.arrives(carried),
+            What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
@@ -425,6 +444,9 @@ impl<'w> World<'w> {
     /// Puts what peers send on its way.
     fn send(&mut self, mut out: Vec<Sent>) {
         for Sent { from, to, bytes } in out.drain(..) {
+            if self.sends_by_connection(from, &bytes) {
+                continue;
+            }
             let listener = u8::from(to != self.setting.heard_at(0));
             for at in self.passages().into_iter().flatten() {
                 self.arrange(at, What::ToSbc { listener, from, bytes: bytes.clone() });
@@ -541,7 +563,12 @@ impl<'w> World<'w> {
         loop {
             match self.media.poll(self.clock(), self.utc()) {
                 Ok(Some(Said::Report(report))) => return Some(report),
-                Ok(Some(Said::Sent(to, bytes))) => self.media_leaves(None, to, bytes),
+                Ok(Some(Said::Sent(to, bytes))) => {
+                    if to.port().is_multiple_of(2) {
+                        *self.silence.entry(to).or_default() += 1;
+                    }
+                    self.media_leaves(None, to, bytes);
+                }
                 Ok(None) => return None,
                 Err(wrong) => {
                     self.judge("relay", Err(wrong));
@@ -590,6 +617,24 @@ impl<'w> World<'w> {
         })
     }
 
+    /// Where everybody in a call listens, and the port of ours that each was told to speak to: the caller, and the
+    /// targets in the order they were rung.
+    pub fn ends(&self, number: usize) -> Vec<(SocketAddr, u16)> {
+        let caller = &self.callers[number];
+        let callees = self.callees.iter().filter(|callee| callee.number == number);
+        let ends = callees.map(|callee| (callee.peer.media, &callee.session));
+        let ends = [(caller.peer.media, &caller.session)].into_iter().chain(ends);
+        ends.map(|(at, session)| {
+            (at, session.as_ref().and_then(|session| session.audio()).map_or(0, |audio| audio.1))
+        })
+        .collect()
+    }
+
+    /// An RTP packet comes to a port of ours; to whom it goes, if it does.
+    pub fn speak_from(&mut self, from: SocketAddr, port: u16, packet: &[u8]) -> Option<SocketAddr> {
+        self.media.forward(self.clock(), port, from, packet).ok().map(|(_, to, _)| to)
+    }
+
     /// How many RTCP packets the relay sent of its own accord.
     pub fn rtcp(&self) -> u64 {
         self.media.rtcp
@@ -607,6 +652,9 @@ impl<'w> World<'w> {
         }
         if let Some(sent) = &mut self.sent {
             sent.push((to.remote, bytes.clone()));
+        }
+        if to.transport.is_reliable() {
+            return self.leaves_by_connection(to, bytes);
         }
         for at in self.passages().into_iter().flatten() {
             self.arrange(at, What::ToPeer { to: to.remote, bytes: bytes.clone() });
@@ -672,7 +720,8 @@ impl<'w> World<'w> {
                 self.send(out);
                 return self.mind_caller(number);
             }
-        } else if network == 203 {
+        }
+        if matches!(network, 198 | 203) {
             let places = match self.rung.get(call_id) {
                 Some(places) => self.meant(places, &text),
                 None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
@@ -745,21 +794,39 @@ impl<'w> World<'w> {
             None => plan.answers.get(usize::from(at == address::BACKUP)),
         };
         let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
-        let result = check_invite(&plan, at, self.setting.heard_at(1), invite);
+        // Whoever is rung when somebody has answered is rung for a transfer, or since that has failed.
+        let transfer = plan
+            .transfer
+            .as_ref()
+            .filter(|_| self.callees.iter().any(|callee| callee.number == number && callee.answered));
+        let transferred = transfer.is_some();
+        let answer = match transfer {
+            Some(_) if at == address::AI => Answer::AtOnce,
+            Some(transfer) => transfer.answer,
+            None => answer,
+        };
+        let sbc = self.setting.heard_at(u8::from(at != address::AI));
+        let result = check_invite(&plan, at, sbc, transferred, invite);
         if self.tap.is_some() {
             self.judge(&format!("target {}", self.callees.len()), result);
         }
         let alone = at == address::BACKUP || matches!(answer, Answer::Silence | Answer::Refuse(..));
         let forks = if alone { &[][..] } else { &plan.forks };
-        let sbc = self.setting.heard_at(1);
         let mut places = Vec::new();
         for &answer in [answer].iter().chain(forks) {
             let place = self.callees.len();
-            let media =
-                SocketAddr::new(IpAddr::from([203, 0, 113, 20]), 10_000 + (place as u16 % 20_000) * 2);
+            let media = SocketAddr::new(
+                if at == address::AI {
+                    IpAddr::from([198, 51, 100, 30])
+                } else {
+                    IpAddr::from([203, 0, 113, 20])
+                },
+                10_000 + (place as u16 % 20_000) * 2,
+            );
             match Callee::new(number, place, plan.clone(), answer, at, media, sbc, invite, bytes) {
                 Ok(mut callee) => {
                     callee.further = !places.is_empty();
+                    callee.transferred = transferred;
                     callee.begin(self.now, invite, out);
                     places.push(place);
                     self.rung.entry(callee.peer.call_id.clone()).or_default().push(place);
@@ -821,18 +888,29 @@ impl<'w> World<'w> {
 }
 
 /// What every INVITE to a target must say, by the design's rules.
-fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'_>) -> Result<(), String> {
+fn check_invite(
+    plan: &Plan,
+    at: SocketAddr,
+    inside: SocketAddr,
+    transferred: bool,
+    invite: &Text<'_>,
+) -> Result<(), String> {
     let ticket: Vec<&str> = invite.all("X-Zendesk-Ticket-Id").collect();
-    let expected = plan.ticket.filter(|_| plan.from == From::Ai).map(|ticket| ticket.to_string());
+    let brought = plan.transfer.as_ref().filter(|_| transferred).and_then(|transfer| transfer.ticket);
+    let expected = brought.or_else(|| plan.ticket.filter(|_| plan.from == From::Ai));
+    let expected = expected.filter(|_| at != address::AI).map(|ticket| ticket.to_string());
     if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
         return Err(format!("ticket {ticket:?} and not {expected:?}"));
     }
-    let uri =
-        if at == address::BACKUP { "sip:backup@203.0.113.6" } else { "sip:support@acme.sip.example.net" };
+    let uri = match at {
+        address::BACKUP => "sip:backup@203.0.113.6",
+        address::AI => "sip:agent@198.51.100.10",
+        _ => "sip:support@acme.sip.example.net",
+    };
     if invite.uri() != uri || invite.get("To") != Some(&*format!("<{uri}>")) {
         return Err(format!("{} to {:?}", invite.start, invite.get("To")));
     }
-    if invite.one("Max-Forwards")? != "70" {
+    if invite.one("Max-Forwards")? != if at == address::AI { "69" } else { "70" } {
         return Err("Max-Forwards is not 70".into());
     }
     crate::timer::asks_for_a_timer(invite)?;
@@ -854,7 +932,7 @@ fn check_invite(plan: &Plan, at: SocketAddr, inside: SocketAddr, invite: &Text<'
     }
     match Rules::default().judge(invite) {
         // What is configured as an address is dialled as one.
-        Err(Refusal::Address) if at == address::BACKUP => Ok(()),
+        Err(Refusal::Address) if matches!(at, address::BACKUP | address::AI) => Ok(()),
         judged => judged.map_err(|refusal| format!("Zendesk refuses {refusal}")),
     }
 }

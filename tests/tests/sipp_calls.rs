@@ -36,6 +36,53 @@ fn a_hundred_calls_at_twenty_a_second() {
 }
 
 #[test]
+fn twenty_calls_over_connections() {
+    if sipp_is_missing("twenty_calls_over_connections") {
+        return;
+    }
+    const CALLS: u16 = 20;
+    let mut stage = Stage::with(WARMLINE, &[], "tcp");
+    let mut talk = stage.cast.talk(CALLS, AI, PACKETS);
+    let many = |name, at| Scenario {
+        calls: CALLS,
+        every: 50,
+        lasting: 4_000,
+        tcp: true,
+        ..Scenario::once(name, at)
+    };
+    let zendesk = stage.cast.answer(many("zendesk_answers", ZENDESK), &talk.targets());
+    let ai = stage.cast.play(many("ai_calls", AI), &talk.callers());
+    talk.hold(PATIENCE);
+    stage.cast.ends_well(ai);
+    stage.cast.ends_well(zendesk);
+    talk.end(PATIENCE);
+    let log = stage.stop();
+    assert!(log.contains("stopped after 20 calls") && log.contains(NOTHING_AMISS), "{log}");
+    assert_eq!(log.matches("Caller's audio: 50 packets, 0 lost, ").count(), 20, "{log}");
+}
+
+/// One comes by UDP and leaves by TCP, the other the other way round.
+#[test]
+fn a_call_from_one_transport_to_the_other() {
+    if sipp_is_missing("a_call_from_one_transport_to_the_other") {
+        return;
+    }
+    for (transport, tcp) in [("tcp", false), ("udp", true)] {
+        let mut stage = Stage::with(WARMLINE, &[], transport);
+        let mut talk = stage.cast.talk(1, AI, PACKETS);
+        let once = |name, at, tcp| Scenario { tcp, lasting: 3_000, ..Scenario::once(name, at) };
+        let zendesk = stage.cast.answer(once("zendesk_answers", ZENDESK, !tcp), &talk.targets());
+        let ai = stage.cast.play(once("ai_calls", AI, tcp), &talk.callers());
+        talk.hold(PATIENCE);
+        stage.cast.ends_well(ai);
+        stage.cast.ends_well(zendesk);
+        talk.end(PATIENCE);
+        let log = stage.stop();
+        assert!(log.contains("caller-hung-up") && log.contains(NOTHING_AMISS), "{log}");
+    }
+}
+
+#[test]
 fn zendesk_hangs_up() {
     if sipp_is_missing("zendesk_hangs_up") {
         return;

@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use warmline_tests::sipp::{
-    AI, PATIENCE, Say, Scenario, Script, Stage, WARMLINE, ZENDESK, poll, ports, sipp_is_missing,
+    AI, PATIENCE, Rung, Say, Scenario, Script, Stage, WARMLINE, ZENDESK, poll, ports, sipp_is_missing,
 };
 use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules, Security, Visit};
 
@@ -20,7 +20,7 @@ fn set() -> (Stage, SocketAddrV4) {
     let sip = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 5), ports(2));
     let far_end = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
     let uri = format!("sip:support@{DOMAIN}:{}", far_end.port());
-    (Stage::build(PROGRAM, &[], &[CALLER], sip, &[(far_end, &uri)]), far_end)
+    (Stage::build(PROGRAM, &[], &[CALLER], sip, &[Rung::new(far_end, &uri)]), far_end)
 }
 
 fn manners(goodbye: Goodbye) -> Manners {
@@ -97,7 +97,7 @@ fn zendesk_takes_no_calls_by_its_address_nor_for_an_srtp_line() {
         } else {
             let at = SocketAddrV4::new(ZENDESK, ports(2));
             let sip = SocketAddrV4::new(WARMLINE, ports(2));
-            (Stage::build(PROGRAM, &[], &[AI], sip, &[(at, &format!("sip:support@{at}"))]), at)
+            (Stage::build(PROGRAM, &[], &[AI], sip, &[Rung::new(at, &format!("sip:support@{at}"))]), at)
         };
         let far_end = open(&[at], Manners { rules, ..Manners::default() });
         let caller = SocketAddrV4::new(if named { CALLER } else { AI }, ports(2));
@@ -119,7 +119,13 @@ fn zendesk_is_silent_at_its_first_address() {
     let second = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
     let sip = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 5), ports(2));
     let uris = [format!("sip:support@{first}"), format!("sip:support@{DOMAIN}:{}", second.port())];
-    let mut stage = Stage::build(PROGRAM, &[], &[CALLER], sip, &[(first, &uris[0]), (second, &uris[1])]);
+    let mut stage = Stage::build(
+        PROGRAM,
+        &[],
+        &[CALLER],
+        sip,
+        &[Rung::new(first, &uris[0]), Rung::new(second, &uris[1])],
+    );
     let far_end = open(&[first, second], Manners { silent: 1, ..manners(Goodbye::After(1_000)) });
     let caller = stage.cast.play(Scenario::once("ai_is_hung_up", CALLER), &[9]);
     stage.cast.ends_well(caller);

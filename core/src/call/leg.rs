@@ -10,7 +10,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Reliable, SessionTimer, Todo};
+use super::{Authentication, CallId, Notifier, Reliable, SessionTimer, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -38,6 +38,8 @@ pub enum LegState {
     Confirmed,
     /// Our BYE is out.
     Terminating,
+    /// No INVITE made it: it was made by a REFER outside its call's dialogs, and is there to tell how that goes.
+    Subscribed,
     /// Nothing more is sent or expected, but for stragglers.
     Terminated,
 }
@@ -59,7 +61,10 @@ pub struct Leg {
     pub(crate) call: CallId,
     /// The call's next leg.
     pub(crate) next: Option<LegId>,
+    /// Whether it called us (A: we are the UAS of its INVITE) or was called by us (B: we are the UAC).
     pub(crate) side: Side,
+    /// Its place in the call's stream.
+    pub(crate) place: Side,
     pub(crate) trunk: TrunkIndex,
     /// Whom it rings; for the caller's leg without meaning.
     pub(crate) target: TargetIndex,
@@ -104,6 +109,8 @@ pub struct Leg {
     pub(crate) said: Option<u64>,
     /// How long its session lasts, and what is under way for that.
     pub(crate) timer: SessionTimer,
+    /// What it is told of the transfer that it asked for.
+    pub(crate) notifier: Notifier,
 }
 
 impl Leg {
@@ -120,6 +127,7 @@ impl Leg {
             call,
             next: None,
             side,
+            place: side,
             trunk,
             target: TargetIndex(u16::MAX),
             path,
@@ -148,6 +156,7 @@ impl Leg {
             version: 1,
             said: None,
             timer: SessionTimer::NONE,
+            notifier: Notifier::NONE,
         }
     }
 

@@ -11,18 +11,20 @@ mod dial;
 mod failure;
 mod identity;
 mod leg;
+mod refer;
 mod reliable;
 mod session_timer;
 mod ticket;
+mod transfer;
 mod waiting;
 
 use core::num::NonZeroU64;
 
-use crate::config::{LineIndex, TargetIndex, TrunkIndex};
+use crate::config::{Config, LineIndex, Ring, TargetIndex, TrunkIndex};
 use crate::memory::Id;
 use crate::reason::Reason;
-use crate::relay::{Statistics, StreamId};
-use crate::time::Instant;
+use crate::relay::{Side, Statistics, StreamId};
+use crate::time::{Duration, Instant};
 
 pub(crate) use addresses::{Addresses, MOST as MOST_ADDRESSES};
 pub use authentication::Authentication;
@@ -34,14 +36,19 @@ pub(crate) use failure::tries_next_address;
 pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
 pub(crate) use identity::{Caller, Identity, caller};
 pub use leg::{Leg, LegId, LegState, Resend};
+pub use refer::{refer_to, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
-pub use ticket::{HEADER as TICKET_HEADER, ticket};
+pub use ticket::{HEADER as TICKET_HEADER, referred_ticket, ticket};
+pub use transfer::{Notifier, Place, Stage, Transfer};
 pub use waiting::{Pending, Todo};
 
 /// Names a call.
 pub type CallId = Id<Call>;
+
+/// How long whoever a call returns to is rung.
+const RETURN: Duration = Duration::from_secs(60);
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +94,8 @@ pub struct Call {
     pub(crate) behind: Option<CallId>,
     /// Its legs, the caller's first.
     pub(crate) first: Option<LegId>,
+    /// The leg that the called one is rung for: the caller's, or whoever stayed when that transferred its call away.
+    pub(crate) anchor: Option<LegId>,
     /// The leg of the target that is rung, or that answered.
     pub(crate) called: Option<LegId>,
     pub(crate) line: LineIndex,
@@ -105,7 +114,14 @@ pub struct Call {
     /// Why the latest target was not reached, and the status it answered with where it did.
     pub(crate) failure: Option<(Reason, Option<u16>)>,
     pub(crate) max_forwards: u8,
-    pub(crate) ports: [u16; 2],
+    /// The media port of each place of its stream, 0 where there is none, and what the relay has of it.
+    pub(crate) ports: [u16; 3],
+    pub(crate) places: [Place; 3],
+    /// The places that hear each other unless it is being transferred: the anchor's and the called one's.
+    pub(crate) bridge: [Side; 2],
+    /// The place of whoever is rung.
+    pub(crate) rung: Side,
+    pub(crate) transfer: Transfer,
     pub(crate) worker: u8,
     /// How often the relay may still be asked for other ports.
     pub(crate) openings: u8,
@@ -154,7 +170,7 @@ impl Call {
     pub(crate) fn new(
         line: LineIndex,
         trunk: TrunkIndex,
-        ports: [u16; 2],
+        [a, b]: [u16; 2],
         worker: u8,
         started: Instant,
     ) -> Self {
@@ -165,6 +181,7 @@ impl Call {
             queued: false,
             behind: None,
             first: None,
+            anchor: None,
             called: None,
             line,
             trunk,
@@ -178,13 +195,51 @@ impl Call {
             note: None,
             failure: None,
             max_forwards: 0,
-            ports,
+            ports: [a, b, 0],
+            places: [Place::Open, Place::Open, Place::Free],
+            bridge: [Side::A, Side::B],
+            rung: Side::B,
+            transfer: Transfer::NONE,
             worker,
             openings: OPENINGS,
             statistics: Default::default(),
             started,
             answered: None,
             ended: None,
+        }
+    }
+
+    /// The entry of its plan that comes so many after the one that is tried: of the line that was dialled, or that the
+    /// call is transferred to, or the one place that its referrer's trunk has it return to.
+    pub(crate) fn ring(&self, config: &Config<'_>, after: u16) -> Option<Ring> {
+        let attempt = self.attempt.checked_add(after)?;
+        match self.transfer.stage {
+            Stage::Returning => {
+                let target = config.trunk(self.transfer.trunk)?.return_to.filter(|_| attempt == 0)?;
+                Some(Ring { target, time: RETURN })
+            }
+            _ => config.rings(config.line(self.line)?).get(usize::from(attempt)).copied(),
+        }
+    }
+
+    /// The port of a place.
+    pub(crate) fn port(&self, place: Side) -> u16 {
+        self.ports.get(place.index()).copied().unwrap_or(0)
+    }
+
+    /// What the relay has of a place.
+    pub(crate) fn place(&self, place: Side) -> Place {
+        self.places.get(place.index()).copied().unwrap_or(Place::Free)
+    }
+
+    /// The relay has something else of a place now.
+    pub(crate) fn set_place(&mut self, place: Side, now: Place, port: u16) {
+        if let Some((state, kept)) = self.places.get_mut(place.index()).zip(self.ports.get_mut(place.index()))
+        {
+            (*state, *kept) = (now, port);
+        }
+        if matches!(now, Place::Join | Place::Part) {
+            self.pending.add(Pending::PLACES);
         }
     }
 

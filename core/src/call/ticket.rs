@@ -23,19 +23,36 @@ pub fn ticket(message: &Message<'_>) -> Result<Option<NonZeroU64>, Reason> {
         in_uri(&uri, &mut found);
     }
     if found.nothing() {
-        for value in message.headers(Name::UserToUser) {
-            // RFC 7433: hex of the text, or the text itself; `;encoding=hex` says which.
-            let content = value.split(|&byte| byte == b';').next().unwrap_or_default();
-            let content = content.trim_ascii();
-            let mut text = [0; 128];
-            let content = match decode_hex(content, &mut text) {
-                Some(len) => text.get(..len).unwrap_or_default(),
-                None => content,
-            };
-            if let Some(value) = strip_name(content) {
-                found.see(value);
-            }
+        in_user_to_user(message, &mut found);
+    }
+    found.result
+}
+
+fn in_user_to_user(message: &Message<'_>, found: &mut Found) {
+    for value in message.headers(Name::UserToUser) {
+        // RFC 7433: hex of the text, or the text itself; `;encoding=hex` says which.
+        let content = value.split(|&byte| byte == b';').next().unwrap_or_default();
+        let content = content.trim_ascii();
+        let mut text = [0; 128];
+        let content = match decode_hex(content, &mut text) {
+            Some(len) => text.get(..len).unwrap_or_default(),
+            None => content,
+        };
+        if let Some(value) = strip_name(content) {
+            found.see(value);
         }
+    }
+}
+
+/// The ticket that a REFER with this Refer-To names: its own header comes before what the URI says. As [`ticket`].
+pub fn referred_ticket(message: &Message<'_>, refer_to: &Uri<'_>) -> Result<Option<NonZeroU64>, Reason> {
+    let mut found = Found::default();
+    message.extension(HEADER).for_each(|value| found.see(value));
+    if found.nothing() {
+        in_uri(refer_to, &mut found);
+    }
+    if found.nothing() {
+        in_user_to_user(message, &mut found);
     }
     found.result
 }

@@ -56,6 +56,12 @@ waiting! {
         ENDED = 7,
         /// What a restart would need of the call has changed.
         SETTLED = 8,
+        /// The relay learns where whoever has the third place is.
+        POINT_C = 9,
+        /// The relay opens or closes a place.
+        PLACES = 10,
+        /// The relay learns which places hear each other.
+        BRIDGE = 11,
     }
 }
 
@@ -78,6 +84,8 @@ waiting! {
         INVITE_AGAIN = 6,
         /// An UPDATE.
         UPDATE = 7,
+        /// A NOTIFY of how a transfer goes.
+        NOTIFY = 9,
         /// The latest provisional response once more, since its PRACK is missing.
         PROVISIONAL_AGAIN = 10,
     }

@@ -162,6 +162,11 @@ impl Dialog {
             && self.text(self.remote_tag) == essentials.from.tag().unwrap_or_default()
     }
 
+    /// Whether it has this Call-ID and this tag of the peer's.
+    pub fn is_named(&self, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        self.text(self.call_id) == call_id && self.text(self.remote_tag) == remote_tag
+    }
+
     /// Whether a response of the peer belongs to this dialog, whose local tag it is known to name (12.2.1.2).
     pub fn answers(&self, essentials: &Essentials<'_>) -> bool {
         self.text(self.call_id) == essentials.call_id

@@ -114,6 +114,10 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
         ensure(config.listener(trunk.listener).is_some(), "a trunk's listener")?;
         let login = trunk.credentials.as_ref().is_none_or(|credentials| is_login(config, credentials));
         ensure(login, "a trunk's credentials")?;
+        // There are no connections on a board.
+        ensure(!trunk.certified, "a trunk's certificate")?;
+        let known = trunk.return_to.is_none_or(|target| config.target(target).is_some());
+        ensure(known, "where a trunk's callers go back to")?;
         if let MediaPolicy::Ranges(list) = trunk.media {
             ensure(within(list, config.media), "a trunk's media ranges")?;
         }

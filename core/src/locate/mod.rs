@@ -79,8 +79,7 @@ impl<'c> Place<'c> {
 
     /// An address of the host itself: at the port it names, or at its transport's own (section 4.2).
     pub fn at(&self, ip: IpAddr) -> SocketAddr {
-        let port = if self.transport == Transport::Tls { 5061 } else { 5060 };
-        SocketAddr::new(ip, self.port.unwrap_or(port))
+        SocketAddr::new(ip, self.port.unwrap_or_else(|| self.transport.port()))
     }
 
     /// What precedes the host in the name whose SRV records say which servers it has; none where that is not asked,

@@ -130,9 +130,7 @@ impl Sbc<'_> {
     /// there is somebody else to try, to when it has been silent for too long.
     pub(super) fn time_ringing(&mut self, cx: &Cx<'_>, id: CallId, silent: bool) {
         let Some(call) = self.calls.get(id) else { return };
-        let rings = cx.config.line(call.line).map(|line| cx.config.rings(line)).unwrap_or_default();
-        let next = usize::from(call.attempt).saturating_add(1);
-        let others = !call.addresses.is_empty() || rings.len() > next;
+        let others = !call.addresses.is_empty() || call.ring(cx.config, 1).is_some();
         let until = match silent && others {
             true => call.ring_until.min(cx.now.after(SILENCE)),
             false => call.ring_until,
@@ -201,6 +199,11 @@ impl Sbc<'_> {
     /// An address was silent, or said that it takes no more (503): it is tried last for a while.
     pub(super) fn is_down(&mut self, cx: &Cx<'_>, path: Path) {
         self.down.add(name(&self.key, path.listener, path.remote), cx.now);
+    }
+
+    /// Whether this is one of the addresses that are tried last.
+    pub(super) fn was_down(&self, cx: &Cx<'_>, path: Path) -> bool {
+        self.down.is(name(&self.key, path.listener, path.remote), cx.now)
     }
 
     /// An address has taken an INVITE. What comes late does not count: who is always late would be waited for by

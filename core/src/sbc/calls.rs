@@ -31,8 +31,10 @@ impl Sbc<'_> {
         let (stream, report) = match report {
             Report::Opened { stream } => (stream, None),
             Report::Failed { stream } => (stream, Some(None)),
-            Report::Closed { stream, sides: [a, b, _] } => (stream, Some(Some([a, b]))),
-            Report::Joined { .. } | Report::NotJoined { .. } | Report::Parted { .. } => return,
+            Report::Closed { stream, sides } => (stream, Some(Some(sides))),
+            Report::Joined { stream, side } => return self.joined(cx, call_of(stream), side, true),
+            Report::NotJoined { stream, side } => return self.joined(cx, call_of(stream), side, false),
+            Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {
@@ -52,7 +54,8 @@ impl Sbc<'_> {
             }
             None => {}
             Some(statistics) => {
-                call.statistics = statistics.unwrap_or_default();
+                let of = |side: Side| statistics.as_ref().and_then(|sides| sides.get(side.index()).copied());
+                call.statistics = call.bridge.map(|side| of(side).unwrap_or_default());
                 if matches!(call.stream, Stream::Opening | Stream::Open) {
                     self.end(cx, id, Reason::MediaFailed);
                 }
@@ -77,7 +80,8 @@ impl Sbc<'_> {
         let Ok(ports) = new else { return false };
         old.iter().for_each(|&port| self.ports.give_back(port));
         if let Some(call) = self.calls.get_mut(id) {
-            call.ports = ports;
+            let [a, b] = ports;
+            call.ports = [a, b, 0];
             call.worker = Ports::worker(ports[0], cx.config.node.workers);
             call.pending.add(Pending::OPEN);
         }
@@ -104,11 +108,10 @@ impl Sbc<'_> {
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
         }
-        let rings = cx.config.line(call.line).map(|line| cx.config.rings(line)).unwrap_or_default();
-        let Some(ring) = rings.get(usize::from(call.attempt)) else { return };
+        let Some(ring) = call.ring(cx.config, 0) else { return };
         let Some(target) = cx.config.target(question.target) else { return };
         let addresses = self.in_turn(cx, question.call, target, found);
-        if let Err(reason) = self.ring_in_turn(cx, question.call, ring, target, &addresses) {
+        if let Err(reason) = self.ring_in_turn(cx, question.call, &ring, target, &addresses) {
             self.target_failed(cx, question.call, reason, None);
         }
         self.wake(question.call);
@@ -143,29 +146,29 @@ impl Sbc<'_> {
     }
 
     /// Rings the target that the line's plan has next, or ends the call when there is none.
-    fn next_target(&mut self, cx: &Cx<'_>, id: CallId) {
+    pub(super) fn next_target(&mut self, cx: &Cx<'_>, id: CallId) {
         loop {
             let Some(call) = self.calls.get_mut(id) else { return };
             if matches!(call.progress, Progress::Ended(_) | Progress::Answered) {
                 return;
             }
-            let ring = cx
-                .config
-                .line(call.line)
-                .and_then(|line| cx.config.rings(line).get(usize::from(call.attempt)));
-            let Some(ring) = ring else {
+            let Some(ring) = call.ring(cx.config, 0) else {
                 let reason = call.failure.map_or(Reason::NoAnswer, |(reason, _)| reason);
-                return self.end(cx, id, reason);
+                return self.unreached(cx, id, reason);
             };
             call.target = Some(ring.target);
             let Some(target) = cx.config.target(ring.target) else {
-                return self.end(cx, id, Reason::TargetUnresolved);
+                return self.unreached(cx, id, Reason::TargetUnresolved);
             };
-            let rung = match self.may_ring(cx, id, target) {
+            let there = self.has_place(cx, id, target);
+            if there == Ok(false) {
+                return;
+            }
+            let rung = match there.and_then(|_| self.may_ring(cx, id, target)) {
                 Err(reason) => Err(reason),
                 Ok(()) => match literal(cx.config, target) {
                     Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
-                        self.ring_in_turn(cx, id, ring, target, &[address])
+                        self.ring_in_turn(cx, id, &ring, target, &[address])
                     }
                     Some(_) => Err(Reason::TargetUnresolved),
                     None => {
@@ -198,7 +201,7 @@ impl Sbc<'_> {
     fn may_ring(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<(), Reason> {
         let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
         let (_, interface) = cx.config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
-        let port = self.calls.get(id).map_or(0, |call| call.ports[1]);
+        let port = self.calls.get(id).map_or(0, |call| call.port(call.rung));
         if port < interface.media.0 || interface.media.1 < port {
             return Err(Reason::NoPort);
         }
@@ -236,8 +239,10 @@ impl Sbc<'_> {
         todo.add(Todo::INVITE);
         let branch = first_branch(self.random.next_u64());
         let session = self.random.next_u64() >> 2;
+        let place = self.calls.get(id).map_or(Side::B, |call| call.rung);
         let leg = Leg {
             timer: SessionTimer::offering(Law::Mu),
+            place,
             target: index,
             todo,
             branch,
@@ -256,10 +261,14 @@ impl Sbc<'_> {
     pub(super) fn set_agreed(&mut self, call: CallId, id: LegId, agreed: Agreed) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let other = leg.agreed.replace(agreed) != Some(agreed);
-        let side = leg.side;
+        let place = leg.place;
         if let Some(call) = self.calls.get_mut(call) {
             if call.stream == Stream::Open {
-                call.pending.add(if side == Side::A { Pending::POINT_A } else { Pending::POINT_B });
+                call.pending.add(match place {
+                    Side::A => Pending::POINT_A,
+                    Side::B => Pending::POINT_B,
+                    Side::C => Pending::POINT_C,
+                });
             }
             if other {
                 call.unsettle();
@@ -275,6 +284,9 @@ impl Sbc<'_> {
             return;
         }
         call.unsettle();
+        if call.answered.is_some() {
+            call.pending.add(Pending::SETTLED);
+        }
         call.progress = Progress::Ended(reason);
         call.ended = Some(cx.now);
         self.blocks.free(core::mem::replace(&mut call.identity.carried, Chain::EMPTY));
@@ -285,6 +297,7 @@ impl Sbc<'_> {
             call.pending.add(Pending::CLOSE);
             self.guard(cx, id);
         }
+        self.transfer_ends(id, reason);
         let mut leg = self.leg_after(id, None);
         while let Some(this) = leg {
             self.hang_up(cx, this, reason);
@@ -313,6 +326,7 @@ impl Sbc<'_> {
         }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
+                self.addressee = self.transactions.target(id);
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
@@ -326,12 +340,12 @@ impl Sbc<'_> {
         let Some(id) = self.calls.id_at(slot) else { return };
         let Some(call) = self.calls.get(id) else { return };
         match call.progress {
-            Progress::Opening => self.end(cx, id, Reason::MediaFailed),
+            Progress::Opening => self.unreached(cx, id, Reason::MediaFailed),
             Progress::Resolving => self.target_failed(cx, id, Reason::TargetUnresolved, None),
             Progress::Ringing => self.ringing_due(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
-            Progress::Answered => {}
+            Progress::Answered => self.stayed(cx, id),
             // The relay does not answer: its ports are free when its host says so, or now.
             Progress::Ended(_) => self.closed(id),
         }
@@ -339,7 +353,7 @@ impl Sbc<'_> {
     }
 
     /// Nobody answered a request of ours in time.
-    fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
         if self.refresh_unanswered(cx, id, invite) {
@@ -352,6 +366,8 @@ impl Sbc<'_> {
                 self.is_down(cx, path);
                 self.address_failed(cx, call, Reason::TargetSilent, None);
             }
+        } else if leg.notifier.is_busy() {
+            self.notified(cx, id, false);
         } else if leg.state == LegState::Terminating {
             leg.state = LegState::Terminated;
         }

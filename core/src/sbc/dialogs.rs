@@ -95,6 +95,26 @@ impl Sbc<'_> {
         Some(leg.dialog.answers(e))
     }
 
+    /// The leg of a dialog that is named by its identifiers.
+    pub(super) fn leg_of(
+        &self,
+        from: &Admitted,
+        call_id: &[u8],
+        local_tag: &[u8],
+        remote_tag: &[u8],
+    ) -> Option<LegId> {
+        self.leg_with(from, parse_hex(local_tag)?, |dialog| dialog.is_named(call_id, remote_tag))
+    }
+
+    /// The leg with this tag of ours.
+    pub(super) fn find_tagged(&self, local_tag: u64) -> Option<LegId> {
+        let slot = self.dialogs.find(self.dialog_key(local_tag), |slot| {
+            let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
+            leg.is_some_and(|leg| leg.dialog.local_tag() == local_tag)
+        })?;
+        self.legs.id_at(slot)
+    }
+
     /// The leg whose INVITE had this tag of ours, which the response names.
     pub(super) fn leg_called(&self, from: &Admitted, local_tag: u64, e: &Essentials<'_>) -> Option<&Leg> {
         self.legs.get(self.leg_with(from, local_tag, |dialog| dialog.call_id() == e.call_id)?)

@@ -5,10 +5,10 @@ use heapless::Vec;
 use crate::sip::{Message, Name, Writer};
 
 /// The requests we answer, as an Allow header lists them.
-const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE";
+const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER";
 
 /// The extensions that a peer may require of us (RFC 3261 section 19.2).
-const SUPPORTED: &[&[u8]] = &[super::reliable::EXTENSION, b"timer"];
+const SUPPORTED: &[&[u8]] = &[super::reliable::EXTENSION, b"timer", b"norefersub", b"tdialog"];
 
 /// Writes which requests we answer.
 pub(super) fn allow(w: &mut Writer<'_>) {

@@ -47,14 +47,19 @@ impl Sbc<'_> {
             return Some(Output::Event(Event::Started(id)));
         }
         if call.pending.take(Pending::OPEN) {
-            return Some(Output::Media { worker, control: Control::Open { stream, ports } });
+            let [a, b, _] = ports;
+            return Some(Output::Media { worker, control: Control::Open { stream, ports: [a, b] } });
         }
-        for (point, side) in [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B)] {
+        let points = [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B), (Pending::POINT_C, Side::C)];
+        for (point, side) in points {
             if self.calls.get_mut(id)?.pending.take(point)
                 && let Some(peer) = self.peer(id, side)
             {
                 return Some(Output::Media { worker, control: Control::Point { stream, side, peer } });
             }
+        }
+        if let Some(output) = self.flush_places(id) {
+            return Some(output);
         }
         let call = self.calls.get_mut(id)?;
         if call.pending.take(Pending::RESOLVE) {
@@ -123,12 +128,9 @@ impl Sbc<'_> {
 
     fn peer(&self, id: CallId, side: Side) -> Option<Peer> {
         let call = self.calls.get(id)?;
-        let leg = match side {
-            Side::A => call.first,
-            Side::B => call.called,
-            Side::C => None,
-        };
-        let agreed = self.legs.get(leg?).filter(|leg| leg.side == side)?.agreed?;
+        let legs = [call.anchor, call.called, call.transfer.referrer].into_iter().flatten();
+        let leg = legs.filter_map(|leg| self.legs.get(leg)).find(|leg| leg.place == side);
+        let agreed = leg?.agreed?;
         Some(Peer {
             rtp: agreed.remote,
             rtcp: agreed.rtcp,
@@ -139,6 +141,7 @@ impl Sbc<'_> {
 
     fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Flushed {
         let Some(leg) = self.legs.get_mut(id) else { return Flushed::Nothing };
+        self.addressee = Some(leg.target);
         let sent = if leg.todo.take(Todo::INVITE) {
             self.send_invite(cx, id, out)
         } else if leg.todo.take(Todo::ACK) {
@@ -157,7 +160,12 @@ impl Sbc<'_> {
             }
         } else if leg.todo.take(Todo::PROVISIONAL_AGAIN) {
             self.send_provisional_again(id, out)
-        } else if leg.todo.take(Todo::BYE) {
+        } else if leg.todo.take(Todo::NOTIFY) {
+            return match self.send_notify(cx, id, out) {
+                Some(output) => Flushed::Sent(output),
+                None => Flushed::Unsendable,
+            };
+        } else if !leg.has_to_wait() && leg.todo.take(Todo::BYE) {
             self.send_bye(cx, id, out)
         } else {
             return Flushed::Nothing;
@@ -219,6 +227,10 @@ impl Sbc<'_> {
         }
         w.body(b"application/sdp", |body| leg.describe(call, interface.advertise, leg.version, body));
         let len = w.finish().ok()?;
+        if self.goes_by_stream(cx, id, len) {
+            return self.send_invite(cx, id, out);
+        }
+        let leg = self.legs.get(id)?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let kept = self.keep(out, len);
         if let Err(kept) =
@@ -417,14 +429,9 @@ impl Leg {
         version: u32,
         out: &mut [u8],
     ) -> Option<usize> {
-        let port = match self.side {
-            Side::A => call.ports[0],
-            Side::B => call.ports[1],
-            Side::C => 0,
-        };
         let local = Local {
             address,
-            port,
+            port: call.port(self.place),
             session: self.session,
             version: version.into(),
             direction: Direction::SendRecv,

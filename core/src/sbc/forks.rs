@@ -20,8 +20,8 @@ use super::dialogs::parse_hex;
 use super::identity::own_reason;
 use super::reliable::AHEAD;
 use super::replies::via;
-use super::requests::next_hop;
 use super::sessions::is_again;
+use super::streams::next_path;
 use super::{Admitted, Cx, Sbc};
 
 /// How many answers of one INVITE are remembered as too many.
@@ -79,9 +79,8 @@ impl Sbc<'_> {
             Err(DialogError::TooLong) => return self.counters.add(Reason::MessageTooLarge),
             Err(DialogError::Contact) => return self.counters.add(Reason::MalformedResponse),
         };
-        let Some((listener, interface)) = cx.config.listener(from.path.listener) else { return };
-        let remote = next_hop(&dialog, cx.config, from).unwrap_or(from.path.remote);
-        let to = Path { remote, ..from.path };
+        let to = next_path(&dialog, cx.config, from);
+        let Some((listener, interface)) = cx.config.listener(to.listener) else { return };
         let (ack, bye) = (self.random.next_u64(), self.random.next_u64());
 
         // Its early dialog may have had requests of ours.

@@ -36,7 +36,7 @@ impl Sbc<'_> {
             Some(last) => last.next = Some(id),
             None => {
                 if let Some(call) = self.calls.get_mut(call) {
-                    call.first = Some(id);
+                    (call.first, call.anchor) = (Some(id), Some(id));
                 }
             }
         }
@@ -68,9 +68,13 @@ impl Sbc<'_> {
         for chain in [leg.echo.take(), leg.answer.take()].into_iter().flatten() {
             self.blocks.free(chain);
         }
+        self.referrer_parts(call, id, leg.place);
         let Some(owner) = self.calls.get_mut(call) else { return };
         if owner.called == Some(id) {
             owner.called = None;
+        }
+        if owner.anchor == Some(id) {
+            owner.anchor = None;
         }
         if owner.first == Some(id) {
             owner.first = leg.next;
@@ -110,7 +114,7 @@ impl Sbc<'_> {
                 answer.into_iter().for_each(|chain| self.blocks.free(chain));
                 self.arm_leg(id);
             }
-            (LegState::Cancelling { .. } | LegState::Terminating, _) => {}
+            (LegState::Cancelling { .. } | LegState::Terminating | LegState::Subscribed, _) => {}
             (LegState::Terminated, _) => {
                 leg.drop_refresh(cx.now);
                 self.arm_leg(id);

@@ -13,6 +13,8 @@ mod flush;
 mod forks;
 mod identity;
 mod legs;
+mod notify;
+mod places;
 mod reconfigure;
 mod reliable;
 mod replies;
@@ -22,8 +24,10 @@ mod restore;
 mod saved;
 mod sessions;
 mod storage;
+mod streams;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
@@ -89,6 +93,9 @@ pub enum Input<'a> {
     Message(Admitted, &'a [u8]),
     /// The addresses found for a question, in any order; none when there are none. Up to 4 of them are tried in turn.
     Resolved(Question, &'a [Found]),
+    /// A connection that had taken what was sent over this path is gone, or could not be opened: the same path as
+    /// in [`Output::Transmit`], once for each.
+    Lost(Path),
     /// What a relay reports.
     Media(relay::Report),
     /// What an operator wants.
@@ -179,6 +186,8 @@ pub struct Sbc<'s> {
     kept: reconfigure::Kept,
     counters: Counters,
     parsed: u64,
+    /// Whom what left last is for.
+    addressee: Option<TargetIndex>,
 }
 
 impl<'s> Sbc<'s> {
@@ -212,24 +221,33 @@ impl<'s> Sbc<'s> {
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,
             parsed: 0,
+            addressee: None,
         }
     }
 
     /// Whether a message that came over `from` may be read at all: by its source address alone, before anything
     /// of it is looked at. Refused means that nothing is answered, and is counted.
+    ///
+    /// A connection is asked about once, when it was accepted, before a byte of it is read, or when it was opened: what
+    /// comes over it belongs to that trunk.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
         let (address, listener) = (from.remote.ip(), cx.config.listeners.get(usize::from(from.listener)));
         let trunk =
             listener.and_then(|listener| filter::lookup(cx.config.sources, listener.interface, address));
-        if let Some(trunk) = trunk {
-            return Ok(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false });
+        let kept = || {
+            let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address))?;
+            Some(Admitted { path: from, trunk, in_calls_only: true })
+        };
+        let admitted = match trunk {
+            Some(trunk) => Some(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false }),
+            None => kept(),
+        };
+        let admitted = admitted.ok_or(Reason::UnknownSource);
+        let admitted = admitted.and_then(|admitted| streams::certified(cx.config, admitted));
+        if let Err(reason) = admitted {
+            self.counters.add(reason);
         }
-        let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address));
-        if let Some(trunk) = trunk {
-            return Ok(Admitted { path: from, trunk, in_calls_only: true });
-        }
-        self.counters.add(Reason::UnknownSource);
-        Err(Reason::UnknownSource)
+        admitted
     }
 
     /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.
@@ -239,6 +257,7 @@ impl<'s> Sbc<'s> {
         match input {
             Input::Message(from, bytes) => self.message(cx, from, bytes),
             Input::Resolved(question, found) => self.resolved(cx, question, found),
+            Input::Lost(path) => self.lost(cx, path),
             Input::Media(report) => self.media(cx, report),
             Input::Command(command) => self.command(cx, command),
         }
@@ -246,6 +265,7 @@ impl<'s> Sbc<'s> {
 
     /// What leaves next; bytes are written to `out`. Does a bounded amount of work.
     pub fn poll(&mut self, cx: &Cx<'_>, out: &mut [u8]) -> Output {
+        self.addressee = None;
         if let Some((to, len)) = self.replying.take() {
             let bytes = self.reply.get(..len);
             if let Some((bytes, room)) = bytes.zip(out.get_mut(..len)) {
@@ -267,6 +287,7 @@ impl<'s> Sbc<'s> {
                 None => break,
             }
         }
+        self.addressee = None;
         self.transactions.forget(cx.now);
         Output::Wait(self.next_deadline())
     }

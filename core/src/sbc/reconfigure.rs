@@ -60,6 +60,11 @@ impl Sbc<'_> {
             call.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
             call.trunk = named(old, call.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
             call.target = call.target.map(target);
+            let before = &mut call.transfer;
+            let line = old.line(before.line).map(|line| line.name);
+            before.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
+            before.trunk = named(old, before.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
+            before.target = before.target.map(target);
             call.unsettle();
         }
         self.recount_trunks(old, new);

@@ -31,6 +31,7 @@ impl Sbc<'_> {
         let status = match reply {
             Reply::Trying => 100,
             Reply::Ok | Reply::Capabilities | Reply::Described | Reply::Kept => 200,
+            Reply::Accepted { .. } => 202,
             Reply::Refused(reason) => reason.status().unwrap_or(500),
         };
         w.status_line(status, phrase(status));
@@ -40,6 +41,16 @@ impl Sbc<'_> {
             Reply::Capabilities => {
                 capabilities(&mut w);
                 w.header(b"Accept", b"application/sdp");
+            }
+            Reply::Accepted { subscribed } => {
+                if let Some((listener, interface)) = cx.config.listener(from.path.listener) {
+                    contact(&mut w, listener, interface);
+                }
+                capabilities(&mut w);
+                // RFC 4488 section 4.
+                if !subscribed {
+                    w.header(b"Refer-Sub", b"false");
+                }
             }
             Reply::Refused(reason) => {
                 match reason {

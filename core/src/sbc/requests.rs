@@ -15,6 +15,7 @@ use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
+use super::streams::next_path;
 use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
@@ -70,6 +71,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, &request, reason),
             },
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
+            Method::Refer => self.refer_outside(cx, &request),
             Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
@@ -169,8 +171,7 @@ impl Sbc<'_> {
             self.blocks.free(echo);
             return Err(Reason::NodeFull);
         };
-        let path =
-            Path { remote: next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote), ..from.path };
+        let path = next_path(&dialog, cx.config, &from);
         let session = self.random.next_u64() >> 2;
         let mut timer = SessionTimer::NONE;
         timer.accepted(cx.now, message, timer.terms(message)?);
@@ -313,6 +314,7 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, request, reason),
             },
             Method::Options => self.answer_at_once(cx, request, Reply::Capabilities),
+            Method::Refer => self.refer(cx, request, id),
             Method::Other(_) => self.refuse(cx, request, Reason::MethodUnknown),
             _ => self.refuse(cx, request, Reason::MethodNotAllowed),
         }
@@ -329,7 +331,7 @@ impl Sbc<'_> {
         let reason = if side == Side::A { Reason::CallerHungUp } else { Reason::TargetHungUp };
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
-        if side == Side::A || self.calls.get(call).is_some_and(|call| call.called == Some(id)) {
+        if !self.bye_ends_only_itself(cx, id) {
             self.note_causes(call, request.message);
             self.end(cx, call, reason);
         }
@@ -390,7 +392,7 @@ impl Sbc<'_> {
     }
 
     /// Refuses a request for good: it gets the same answer when it comes again.
-    fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
+    pub(super) fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
         self.counters.add(reason);
         self.refused = Some(Event::Refused {
             from: request.from.path,
@@ -470,7 +472,7 @@ fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
             let interface = config.interfaces.get(usize::from(listener.interface));
             let ours =
                 interface.is_some_and(|interface| host == interface.advertise || host == interface.address);
-            ours && via.port.unwrap_or(5060) == listener.port
+            ours && via.port.unwrap_or_else(|| listener.transport.port()) == listener.port
         })
     })
 }
@@ -579,12 +581,14 @@ fn is_public(address: SocketAddr) -> bool {
     }
 }
 
-/// Where a response goes (18.2.2, RFC 3581): the source's address, and its port when the request asks for that.
+/// Where a response goes (18.2.2, RFC 3581): the source's address, and its port when the request asks for that. Over a
+/// connection it goes back the same way, and when that is gone, to where the request says its sender listens.
 pub(super) fn reply_path(from: Path, via: &Via<'_>) -> Path {
-    if from.transport.is_reliable() || via.params.get(b"rport").is_some() {
+    if !from.transport.is_reliable() && via.params.get(b"rport").is_some() {
         return from;
     }
-    Path { remote: SocketAddr::new(from.remote.ip(), via.port.unwrap_or(5060)), ..from }
+    let port = via.port.unwrap_or_else(|| from.transport.port());
+    Path { remote: SocketAddr::new(from.remote.ip(), port), ..from }
 }
 
 /// Where requests of a dialog go: to its next hop's literal address, when that is one of the same trunk's; else
@@ -594,7 +598,8 @@ pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) ->
     let Host::Ip(ip) = uri.host else { return None };
     let interface = config.listeners.get(usize::from(from.path.listener))?.interface;
     let trunk = crate::filter::lookup(config.sources, interface, ip)?;
-    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(5060)))
+    let usual = super::streams::transport(&uri).unwrap_or(from.path.transport).port();
+    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
 }
 
 /// What a sent call may still do at a trunk.

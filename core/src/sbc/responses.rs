@@ -5,11 +5,11 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
 use crate::transaction::{Answerer, Class, Heard};
-use crate::transport::Path;
 
 use super::dialogs::our_branch;
-use super::requests::{accept, next_hop};
+use super::requests::accept;
 use super::sessions::is_again;
+use super::streams::next_path;
 use super::{Admitted, Cx, Sbc};
 
 impl Sbc<'_> {
@@ -74,6 +74,7 @@ impl Sbc<'_> {
             }
             return;
         };
+        leg.came_by(from);
         let (call, path) = (leg.call, leg.path);
         if e.cseq.method == Method::Prack {
             return self.prack_answered(cx, from, message, e, id, status);
@@ -110,6 +111,8 @@ impl Sbc<'_> {
                     false => self.target_failed(cx, call, failure, Some(status)),
                 }
             }
+            (Method::Notify, Class::Success) => self.notified(cx, id, true),
+            (Method::Notify, Class::Failure) => self.notified(cx, id, false),
             // Whatever the peer makes of a BYE, the dialog is over (15.1.1).
             (Method::Bye, Class::Success | Class::Failure) => leg.state = LegState::Terminated,
             _ => {}
@@ -140,6 +143,7 @@ impl Sbc<'_> {
         if matches!(status, 100 | 199) {
             return;
         }
+        self.transfer_rings(call, status);
         // Branches of a fork ring side by side: what was said last holds.
         let early = e.to.tag().is_some() && !message.body().is_empty();
         let trunk = cx.config.trunk(trunk).filter(|_| early);
@@ -183,8 +187,7 @@ impl Sbc<'_> {
             return;
         }
         let asked = leg.path;
-        let remote = next_hop(&leg.dialog, cx.config, from).unwrap_or(leg.path.remote);
-        leg.path = Path { remote, ..leg.path };
+        leg.path = next_path(&leg.dialog, cx.config, &Admitted { path: leg.path, ..*from });
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.todo.add(Todo::ACK);
@@ -207,6 +210,9 @@ impl Sbc<'_> {
         self.set_agreed(call, id, agreed);
         self.is_up(asked);
         self.clock.cancel(call.index());
+        if self.transfer_answered(cx, call, id) {
+            return;
+        }
         let Some(owner) = self.calls.get_mut(call) else { return };
         self.blocks.free(owner.identity.answered());
         owner.progress = Progress::Answered;

@@ -67,10 +67,11 @@ impl Sbc<'_> {
     /// The legs that a call's record has now, and why the call is ending where it is.
     fn to_be_saved(&self, id: CallId) -> Option<([Option<&Leg>; 2], Option<Reason>)> {
         let call = self.calls.get(id)?;
-        let leg = |id: Option<LegId>, side| {
-            id.and_then(|id| self.legs.get(id)).filter(|leg| leg.side == side && leg.can_be_saved())
-        };
-        let legs = [leg(call.first, Side::A), leg(call.called, Side::B)];
+        let leg = |id: Option<LegId>| id.and_then(|id| self.legs.get(id)).filter(|leg| leg.can_be_saved());
+        let legs = [leg(call.anchor), leg(call.called)];
+        if self.is_one_way(call) {
+            return Some((legs, Some(Reason::TransferCut)));
+        }
         let ending = match call.progress {
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
             // What the caller will answer to our offer was never known: it cannot go on after a restart.
@@ -127,10 +128,12 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
-        for (side, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
+        for (place, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
             let Some(leg) = leg else { continue };
+            // Whoever was transferred to another may be somebody whom we had called.
+            let side = if saved.both_called { Side::B } else { place };
             let refreshed = ago(leg.refreshed);
-            let mut leg = leg.revive(cx.config, call, side, target);
+            let mut leg = Leg { place, ..leg.revive(cx.config, call, side, target) };
             leg.timer.refresh(refreshed);
             if self.join(call, leg, None).is_err() {
                 self.drop_call(call);

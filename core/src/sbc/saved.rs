@@ -31,6 +31,8 @@ const NAMES: Key = Key::new(0x7761_726d_6c69_6e65, 0x7265_636f_7264_0001);
 pub(super) struct Saved {
     /// The caller's leg and the target's; each is there unless the call is ending.
     pub(super) legs: [Option<SavedLeg>; 2],
+    /// Whether we called both of them: the caller transferred its call away.
+    pub(super) both_called: bool,
     /// Why the call was ending.
     pub(super) ending: Option<Reason>,
     pub(super) line: LineIndex,
@@ -66,6 +68,7 @@ pub(super) struct SavedLeg {
 const SIDES: [Side; 2] = [Side::A, Side::B];
 const ENDING: u8 = 4;
 const UTC: u8 = 8;
+const BOTH_CALLED: u8 = 16;
 
 /// Writes a call's record; how long it is, or none when it does not fit or what it names is not configured.
 pub(super) fn write(
@@ -82,13 +85,17 @@ pub(super) fn write(
         flags |= if leg.is_some() { bit(side) } else { 0 };
     }
     flags |= if ending.is_some() { ENDING } else { 0 };
+    let [first, called] = legs;
+    flags |= if first.is_some_and(|leg| leg.side != Side::A) { BOTH_CALLED } else { 0 };
+    let port = |leg: Option<&Leg>, place| call.port(leg.map_or(place, |leg| leg.place));
+    let [a, b] = call.bridge;
     flags |= if cx.utc.is_some() { UTC } else { 0 };
     w.u8(flags);
     w.u64(name(config, b"line", config.line(call.line).map(|line| line.name)));
     w.u64(name(config, b"trunk", config.trunk(call.trunk).map(|trunk| trunk.name)));
     let target = call.target.and_then(|target| config.target(target));
     w.u64(name(config, b"target", target.map(|target| target.name)));
-    w.u16(call.attempt).u8(call.max_forwards).u16(call.ports[0]).u16(call.ports[1]);
+    w.u16(call.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
     w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1);
@@ -127,7 +134,7 @@ impl Saved {
 
     fn body(cx: &Cx<'_>, r: &mut Reader<'_>) -> Option<Self> {
         let config = cx.config;
-        let flags = r.u8().filter(|flags| flags & !(3 | ENDING | UTC) == 0)?;
+        let flags = r.u8().filter(|flags| flags & !(3 | ENDING | UTC | BOTH_CALLED) == 0)?;
         let line = index(config, b"line", r.u64()?, config.lines.iter().map(|line| line.name));
         let trunk = trunk(config, r.u64()?);
         let target = index(config, b"target", r.u64()?, config.targets.iter().map(|target| target.name));
@@ -166,6 +173,7 @@ impl Saved {
         }
         Some(Self {
             legs,
+            both_called: flags & BOTH_CALLED != 0,
             ending,
             line: LineIndex(line.unwrap_or(u16::MAX)),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),
@@ -223,8 +231,7 @@ fn is_at(listener: &Listener, interface: &Interface, ip: IpAddr, port: u16, tran
 const fn bit(side: Side) -> u8 {
     match side {
         Side::A => 1,
-        Side::B => 2,
-        Side::C => 4,
+        Side::B | Side::C => 2,
     }
 }
 

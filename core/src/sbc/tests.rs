@@ -10,7 +10,9 @@ mod records;
 mod reliable;
 mod restore;
 mod sessions;
+mod streams;
 mod torture;
+mod transfer;
 
 use std::boxed::Box;
 use std::format;
@@ -560,7 +562,7 @@ fn refusals_say_why_and_are_remembered() {
     let outs = w.hear("198.51.100.7:40000", &format!("{options}{END}"));
     assert_eq!(
         field(message(&outs, "198.51.100.7:5060", "SIP/2.0 200 OK"), "Allow"),
-        "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER"
     );
     let outs =
         w.hear(AI, &format!("{}Require: 100rel, foo\r\n{END}", options.replace("z9hG4bKo", "z9hG4bKp")));

@@ -13,6 +13,11 @@ pub enum Reply {
     Ok,
     /// 200 that says what we can do: to OPTIONS.
     Capabilities,
+    /// 202: to a REFER.
+    Accepted {
+        /// Whether its sender is told how the transfer goes.
+        subscribed: bool,
+    },
     /// 200 with the session description of its dialog's leg: to a request with an offer.
     Described,
     /// A refusal.
@@ -79,6 +84,7 @@ impl Finished {
             Self::Completed => (8, 0),
             Self::Abandoned(target) => (9, target.0.into()),
             Self::Superfluous(answerer) => (10, answerer.0),
+            Self::Answered(Reply::Accepted { subscribed }) => (15, u32::from(subscribed)),
             Self::Answered(Reply::Described) => (11, 0),
         };
         value << 8 | kind
@@ -100,6 +106,7 @@ impl Finished {
             8 => Self::Completed,
             9 => Self::Abandoned(target),
             10 => Self::Superfluous(Answerer(value)),
+            15 => Self::Answered(Reply::Accepted { subscribed: value != 0 }),
             11 => Self::Answered(Reply::Described),
             12 => Self::Answered(Reply::Kept),
             _ => return None,
@@ -118,6 +125,8 @@ mod tests {
             Finished::Answered(Reply::Ok),
             Finished::Answered(Reply::Capabilities),
             Finished::Answered(Reply::Kept),
+            Finished::Answered(Reply::Accepted { subscribed: true }),
+            Finished::Answered(Reply::Accepted { subscribed: false }),
             Finished::Answered(Reply::Described),
             Finished::Served,
             Finished::Acknowledged,

@@ -6,7 +6,7 @@ use crate::memory::{Blocks, Chain, Entry, Id, Index, Lingering, Pool, Slot, Time
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
 
-use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2};
+use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, State, T1, T2, T4};
 
 /// Names a live transaction.
 pub type TransactionId = Id<Live>;
@@ -27,6 +27,8 @@ pub struct Live {
     interval: Duration,
     /// Timers A, E and G.
     resend_at: Option<Instant>,
+    /// Whether it was sent a second time because its connection was lost.
+    again: bool,
     /// Timers B, F and H.
     give_up_at: Option<Instant>,
 }
@@ -75,6 +77,21 @@ pub enum Due {
     Failed(LegId, bool),
     /// A timer ran out that nobody needs to hear of.
     Nothing,
+}
+
+/// A request that a lost connection may not have carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Its place: the next is looked for behind it.
+    pub slot: u32,
+    /// Its transaction.
+    pub id: TransactionId,
+    /// Who is told; nobody of what is sent for a leg that is gone.
+    pub leg: Option<LegId>,
+    /// Whether it is an INVITE.
+    pub invite: bool,
+    /// Whether it cannot be sent once more: it was, or is not kept.
+    pub again: bool,
 }
 
 /// What [`Transactions`] is made of.
@@ -142,6 +159,7 @@ impl<'s> Transactions<'s> {
             message,
             interval: T1,
             resend_at,
+            again: false,
             give_up_at: Some(now.after(GIVE_UP)),
         };
         self.insert(live)
@@ -168,6 +186,7 @@ impl<'s> Transactions<'s> {
             message: Some(message),
             interval: Duration::ZERO,
             resend_at: Some(now),
+            again: false,
             give_up_at: Some(now.after(GIVE_UP)),
         };
         let sent = self.insert(live);
@@ -178,6 +197,11 @@ impl<'s> Transactions<'s> {
     pub const fn has_room(&self) -> bool {
         let capacity = self.live.capacity();
         self.live.len() < capacity.saturating_sub(capacity / 4)
+    }
+
+    /// Whether there is no room for another.
+    pub const fn is_full(&self) -> bool {
+        self.live.len() >= self.live.capacity()
     }
 
     /// Starts a server transaction for an INVITE that `leg` will answer over `path`. None when there is no room.
@@ -193,6 +217,7 @@ impl<'s> Transactions<'s> {
             message: None,
             interval: T1,
             resend_at: None,
+            again: false,
             give_up_at: None,
         };
         self.insert(live).ok()
@@ -261,7 +286,9 @@ impl<'s> Transactions<'s> {
             return;
         }
         // An INVITE's refusal waits for its ACK (timer H), whatever the transport.
-        let time = if invite { Some(GIVE_UP) } else { Machine::Server.linger(State::Completed, transport) };
+        // A connection may be lost with the answer on it: then a client sends its request by another one, as we do.
+        let time = Machine::Server.linger(State::Completed, transport).map(|time| time.max(T4));
+        let time = if invite { Some(GIVE_UP) } else { time };
         self.remember(now, key, Finished::Answered(reply), time);
     }
 
@@ -381,6 +408,44 @@ impl<'s> Transactions<'s> {
         self.arm(id);
         let (_, action) = self.step(id, Event::Retransmit);
         Some(if action == Action::Send { Due::Send(id) } else { Due::Nothing })
+    }
+
+    /// The next client transaction, from the place `from` on, whose request went over `path` and may not have arrived:
+    /// nothing has come back. An INVITE that was heard of waits on, since the answer may come by another connection
+    /// (RFC 3261 section 18.2.2). A refusal that waits for its ACK is sent again as well, and never given up.
+    pub fn lost(&self, path: Path, from: u32) -> Option<Lost> {
+        (from..u32::try_from(self.live.capacity()).unwrap_or(u32::MAX)).find_map(|slot| {
+            let id = self.live.id_at(slot)?;
+            let live = self.live.get(id).filter(|live| live.path == path)?;
+            let invite = match (live.machine, live.state) {
+                (Machine::InviteClient, State::Calling) => true,
+                (Machine::Client, State::Trying | State::Proceeding) => false,
+                (Machine::InviteServer, State::Completed) if !live.again && live.message.is_some() => {
+                    return Some(Lost { slot, id, leg: None, invite: false, again: false });
+                }
+                _ => return None,
+            };
+            Some(Lost { slot, id, leg: live.leg, invite, again: live.again || live.message.is_none() })
+        })
+    }
+
+    /// Sends a request again, at once and only this once, because its connection was lost.
+    pub fn send_again(&mut self, now: Instant, id: TransactionId) {
+        if let Some(live) = self.live.get_mut(id) {
+            live.again = true;
+            live.resend_at = Some(now);
+            self.arm(id);
+        }
+    }
+
+    /// Gives a request up that its connection did not carry (17.1.4).
+    pub fn give_up(&mut self, now: Instant, id: TransactionId, blocks: &mut Blocks<'_>) {
+        self.finish(now, id, None, blocks);
+    }
+
+    /// Whom a transaction's messages are for.
+    pub fn target(&self, id: TransactionId) -> Option<TargetIndex> {
+        self.live.get(id).map(|live| live.target)
     }
 
     /// Ends a client transaction that its user no longer waits for (9.1: a cancelled INVITE without an answer).

@@ -39,7 +39,7 @@ impl Relays {
         cores: &Cores,
     ) -> Result<Self, Error> {
         let loaded = Arc::new(loopback::config(sessions, PORTS, workers, None)?);
-        allow_files(loaded.capacity())?;
+        allow_files(loaded.capacity(), 0)?;
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());
         let mut relays = Self { workers: vec![], ports: vec![] };
         for number in 0..workers {

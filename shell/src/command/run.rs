@@ -68,7 +68,9 @@ fn start(file: Option<&Path>) -> Result<Node, String> {
     };
     let loaded = loaded.map_err(|mistakes| format!("the configuration has mistakes\n{mistakes}"))?;
     let node = Node::start(loaded, options).map_err(|error| error.to_string())?;
-    let places: Vec<_> = node.addresses().iter().map(|address| format!("{address} (UDP)")).collect();
+    let sockets = node.addresses().iter().zip(node.transports());
+    let places: Vec<_> =
+        sockets.map(|(address, transport)| format!("{address} ({})", transport.name())).collect();
     let places = places.join(", ");
     let how = match (file, node.addresses().first()) {
         (None, Some(address)) => format!(

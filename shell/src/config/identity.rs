@@ -39,9 +39,10 @@ pub(super) fn read<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<Ide
             }
         }
     }
-    let trusted = table
-        .get("trust_identity")
-        .map_or(Some(kind == Some(TrunkKind::Carrier)), |value| value.boolean().map(|trusted| trusted.value));
+    let trusted = table.get("trust_identity").map_or_else(
+        || Some(kind == Some(TrunkKind::Carrier)),
+        |value| value.boolean().map(|trusted| trusted.value),
+    );
     let header =
         table.get("caller_header").map_or(Some(""), |value| value.read(header).map(|name| name.value));
     let caller = table.get("caller").map_or(Some(""), |value| value.read(caller).map(|caller| caller.value));

@@ -3,17 +3,19 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::appliance;
+use super::certificate;
 use super::loaded::Text;
 use super::machine::Machine;
 use super::mistake::Report;
 use super::names::Names;
 use super::notation::{address, number, ports};
 use super::table::{At, Table};
+use crate::certificates::Identity;
 use warmline_core::config::{Interface, Listener};
 use warmline_core::image::Network;
 use warmline_core::transport::Transport;
 
-const KEYS: &[&str] = &["name", "address", "advertise", "listen", "media"];
+const KEYS: &[&str] = &["name", "address", "advertise", "listen", "media", "certificate", "key"];
 
 /// Core counts interfaces and listeners in bytes.
 const MOST: usize = 255;
@@ -29,6 +31,8 @@ pub(super) struct Interfaces<'t> {
     /// None where a section had mistakes.
     pub(super) entries: Vec<Option<Interface>>,
     pub(super) listeners: Vec<Listener>,
+    /// The certificate of each, where it has one.
+    pub(super) identities: Vec<Option<Identity>>,
 }
 
 /// A section's values, each with its place.
@@ -45,6 +49,7 @@ struct Section<'t> {
 struct Socket {
     interface: usize,
     address: Option<IpAddr>,
+    transport: Transport,
     port: At<u16>,
 }
 
@@ -58,7 +63,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "interface");
     let mut sections = Vec::new();
-    let mut sockets = Vec::new();
+    let (mut sockets, mut identities) = (Vec::<Socket>::new(), Vec::new());
     let tables = root.many("interface", "[[interface]]", KEYS, MOST);
     if root.get("interface").is_none() {
         report.mistake(0, "there is no [[interface]]: say at which address Warmline stands");
@@ -66,7 +71,13 @@ pub(super) fn read<'t>(
     for (interface, table) in tables.iter().enumerate() {
         let section = read_one(table, machine, appliance, &mut names);
         let address = section.address;
-        sockets.extend(listen(table).into_iter().map(|port| Socket { interface, address, port }));
+        let before = sockets.len();
+        sockets.extend(listen(table, machine).into_iter().map(|socket| {
+            let (transport, port) = socket.value;
+            Socket { interface, address, transport, port: socket.with(port) }
+        }));
+        let tls = sockets.iter().skip(before).any(|socket| socket.transport == Transport::Tls);
+        identities.push(certificate::identity(table, tls));
         sections.push(section);
     }
     if let Some(socket) = sockets.get(MOST) {
@@ -83,7 +94,7 @@ pub(super) fn read<'t>(
 
     let listener = |socket: &Socket| Listener {
         interface: index(socket.interface),
-        transport: Transport::Udp,
+        transport: socket.transport,
         port: socket.port.value,
     };
     let entry = |section: Section<'_>| {
@@ -97,6 +108,7 @@ pub(super) fn read<'t>(
     Interfaces {
         names,
         listeners: sockets.iter().map(listener).collect(),
+        identities,
         entries: sections.into_iter().map(entry).collect(),
     }
 }
@@ -200,16 +212,21 @@ fn media(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-/// The UDP ports of `listen`.
-fn listen(table: &Table<'_>) -> Vec<At<u16>> {
+/// The transports and ports of `listen`.
+fn listen(table: &Table<'_>, machine: Machine) -> Vec<At<(Transport, u16)>> {
     let texts = match table.get("listen") {
         Some(value) => value.some_strings(),
         None => vec![At { value: LISTEN, at: table.at }],
     };
-    texts.into_iter().filter_map(|text| text.read(table.report(), socket)).collect()
+    let read = |text: &str| match socket(text)? {
+        (Transport::Udp, port) => Ok((Transport::Udp, port)),
+        _ if !machine.is_server() => Err(format!("\"{text}\": a board listens on udp only")),
+        socket => Ok(socket),
+    };
+    texts.into_iter().filter_map(|text| text.read(table.report(), read)).collect()
 }
 
-fn socket(text: &str) -> Result<u16, String> {
+fn socket(text: &str) -> Result<(Transport, u16), String> {
     let malformed = || {
         let text = text.escape_debug();
         format!("\"{text}\" is no transport and port; write them like \"udp:5060\"")
@@ -217,8 +234,9 @@ fn socket(text: &str) -> Result<u16, String> {
     let (transport, port) = text.split_once(':').ok_or_else(malformed)?;
     let port = number::<u16>(port).filter(|&port| port > 0).ok_or_else(malformed)?;
     match transport {
-        "udp" => Ok(port),
-        "tcp" | "tls" => Err(format!("\"{text}\": {transport} is not there yet; listen on udp")),
+        "udp" => Ok((Transport::Udp, port)),
+        "tcp" => Ok((Transport::Tcp, port)),
+        "tls" => Ok((Transport::Tls, port)),
         _ => Err(malformed()),
     }
 }
@@ -244,8 +262,10 @@ fn refuse_shared_media(report: &Report<'_>, sections: &[Section<'_>]) {
 fn refuse_shared_sockets(report: &Report<'_>, sockets: &[Socket], sections: &[Section<'_>]) {
     for (number, socket) in sockets.iter().enumerate() {
         let port = socket.port;
+        let streams = |socket: &Socket| socket.transport.is_reliable();
         let same = |earlier: &&Socket| {
-            earlier.interface != socket.interface
+            (earlier.interface != socket.interface || earlier.transport != socket.transport)
+                && streams(earlier) == streams(socket)
                 && earlier.address.is_some_and(|address| Some(address) == socket.address)
                 && earlier.port.value == port.value
         };
@@ -254,7 +274,9 @@ fn refuse_shared_sockets(report: &Report<'_>, sockets: &[Socket], sections: &[Se
             let message = format!("port {} is listened on already at this address, at {place}", port.value);
             report.mistake(port.at, message);
         }
-        let among = |range: &At<(u16, u16)>| (range.value.0..=range.value.1).contains(&port.value);
+        let among = |range: &At<(u16, u16)>| {
+            !streams(socket) && (range.value.0..=range.value.1).contains(&port.value)
+        };
         if let Some(range) = sections.iter().filter_map(|section| section.media).find(among) {
             let place = report.place(range.at);
             report.mistake(port.at, format!("port {} is among the media ports at {place}", port.value));

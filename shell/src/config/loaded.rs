@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::named::{Fixed, NamedRange};
+use crate::certificates::{Identity, Trust};
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
 };
@@ -28,6 +29,10 @@ pub struct Loaded {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    /// The certificate of each interface that has one.
+    pub(super) identities: Vec<Option<Identity>>,
+    /// Whose certificates each trunk's peers may show.
+    pub(super) trust: Vec<Trust>,
     pub(super) named: Vec<NamedRange>,
     /// Empty where no range is named.
     pub(super) fixed: Fixed,
@@ -97,13 +102,27 @@ impl Loaded {
         let address =
             |listener: &Listener| self.interfaces.get(usize::from(listener.interface)).map(|i| i.address);
         self.listeners.iter().enumerate().filter_map(move |(number, listener)| {
-            let mut others = self.listeners.iter().enumerate().filter(move |&(other, _)| other != number);
+            let streams = listener.transport.is_reliable();
+            let mut others =
+                self.listeners.iter().enumerate().filter(move |&(other, entry)| {
+                    other != number && entry.transport.is_reliable() == streams
+                });
             Some(Socket {
                 transport: listener.transport,
                 address: SocketAddr::new(address(listener)?, listener.port),
                 shared: others.any(|(_, other)| other.port == listener.port),
             })
         })
+    }
+
+    /// The files of an interface's certificate.
+    pub(crate) fn identity(&self, interface: u8) -> Option<&Identity> {
+        self.identities.get(usize::from(interface))?.as_ref()
+    }
+
+    /// Whose certificates a trunk's peers may show.
+    pub(crate) fn trust(&self, trunk: TrunkIndex) -> Option<&Trust> {
+        self.trust.get(usize::from(trunk.0))
     }
 
     /// Moves a listener to another port. A number that no listener has changes nothing.

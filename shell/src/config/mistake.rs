@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 use core::error::Error;
 use core::fmt;
+use std::path::{Path, PathBuf};
 
 /// A place in a text. Both count from one; columns count characters, as editors do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +94,11 @@ impl<'t> Report<'t> {
     /// A place as other messages name it: `config.toml:14:9`.
     pub(super) fn place(&self, at: usize) -> String {
         format!("{}:{}", self.file, self.position(at))
+    }
+
+    /// Where a file is that the text names: beside the configuration, unless it says otherwise.
+    pub(super) fn beside(&self, file: &str) -> PathBuf {
+        Path::new(self.file).parent().unwrap_or_else(|| Path::new("")).join(file)
     }
 
     /// Whether nothing was wrong so far.

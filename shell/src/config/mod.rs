@@ -6,6 +6,7 @@
 
 mod appliance;
 mod board;
+mod certificate;
 mod credentials;
 mod dns;
 mod identity;
@@ -132,10 +133,11 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let new_calls = limits::new_calls(root, machine);
     let interfaces = interface::read(root, machine, appliance, node.capacity, &mut text);
     let capacity = node.capacity.map(|capacity| capacity.value);
-    let trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
+    let mut trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
     let around =
         target::Around { interfaces: &interfaces, trunks: &trunks, domains: &node.domains, appliance };
     let targets = target::read(root, around, &mut text);
+    trunks.find_returns(&targets);
     let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
     let loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
@@ -144,9 +146,11 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         domains: node.domains.iter().map(|domain| text.add(domain)).collect(),
         interfaces: interfaces.entries.into_iter().flatten().collect(),
         listeners: interfaces.listeners,
+        identities: interfaces.identities,
         trunks: trunks.entries.into_iter().flatten().collect(),
         sources: trunks.sources.into_table(),
         media: trunks.media,
+        trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),
         lines: lines.entries.into_iter().flatten().collect(),
         dials: lines.dials,

@@ -11,14 +11,12 @@ use super::notation::{Host, number};
 use super::table::{At, Table};
 use super::trunk::Trunks;
 use warmline_core::config::{Span, Target, TrunkIndex};
+use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &["name", "trunk", "uri"];
 
 /// Core counts targets in 16 bits.
 const MOST: usize = 65_535;
-
-/// The port of SIP over UDP (RFC 3261 section 19.1.2).
-const PORT: u16 = 5060;
 
 #[derive(Debug)]
 pub(super) struct Targets<'t> {
@@ -62,6 +60,7 @@ fn read_one<'t>(
     }
     refuse_unaskable(table.report(), at, &parts, around);
     refuse_strange_address(table.report(), at, &parts, trunk?, around);
+    refuse_other_transport(table.report(), at, &parts, trunk?, around);
     let span = text.add(whole);
     let within = |range: &Range<usize>| Span {
         start: span.start + u32::try_from(range.start).unwrap_or(0),
@@ -84,6 +83,8 @@ struct Uri<'t> {
     /// The host in the URI's text, without brackets; or its `maddr`.
     span: Range<usize>,
     port: Option<u16>,
+    /// The transport it asks for.
+    transport: Option<Transport>,
 }
 
 impl<'t> Uri<'t> {
@@ -110,7 +111,10 @@ impl<'t> Uri<'t> {
             return Err(format!("\"{shown}\": what follows the \"?\" cannot be dialled"));
         }
         let (place, parameters) = rest.split_once(';').map_or((rest, ""), |(place, rest)| (place, rest));
-        parameters.split(';').try_for_each(parameter).map_err(|why| format!("\"{shown}\": {why}"))?;
+        let mut transport = None;
+        for text in parameters.split(';') {
+            transport = parameter(text).map_err(|why| format!("\"{shown}\": {why}"))?.or(transport);
+        }
         let bracket = place.starts_with('[').then(|| place.find(']').map_or(place.len(), |at| at + 1));
         let (name, port) = match place.split_at(bracket.or_else(|| place.find(':')).unwrap_or(place.len())) {
             (name, "") => (name, None),
@@ -127,7 +131,7 @@ impl<'t> Uri<'t> {
         };
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         let start = bare.as_ptr().addr() - text.as_ptr().addr();
-        Ok(Self { name, host, span: start..start + bare.len(), port })
+        Ok(Self { name, host, span: start..start + bare.len(), port, transport })
     }
 }
 
@@ -136,12 +140,35 @@ fn escapes_are_whole(user: &str) -> bool {
     user.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
-fn parameter(text: &str) -> Result<(), String> {
+fn parameter(text: &str) -> Result<Option<Transport>, String> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    let value = value.to_ascii_lowercase();
     match name.to_ascii_lowercase().as_str() {
-        "transport" if value != "udp" => Err(format!("transport={value} is not there yet; use udp")),
-        _ => Ok(()),
+        "transport" => {
+            let named = Transport::named(value.as_bytes());
+            named.map(Some).ok_or_else(|| format!("transport={value} is not spoken; use udp, tcp or tls"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How a target is reached is its trunk's business: its URI may only say the same.
+fn refuse_other_transport(
+    report: &Report<'_>,
+    at: usize,
+    uri: &Uri<'_>,
+    trunk: usize,
+    around: Around<'_, '_>,
+) {
+    let Some(entry) = around.trunks.entry(trunk) else { return };
+    let Some(listener) = around.interfaces.listeners.get(usize::from(entry.listener)) else { return };
+    if let Some(named) = uri.transport.filter(|&named| named != listener.transport) {
+        let word = |transport: Transport| transport.name().to_ascii_lowercase();
+        let name = around.trunks.names.of(trunk);
+        let (named, reached) = (word(named), word(listener.transport));
+        let message = format!(
+            "transport={named}, and trunk \"{name}\" is reached by {reached}: say transport = \"{named}\" there"
+        );
+        report.mistake(at, message);
     }
 }
 
@@ -158,7 +185,7 @@ fn is_ourselves(uri: &Uri<'_>, around: Around<'_, '_>) -> bool {
     match uri.host {
         Host::Name => around.domains.iter().any(|domain| domain.eq_ignore_ascii_case(uri.name)),
         Host::Ip(address) => around.interfaces.listeners.iter().any(|listener| {
-            listener.port == uri.port.unwrap_or(PORT)
+            listener.port == uri.port.unwrap_or_else(|| listener.transport.port())
                 && around
                     .interfaces
                     .entry(usize::from(listener.interface))

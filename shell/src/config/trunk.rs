@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use std::collections::HashMap;
 
 use super::appliance;
+use super::certificate;
 use super::credentials::{self, Credentials};
 use super::identity::{self, Identity};
 use super::interface::Interfaces;
@@ -13,7 +14,9 @@ use super::names::Names;
 use super::notation::{ports, rate};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
-use warmline_core::config::{MediaPolicy, MediaRange, Trunk, TrunkKind};
+use super::target::Targets;
+use crate::certificates::Trust;
+use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind};
 use warmline_core::filter::{Prefix, Rate};
 use warmline_core::transport::Transport;
 
@@ -32,6 +35,9 @@ const KEYS: &[&str] = &[
     "caller_header",
     "trust_identity",
     "headers",
+    "ca",
+    "certificate",
+    "return_to",
 ];
 
 const KINDS: &[(&str, Option<TrunkKind>)] = &[
@@ -42,7 +48,7 @@ const KINDS: &[(&str, Option<TrunkKind>)] = &[
 ];
 
 const TRANSPORTS: &[(&str, Option<Transport>)] =
-    &[("udp", Some(Transport::Udp)), ("tcp", None), ("tls", None)];
+    &[("udp", Some(Transport::Udp)), ("tcp", Some(Transport::Tcp)), ("tls", Some(Transport::Tls))];
 
 const AS_SIGNALLED: &[(&str, Option<()>)] = &[("signalled", Some(()))];
 
@@ -74,10 +80,25 @@ pub(super) struct Trunks<'t> {
     pub(super) entries: Vec<Option<Trunk>>,
     pub(super) sources: Sources,
     pub(super) media: Vec<MediaRange>,
+    /// Whose certificates each trunk's peers may show; default where a section had mistakes.
+    pub(super) trust: Vec<Trust>,
     pub(super) named: Vec<NamedRange>,
+    /// For each the name of the target that a caller goes back to.
+    returns: Vec<Option<At<&'t str>>>,
 }
 
-impl Trunks<'_> {
+impl<'t> Trunks<'t> {
+    /// Finds the targets that callers go back to, now that they were read.
+    pub(super) fn find_returns(&mut self, targets: &Targets<'t>) {
+        for (entry, name) in self.entries.iter_mut().zip(&self.returns) {
+            let target = name.and_then(|name| targets.names.find(name));
+            let target = target.and_then(|target| u16::try_from(target).ok()).map(TargetIndex);
+            if let Some(entry) = entry {
+                entry.return_to = target;
+            }
+        }
+    }
+
     /// Whether this trunk may speak from this address, as far as is known.
     pub(super) fn may_hold(&self, interface: u8, address: IpAddr, trunk: usize) -> bool {
         let by_name = |named: &NamedRange| usize::from(named.trunk) == trunk && named.media.is_none();
@@ -112,6 +133,8 @@ struct Section<'t> {
     max_rate: Option<Option<Rate>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
+    trust: Option<Trust>,
+    return_to: Option<At<&'t str>>,
 }
 
 pub(super) fn read<'t>(
@@ -124,6 +147,8 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trust = Vec::new();
+    let mut returns = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     if root.get("trunk").is_none() {
         report.mistake(0, "there is no [[trunk]]: nobody could call");
@@ -138,6 +163,8 @@ pub(super) fn read<'t>(
         section.refuse_shared_names(&table, &mut names_of);
         named.extend(section.named(number, interfaces));
         sources.extend(section.sources(number));
+        trust.push(section.trust.clone().unwrap_or_default());
+        returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -145,7 +172,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named }
+    Trunks { names, entries, sources, media, named, trust, returns }
 }
 
 impl<'t> Section<'t> {
@@ -156,6 +183,8 @@ impl<'t> Section<'t> {
         capacity: Option<u32>,
     ) -> Self {
         let kind = table.need("kind").and_then(|value| value.choice(KINDS)).map(|kind| kind.value);
+        let interface = interface(table, interfaces);
+        let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
         let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
         let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
@@ -163,7 +192,7 @@ impl<'t> Section<'t> {
         Self {
             name: names.declare(table),
             kind,
-            interface: interface(table, interfaces),
+            interface,
             transport: table.get("transport").map_or(Some(Transport::Udp), transport),
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
@@ -172,6 +201,8 @@ impl<'t> Section<'t> {
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
             credentials: credentials::read(table),
             identity: identity::read(table, kind),
+            trust: certificate::trust(table, tls),
+            return_to: return_to(table, kind),
         }
     }
 
@@ -180,6 +211,7 @@ impl<'t> Section<'t> {
         if self.media.as_ref().is_some_and(Vec::is_empty) && self.named.is_empty() {
             refuse_private_signalled(table, &self.signalling);
         }
+        self.refuse_unheard(table, interfaces);
         let Some(interface) = self.interface.and_then(|number| interfaces.entry(number)) else { return };
         let signalling = self.signalling.iter().copied();
         let media = self.media.iter().flatten();
@@ -193,6 +225,23 @@ impl<'t> Section<'t> {
             let message = format!("{text} is {theirs}, but the trunk's interface has an {ours} address");
             table.report().mistake(at, message);
         }
+    }
+
+    /// Refuses a transport that the trunk's interface does not listen on: peers are told where we are reached by it.
+    fn refuse_unheard(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
+        let Some((number, transport)) = self.interface.zip(self.transport) else { return };
+        // An interface without sockets has mistakes of its own.
+        let listens = interfaces.listeners.iter().any(|listener| usize::from(listener.interface) == number);
+        if !listens || interfaces.listener(number, transport).is_some() {
+            return;
+        }
+        let at = table.get("transport").map_or(table.at, |value| value.at);
+        let (name, word) = (interfaces.names.of(number), transport.name().to_ascii_lowercase());
+        let message = format!(
+            "the trunk is reached by {word}, and interface \"{name}\" does not listen on it: add \"{word}:{}\" to its \"listen\"",
+            transport.port()
+        );
+        table.report().mistake(at, message);
     }
 
     /// Refuses the first range that a board could not answer.
@@ -278,8 +327,20 @@ impl<'t> Section<'t> {
             max_rate: self.max_rate?,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
+            certified: self.trust?.name.is_some(),
+            return_to: None,
         })
     }
+}
+
+/// Where a caller goes back to, of a trunk that may transfer calls.
+fn return_to<'t>(table: &Table<'t>, kind: Option<TrunkKind>) -> Option<At<&'t str>> {
+    let value = table.get("return_to")?;
+    if matches!(kind, Some(TrunkKind::Zendesk | TrunkKind::Carrier)) {
+        let message = "\"return_to\" is for trunks of kind ai and phones; no other transfers calls";
+        table.report().mistake(value.at, message);
+    }
+    value.string()
 }
 
 /// The interface the trunk stands on: the only one, where nothing is said.

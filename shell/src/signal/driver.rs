@@ -6,25 +6,33 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use socket2::SockRef;
 use tokio::runtime::Runtime;
 use warmline_core::config::Config;
+use warmline_core::reason::{Counters, Reason};
 use warmline_core::relay::{Control, Report, StreamId};
 use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 
+use super::connection::{End, Told};
+use super::connections::{Arrival, Connections, Ended, News, Unsent};
 use super::ending::{Ending, Step};
 use super::journal::Journal;
 use super::listeners::Listener;
 use super::lookups::Lookups;
 use super::resolver::{LEAST, Resolver};
 use super::{Ask, Inlets};
+use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::Snapshot;
 use crate::reload::{self, Changes};
 use crate::room::{self, LARGEST_MESSAGE};
+
+/// How often connections are looked at for idle ones.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
@@ -36,6 +44,7 @@ pub(super) struct Driver<'s> {
     clock: Clock,
     listeners: Vec<Listener>,
     workers: Vec<Worker>,
+    connections: Connections,
     lookups: Lookups,
     journal: Journal,
     ending: Ending,
@@ -44,6 +53,10 @@ pub(super) struct Driver<'s> {
     out: Box<[u8]>,
     /// When core wants to be asked again.
     deadline: Option<Instant>,
+    /// When connections are looked at for idle ones.
+    sweep: Option<Instant>,
+    /// Connections that were closed, by their reasons.
+    closed: Counters,
     unsent: u64,
 }
 
@@ -59,10 +72,13 @@ enum Owed {
     Answer(Question),
     /// That a stream's worker is gone.
     Failure(StreamId),
+    /// That what was sent there may not have arrived.
+    Lost(Path),
 }
 
 impl Driver<'_> {
     /// Drives until the node is over.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the node")]
     pub(super) fn run(
         runtime: &Runtime,
         loaded: &Arc<Loaded>,
@@ -70,6 +86,7 @@ impl Driver<'_> {
         clock: Clock,
         inlets: Inlets,
         listeners: Vec<Listener>,
+        contexts: Contexts,
         workers: Vec<media::Handle>,
     ) {
         let config = loaded.lend();
@@ -85,12 +102,15 @@ impl Driver<'_> {
             clock,
             listeners,
             workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
+            connections: Connections::new(contexts, loaded),
             lookups,
             journal: Journal::new(calls),
             ending: Ending::Serving,
             owed: VecDeque::with_capacity(16),
             out: vec![0; LARGEST_MESSAGE].into_boxed_slice(),
             deadline: None,
+            sweep: None,
+            closed: Counters::NEW,
             unsent: 0,
         };
         runtime.block_on(driver.drive(inlets));
@@ -98,8 +118,17 @@ impl Driver<'_> {
 
     async fn drive(mut self, inlets: Inlets) {
         let mut datagram = vec![0; LARGEST_MESSAGE].into_boxed_slice();
+        for (number, listener) in (0u8..).zip(&mut self.listeners) {
+            if let Listener::Connections(socket) = listener
+                && let Some(socket) = socket.take()
+            {
+                self.connections.listen(number, socket);
+            }
+        }
         loop {
             let mut more = self.hear(&mut datagram);
+            more |= self.hear_connections();
+            self.sweep();
             more |= self.take_reports(&inlets.reports);
             self.answer_asks(&inlets.asked);
             if self.deadline.is_some_and(|at| at <= self.clock.now()) {
@@ -115,15 +144,18 @@ impl Driver<'_> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let deadline = [self.deadline, self.ending.deadline()].into_iter().flatten().min();
+            let deadline = [self.deadline, self.ending.deadline(), self.sweep].into_iter().flatten().min();
             let at = self.clock.system(deadline.unwrap_or_default()).into();
             tokio::select! {
                 () = heard(&self.listeners) => {}
+                news = self.connections.hear() => news.into_iter().for_each(|news| self.learn(news)),
                 () = inlets.bell.notified() => {}
                 () = tokio::time::sleep_until(at), if deadline.is_some() => {}
             }
         }
         self.wake_workers();
+        // A last BYE may wait there.
+        self.connections.flush().await;
         let snapshot = self.snapshot();
         if let Ending::Over(Some(done)) = self.ending {
             // Who asked may have gone.
@@ -143,8 +175,9 @@ impl Driver<'_> {
     fn hear_one(&mut self, listener: usize, datagram: &mut [u8]) -> bool {
         let Ok(number) = u8::try_from(listener) else { return false };
         for _ in 0..TURN {
-            let Some(socket) = self.listeners.get(listener) else { return false };
-            let (len, remote) = match socket.incoming.try_recv_from(datagram) {
+            let socket = self.listeners.get(listener).and_then(Listener::incoming);
+            let Some(socket) = socket else { return false };
+            let (len, remote) = match socket.try_recv_from(datagram) {
                 Ok(received) => received,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 // An earlier message found nobody there; the next may be better.
@@ -164,6 +197,75 @@ impl Driver<'_> {
         true
     }
 
+    /// Takes what connections have to tell; whether there may be more.
+    fn hear_connections(&mut self) -> bool {
+        for _ in 0..TURN {
+            let Some(news) = self.connections.try_hear() else { return false };
+            self.learn(news);
+        }
+        true
+    }
+
+    fn learn(&mut self, news: News) {
+        match news {
+            News::Told(Told::Message(flow, bytes)) => {
+                if let Some(speaker) = self.connections.speaker(flow) {
+                    self.handle(Input::Message(speaker, &bytes));
+                }
+            }
+            News::Told(Told::Ended(flow, end)) => {
+                if let Some(ended) = self.connections.ended(flow) {
+                    self.ended(&ended, &end);
+                    self.settle();
+                }
+            }
+            News::Arrived(arrival) => self.arrived(arrival),
+        }
+    }
+
+    /// A connection has come: whose it is, its source alone decides. Strangers' are closed before a byte is read.
+    fn arrived(&mut self, arrival: Arrival) {
+        let Arrival { listener, stream, remote } = arrival;
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
+        let Some((entry, _)) = cx.config.listener(listener) else { return };
+        let flow = self.connections.next();
+        let path = Path { transport: entry.transport, listener, flow, remote };
+        match self.sbc.admit(&cx, path) {
+            Ok(_) if !self.connections.has_room(remote.ip()) => {
+                self.closed.add(Reason::ConnectionLimit);
+                self.journal.turned_away(remote, cx.now);
+            }
+            Ok(admitted) => return self.connections.accept(&config, admitted, stream),
+            Err(reason) => self.journal.stranger(remote, reason, cx.now),
+        }
+        // Not a word, and nothing left of it here.
+        let _ = SockRef::from(&stream).set_linger(Some(core::time::Duration::ZERO));
+    }
+
+    /// A connection has ended: what went over it may not have arrived.
+    fn ended(&mut self, ended: &Ended, end: &End) {
+        if let Some(reason) = end.reason() {
+            self.closed.add(reason);
+        }
+        self.journal.disconnected(ended.remote, ended.ours, end, self.clock.now());
+        self.owed.extend(ended.ways.iter().copied().map(Owed::Lost));
+    }
+
+    /// Closes connections that nobody uses, now and then.
+    fn sweep(&mut self) {
+        let now = self.clock.now();
+        if self.sweep.is_some_and(|at| at <= now) {
+            let sbc = &self.sbc;
+            self.connections.close_idle(|flow| sbc.uses(flow));
+            self.sweep = None;
+        }
+        if self.connections.len() > 0 {
+            self.sweep.get_or_insert_with(|| now.after(SWEEP));
+        }
+    }
+
     /// Hands core what workers report; whether there may be more.
     fn take_reports(&mut self, reports: &Receiver<Report>) -> bool {
         for _ in 0..TURN {
@@ -179,12 +281,13 @@ impl Driver<'_> {
                 // Who asked may have gone.
                 Ask::Tell(answer) => drop(answer.try_send(self.snapshot())),
                 Ask::Stop { grace, done } => self.stop(grace, done),
+                Ask::Renew(contexts) => self.connections.renew(contexts),
                 Ask::Halt => {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
                 // Who asked may have gone.
-                Ask::Reload { loaded, done } => drop(done.send(self.reload(*loaded))),
+                Ask::Reload { new, done } => drop(done.send(self.reload(new.0, new.1))),
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
@@ -235,6 +338,7 @@ impl Driver<'_> {
             let cx = self.cx(&config);
             match owed {
                 Owed::Failure(stream) => self.sbc.handle(&cx, Input::Media(Report::Failed { stream })),
+                Owed::Lost(path) => self.sbc.handle(&cx, Input::Lost(path)),
                 Owed::Answer(question) => {
                     let addresses = self.lookups.addresses(question.target, cx.now);
                     self.sbc.handle(&cx, Input::Resolved(question, addresses));
@@ -272,13 +376,39 @@ impl Driver<'_> {
         self.wake_workers();
         let listener = self.listeners.get(usize::from(to.listener));
         let sent = match listener.zip(self.out.get(..len)) {
-            Some((listener, bytes)) => listener.outgoing.send_to(bytes, to.remote),
+            Some((Listener::Datagrams { outgoing, .. }, bytes)) => {
+                outgoing.send_to(bytes, to.remote).map(drop)
+            }
+            Some((Listener::Connections(_), _)) => return self.send_by_connection(to, len),
             None => Err(std::io::ErrorKind::NotConnected.into()),
         };
         // What is lost here is sent again by its transaction, as if the network had lost it.
         if let Err(error) = sent {
             self.unsent += 1;
             self.journal.unsent(to.remote, &error, self.clock.now());
+        }
+    }
+
+    fn send_by_connection(&mut self, to: Path, len: usize) {
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let (cx, addressee) = (self.cx(&config), self.sbc.addressee());
+        let bytes = self.out.get(..len).unwrap_or_default();
+        let sbc = &mut self.sbc;
+        let sent = self.connections.send(&config, to, addressee, bytes, |path| sbc.admit(&cx, path));
+        let Err(unsent) = sent else { return };
+        self.unsent += 1;
+        match unsent {
+            Unsent::Nowhere(error) => {
+                self.journal.unsent(to.remote, &error, cx.now);
+                self.owed.push_back(Owed::Lost(to));
+            }
+            Unsent::TooMany => {
+                self.closed.add(Reason::ConnectionLimit);
+                self.journal.turned_away(to.remote, cx.now);
+                self.owed.push_back(Owed::Lost(to));
+            }
+            Unsent::NotReading(ended) => self.ended(&ended, &End::NotReading),
         }
     }
 
@@ -309,14 +439,18 @@ impl Driver<'_> {
         let config = new.lend();
         let cx = self.cx(&config);
         self.sbc.reconfigure(&cx, &old.lend());
+        let sbc = &mut self.sbc;
+        let gone = self.connections.follow(&new, |path| sbc.admit(&cx, path));
+        self.owed.extend(gone.into_iter().flat_map(|ended| ended.ways).map(Owed::Lost));
         self.drain();
         self.settle();
     }
 
     /// Goes on with what its user wrote anew, and says what that changes.
-    fn reload(&mut self, loaded: Loaded) -> Changes {
+    fn reload(&mut self, loaded: Loaded, contexts: Contexts) -> Changes {
         let new = self.lookups.follow(loaded);
         let changes = reload::changes(&self.loaded.lend(), &new.lend());
+        self.connections.renew(contexts);
         self.replace(new);
         changes
     }
@@ -326,9 +460,12 @@ impl Driver<'_> {
     }
 
     fn snapshot(&self) -> Snapshot {
+        let mut counters = self.sbc.counters().clone();
+        counters.add_all(&self.closed);
         Snapshot {
             usage: self.sbc.usage(),
-            counters: self.sbc.counters().clone(),
+            counters,
+            connections: self.connections.len(),
             parsed: self.sbc.parsed(),
             calls: self.journal.calls(),
             unsent: self.unsent,
@@ -337,10 +474,12 @@ impl Driver<'_> {
     }
 }
 
-/// Resolves when something came to a listener.
+/// Resolves when a datagram came to a listener.
 async fn heard(listeners: &[Listener]) {
     poll_fn(|cx| {
-        let ready = |listener: &Listener| listener.incoming.poll_recv_ready(cx).is_ready();
+        let ready = |listener: &Listener| {
+            listener.incoming().is_some_and(|incoming| incoming.poll_recv_ready(cx).is_ready())
+        };
         // Each has to be asked, so that each wakes us.
         match listeners.iter().map(ready).fold(false, |any, ready| any | ready) {
             true => Poll::Ready(()),

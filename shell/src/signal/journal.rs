@@ -6,7 +6,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use std::io;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use warmline_core::call::{CallId, Progress, View};
 use warmline_core::config::{Config, Span, TrunkIndex};
 use warmline_core::filter::{Limiter, Rate};
@@ -15,6 +15,7 @@ use warmline_core::relay::Statistics;
 use warmline_core::time::{Duration, Instant};
 use warmline_core::{Cx, Event, Sbc};
 
+use super::connection::End;
 use super::strangers::Strangers;
 
 /// How many lines of a kind that peers can cause at will are written.
@@ -28,6 +29,7 @@ pub(super) struct Journal {
     strangers: Strangers,
     refusals: Sparing,
     losses: Sparing,
+    disconnections: Sparing,
 }
 
 /// Lets so many lines through, and counts the others.
@@ -56,6 +58,7 @@ impl Journal {
             strangers: Strangers::new(),
             refusals: Sparing::default(),
             losses: Sparing::default(),
+            disconnections: Sparing::default(),
         }
     }
 
@@ -75,6 +78,26 @@ impl Journal {
     pub(super) fn unsent(&mut self, to: SocketAddr, error: &io::Error, now: Instant) {
         if let Some(left_out) = self.losses.take(now) {
             warn!("cannot send to {to}: {error}{left_out}");
+        }
+    }
+
+    /// A connection that has ended.
+    pub(super) fn disconnected(&mut self, remote: SocketAddr, ours: bool, end: &End, now: Instant) {
+        let way = if ours { "to" } else { "from" };
+        let said = match end {
+            End::Closed(_) | End::Dropped => return debug!("connection {way} {remote} has ended: {end}"),
+            End::Refused(_) => "cannot be opened",
+            _ => "was closed",
+        };
+        if let Some(left_out) = self.disconnections.take(now) {
+            warn!("connection {way} {remote} {said}: {end}{left_out}");
+        }
+    }
+
+    /// A connection there was no room for.
+    pub(super) fn turned_away(&mut self, remote: SocketAddr, now: Instant) {
+        if let Some(left_out) = self.disconnections.take(now) {
+            warn!("no connection with {remote}: {}{left_out}", Because(Reason::ConnectionLimit));
         }
     }
 

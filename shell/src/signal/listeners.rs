@@ -16,41 +16,64 @@ const FURTHER: u16 = 200;
 /// What a socket is asked to hold until signalling comes to it: some 1,500 messages.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
+/// How many connections the system holds until they are accepted.
+const BACKLOG: i32 = 256;
+
 /// Bound sockets, in the order of the configuration's listeners.
 pub(crate) struct Listeners {
     addresses: Vec<SocketAddr>,
-    sockets: Vec<UdpSocket>,
+    transports: Vec<Transport>,
+    sockets: Vec<Bound>,
 }
 
-/// A socket that is heard on, and sent from whether or not the runtime has looked at it yet.
-pub(super) struct Listener {
-    pub(super) incoming: tokio::net::UdpSocket,
-    pub(super) outgoing: UdpSocket,
+enum Bound {
+    Datagrams(UdpSocket),
+    Connections(std::net::TcpListener),
+}
+
+/// Where SIP is heard.
+pub(super) enum Listener {
+    /// A socket that is heard on, and sent from whether or not the runtime has looked at it yet.
+    Datagrams { incoming: tokio::net::UdpSocket, outgoing: UdpSocket },
+    /// One that connections come to; none once they are waited for.
+    Connections(Option<tokio::net::TcpListener>),
+}
+
+impl Listener {
+    /// The socket of datagrams.
+    pub(super) fn incoming(&self) -> Option<&tokio::net::UdpSocket> {
+        match self {
+            Self::Datagrams { incoming, .. } => Some(incoming),
+            Self::Connections(_) => None,
+        }
+    }
 }
 
 impl Listeners {
     /// Binds all of them. Where a port was left to the system, or had to move, `loaded` learns which it is.
     pub(crate) fn bind(loaded: &mut Loaded, next_free: bool) -> Result<Self, StartError> {
         let wanted: Vec<config::Socket> = loaded.sockets().collect();
-        let mut bound = Self { addresses: Vec::new(), sockets: Vec::new() };
+        let mut bound = Self { addresses: Vec::new(), transports: Vec::new(), sockets: Vec::new() };
         for (number, socket) in (0u8..).zip(wanted) {
-            if socket.transport != Transport::Udp {
-                return Err(StartError::Transport(socket.address));
-            }
             let last = if next_free { socket.address.port().saturating_add(FURTHER) } else { 0 };
             let mut address = socket.address;
-            let udp = loop {
-                match bind(address, socket.shared) {
+            let found = loop {
+                match bind(address, socket.transport, socket.shared) {
                     Err(error) if error.kind() == ErrorKind::AddrInUse && address.port() < last => {
                         address.set_port(address.port() + 1);
                     }
                     result => break result.map_err(|error| refusal(address, error))?,
                 }
             };
-            let address = udp.local_addr().map_err(|error| refusal(address, error))?;
+            let address = match &found {
+                Bound::Datagrams(socket) => socket.local_addr(),
+                Bound::Connections(socket) => socket.local_addr(),
+            };
+            let address = address.map_err(|error| refusal(socket.address, error))?;
             loaded.set_port(number, address.port());
             bound.addresses.push(address);
-            bound.sockets.push(udp);
+            bound.transports.push(socket.transport);
+            bound.sockets.push(found);
         }
         Ok(bound)
     }
@@ -60,29 +83,49 @@ impl Listeners {
         &self.addresses
     }
 
+    /// What they carry, in the same order.
+    pub(crate) fn transports(&self) -> &[Transport] {
+        &self.transports
+    }
+
     /// Hands them to the runtime it is called in.
     pub(super) fn listen(self) -> io::Result<Vec<Listener>> {
-        let listen = |outgoing: UdpSocket| {
-            let incoming = tokio::net::UdpSocket::from_std(outgoing.try_clone()?)?;
-            Ok(Listener { incoming, outgoing })
+        let listen = |bound: Bound| match bound {
+            Bound::Datagrams(outgoing) => {
+                let incoming = tokio::net::UdpSocket::from_std(outgoing.try_clone()?)?;
+                Ok(Listener::Datagrams { incoming, outgoing })
+            }
+            Bound::Connections(socket) => {
+                tokio::net::TcpListener::from_std(socket).map(|socket| Listener::Connections(Some(socket)))
+            }
         };
         self.sockets.into_iter().map(listen).collect()
     }
 }
 
-fn bind(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+fn bind(address: SocketAddr, transport: Transport, shared: bool) -> io::Result<Bound> {
+    let (kind, protocol) = match transport {
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+        Transport::Tcp | Transport::Tls => (Type::STREAM, Protocol::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    if shared {
+    // Connections of the node before us may linger at the port.
+    if shared || transport.is_reliable() {
         socket.set_reuse_address(true)?;
     }
     socket.set_nonblocking(true)?;
+    if transport.is_reliable() {
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        return Ok(Bound::Connections(socket.into()));
+    }
     // The system gives what it allows.
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(Bound::Datagrams(socket.into()))
 }
 
 fn refusal(address: SocketAddr, source: io::Error) -> StartError {

@@ -3,6 +3,8 @@
 //! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
 //! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
 
+mod connection;
+mod connections;
 mod driver;
 mod ending;
 mod journal;
@@ -23,6 +25,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, oneshot};
 use warmline_core::relay::Report;
 
+use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
@@ -31,6 +34,7 @@ use crate::reload::Changes;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
+pub(crate) use connections::MOST as MOST_CONNECTIONS;
 pub(crate) use listeners::Listeners;
 pub(crate) use once::Once;
 
@@ -44,7 +48,9 @@ pub(crate) enum Ask {
     /// To end now.
     Halt,
     /// To go on with another configuration, and say what it changes.
-    Reload { loaded: Box<Loaded>, done: oneshot::Sender<Changes> },
+    Reload { new: Box<(Loaded, Contexts)>, done: oneshot::Sender<Changes> },
+    /// To show, and to believe, other certificates from now on.
+    Renew(Contexts),
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
 }
@@ -86,6 +92,7 @@ pub(crate) fn start(
 ) -> Result<JoinHandle<()>, StartError> {
     let thread = |source| StartError::Thread { name: "signalling", source };
     let seed = seed()?;
+    let contexts = Contexts::read(&loaded)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
     let listeners = {
         // Sockets belong to the runtime they are made in.
@@ -96,7 +103,7 @@ pub(crate) fn start(
         .name("signalling".to_owned())
         .spawn(move || {
             let _alarm = alarm;
-            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, workers);
+            Driver::run(&runtime, &loaded, &seed, clock, inlets, listeners, contexts, workers);
             // Lookups that are under way are of no use any more.
             runtime.shutdown_background();
         })

@@ -23,7 +23,15 @@ const MUST_RUN: &str = "WARMLINE_E2E";
 /// # Panics
 /// When it is not installed but has to be, as `tests/run` demands.
 pub fn sipp_is_missing(test: &str) -> bool {
-    let run = Command::new("sipp")
+    is_missing("sipp", test)
+}
+
+/// The same of another program that tells its version when it is asked by `-v`.
+///
+/// # Panics
+/// When it is not installed but has to be.
+pub fn is_missing(program: &str, test: &str) -> bool {
+    let run = Command::new(program)
         .arg("-v")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -34,8 +42,8 @@ pub fn sipp_is_missing(test: &str) -> bool {
         let _ = child.wait();
         return false;
     }
-    assert!(std::env::var_os(MUST_RUN).is_none_or(|value| value != "1"), "sipp is not installed");
-    println!("not run: {test}: sipp is not installed");
+    assert!(std::env::var_os(MUST_RUN).is_none_or(|value| value != "1"), "{program} is not installed");
+    println!("not run: {test}: {program} is not installed");
     true
 }
 
@@ -54,12 +62,14 @@ pub struct Scenario<'a> {
     pub lasting: u32,
     /// The line that is dialled, where the scenario leaves it open.
     pub dials: &'a str,
+    /// Whether it speaks TCP.
+    pub tcp: bool,
 }
 
 impl<'a> Scenario<'a> {
     /// One call of a scenario, which lasts a second where that is left open.
     pub const fn once(name: &'a str, at: Ipv4Addr) -> Self {
-        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support" }
+        Self { name, at, calls: 1, every: 100, lasting: 1000, dials: "support", tcp: false }
     }
 }
 
@@ -165,6 +175,7 @@ impl Cast {
             .arg(&calls)
             .args(["-m", &scenario.calls.to_string(), "-r", "1", "-rp", &scenario.every.to_string()])
             .args(["-d", &scenario.lasting.to_string(), "-s", scenario.dials])
+            .args(["-t", if scenario.tcp { "t1" } else { "u1" }])
             .args(["-timeout", &patience(scenario).to_string(), "-timeout_error", "-nostdin"])
             .args(["-trace_err", "-error_file"])
             .arg(trace("err"))
@@ -184,7 +195,13 @@ impl Cast {
     /// When it cannot be started.
     pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let player = self.play(scenario, ends);
-        listens(SocketAddrV4::new(scenario.at, self.zendesk.port()), scenario.name);
+        let at = (scenario.at, self.zendesk.port());
+        let is_taken = || match scenario.tcp {
+            true => std::net::TcpListener::bind(at).is_err(),
+            false => std::net::UdpSocket::bind(at).is_err(),
+        };
+        let listens = super::poll(PATIENCE, || is_taken().then_some(()));
+        assert!(listens.is_some(), "{} does not listen", scenario.name);
         player
     }
 
@@ -207,7 +224,7 @@ impl Cast {
 }
 
 /// Waits until somebody has this port.
-fn listens(at: SocketAddrV4, name: &str) {
+pub(super) fn listens(at: SocketAddrV4, name: &str) {
     let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
     assert!(listens.is_some(), "{name} does not listen");
 }

@@ -2,11 +2,11 @@
 //! continents.
 
 use core::net::{SocketAddr, SocketAddrV4};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -78,7 +78,8 @@ fn carry(
     while let Ok((len, _)) = from.recv_from(&mut buffer) {
         under_way.push_back((Instant::now() + latency, buffer[..len].to_vec()));
     }
-    while let Some((_, bytes)) = under_way.pop_front_if(|first| first.0 <= Instant::now()) {
+    while under_way.front().is_some_and(|first| first.0 <= Instant::now()) {
+        let Some((_, bytes)) = under_way.pop_front() else { return };
         // Whoever is not there does not hear it.
         let _ = by.send_to(&bytes, to);
     }

@@ -3,22 +3,26 @@
 //! SIPp signals; its scenarios are in `tests/scenarios`. What is heard is held to what was said by [`Talk`], at the
 //! addresses that SIPp's session descriptions name, because SIPp does not look into what it receives.
 
+mod baresip;
 mod cast;
 mod companding;
 mod distance;
+mod kamailio;
 mod ports;
 mod program;
 mod script;
 mod stage;
 mod talk;
 
-pub use cast::{Cast, Scenario, sipp_is_missing};
+pub use baresip::Baresip;
+pub use cast::{Cast, Scenario, is_missing, sipp_is_missing};
 pub use companding::{a_to_mu, mu_to_a};
 pub use distance::Distance;
+pub use kamailio::{Branches, Kamailio};
 pub use ports::ports;
 pub use program::Program;
 pub use script::{Say, Script};
-pub use stage::{AI, CARRIER, PASSWORD, STRANGER, Stage, WARMLINE, ZENDESK};
+pub use stage::{AI, CARRIER, PASSWORD, Rung, STRANGER, Stage, WARMLINE, ZENDESK};
 pub use talk::{Heard, Law, Talk};
 
 use core::time::Duration;

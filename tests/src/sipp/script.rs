@@ -55,6 +55,8 @@ pub struct Script {
     once: bool,
     /// Whether the next 200 is to a CANCEL.
     cancelled: bool,
+    /// Whether there is a proxy before it that records itself.
+    proxied: bool,
 }
 
 impl Script {
@@ -81,6 +83,7 @@ impl Script {
             found: 0,
             once: false,
             cancelled: false,
+            proxied: false,
         }
     }
 
@@ -260,6 +263,12 @@ impl Script {
         ))
     }
 
+    /// Stands behind a proxy that records itself.
+    pub fn behind_a_proxy(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
     /// Gets the INVITE.
     pub fn is_invited(self) -> Self {
         let action = |header: &str, name: &str| {
@@ -269,9 +278,16 @@ impl Script {
         };
         let actions = [("From", "caller"), ("To", "callee"), ("Via", "via"), ("CSeq", "cseq")]
             .map(|(h, n)| action(h, n));
+        let (proxy, names) = if self.proxied {
+            let second = "<ereg regexp=\".*\" search_in=\"hdr\" header=\"Via:\" occurrence=\"2\" check_it=\"true\" \
+                          assign_to=\"way\"/>";
+            (format!("{second}{}", action("Record-Route", "route")), ",way,route")
+        } else {
+            (String::new(), "")
+        };
         self.step(&format!(
-            "<recv request=\"INVITE\" rrs=\"true\"><action>{}</action></recv>\n\
-             <Reference variables=\"caller,callee,via,cseq\"/>\n",
+            "<recv request=\"INVITE\" rrs=\"true\"><action>{}{proxy}</action></recv>\n\
+             <Reference variables=\"caller,callee,via,cseq{names}\"/>\n",
             actions.concat()
         ))
     }
@@ -279,8 +295,9 @@ impl Script {
     /// Answers the INVITE, whatever has come since.
     pub fn answers_invite(self, status: u16, say: Say) -> Self {
         let again = status >= 200;
+        let proxy = if self.proxied { "Via:[$way]\nRecord-Route:[$route]\n" } else { "" };
         let lines = format!(
-            "SIP/2.0 {status} As the RFC has it\nVia:[$via]\n[last_Record-Route:]\nFrom:[$caller]\n\
+            "SIP/2.0 {status} As the RFC has it\nVia:[$via]\n{proxy}From:[$caller]\n\
              To:[$callee];tag=[pid]z[call_number]\nCall-ID: [call_id]\nCSeq:[$cseq]\n{}{}",
             Self::CONTACT,
             say.body(self.format, 1)

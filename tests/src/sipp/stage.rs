@@ -22,6 +22,24 @@ pub const PASSWORD: &str = "only the desk knows";
 /// How many calls Warmline may carry.
 const CAPACITY: u16 = 200;
 
+/// Whom the line rings.
+#[derive(Clone, Copy, Debug)]
+pub struct Rung<'a> {
+    /// Where it is.
+    pub at: SocketAddrV4,
+    /// By which URI it is dialled.
+    pub uri: &'a str,
+    /// For how many seconds it is rung.
+    pub seconds: u32,
+}
+
+impl<'a> Rung<'a> {
+    /// Somebody who is rung for 20 s.
+    pub const fn new(at: SocketAddrV4, uri: &'a str) -> Self {
+        Self { at, uri, seconds: 20 }
+    }
+}
+
 /// A running Warmline, and whoever was called upon it.
 #[derive(Debug)]
 pub struct Stage {
@@ -37,13 +55,21 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn set(program: &str, more: &[&str]) -> Self {
+        Self::with(program, more, "udp")
+    }
+
+    /// The same, where Zendesk is reached by this transport. It listens on UDP and on TCP.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn with(program: &str, more: &[&str], transport: &str) -> Self {
         let (sip, zendesk) = (SocketAddrV4::new(WARMLINE, ports(2)), SocketAddrV4::new(ZENDESK, ports(2)));
         let uri = format!("sip:support@{zendesk}");
-        Self::build(program, more, &[AI], sip, &[(zendesk, &uri)])
+        Self::place(program, more, &[AI], sip, &[Rung::new(zendesk, &uri)], transport)
     }
 
     /// The same with calls from `callers` as AI agents' platforms, and with the line rung at several targets, one after
-    /// the other: where each is, and the URI that it is dialled by.
+    /// the other.
     ///
     /// # Panics
     /// When it does not listen.
@@ -52,12 +78,24 @@ impl Stage {
         more: &[&str],
         callers: &[Ipv4Addr],
         sip: SocketAddrV4,
-        targets: &[(SocketAddrV4, &str)],
+        targets: &[Rung<'_>],
+    ) -> Self {
+        Self::place(program, more, callers, sip, targets, "udp")
+    }
+
+    fn place(
+        program: &str,
+        more: &[&str],
+        callers: &[Ipv4Addr],
+        sip: SocketAddrV4,
+        targets: &[Rung<'_>],
+        transport: &str,
     ) -> Self {
         let media = ports(4 * CAPACITY);
-        let cast = Cast::new(sip, targets[0].0);
+        let cast = Cast::new(sip, targets[0].at);
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(callers, sip, targets, media)).expect("a file can be written");
+        std::fs::write(&file, configuration(callers, sip, targets, media, transport))
+            .expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -80,8 +118,9 @@ impl Stage {
 fn configuration(
     callers: &[Ipv4Addr],
     sip: SocketAddrV4,
-    targets: &[(SocketAddrV4, &str)],
+    targets: &[Rung<'_>],
     media: u16,
+    transport: &str,
 ) -> String {
     let last = media + 4 * CAPACITY - 1;
     let list = |places: &mut dyn Iterator<Item = Ipv4Addr>| {
@@ -91,19 +130,22 @@ fn configuration(
         places.join(", ")
     };
     let ai = list(&mut callers.iter().copied());
-    let zendesk = list(&mut targets.iter().map(|target| *target.0.ip()));
+    let zendesk = list(&mut targets.iter().map(|target| *target.at.ip()));
     let named = |number: usize| match number {
         0 => "zendesk-support".to_owned(),
         _ => format!("zendesk-support-{}", number + 1),
     };
     let sections: String = (0..)
         .zip(targets)
-        .map(|(number, (_, uri))| {
+        .map(|(number, Rung { uri, .. })| {
             format!("[[target]]\nname = \"{}\"\ntrunk = \"zendesk\"\nuri = \"{uri}\"\n\n", named(number))
         })
         .collect();
-    let rung: Vec<String> = (0..targets.len())
-        .map(|number| format!("{{ targets = [\"{}\"], for = \"20s\" }}", named(number)))
+    let rung: Vec<String> = (0..)
+        .zip(targets)
+        .map(|(number, target)| {
+            format!("{{ targets = [\"{}\"], for = \"{}s\" }}", named(number), target.seconds)
+        })
         .collect();
     let rung = rung.join(", ");
     format!(
@@ -114,8 +156,8 @@ capacity = {CAPACITY}
 
 [[interface]]
 name    = "loopback"
-address = "{}"
-listen  = ["udp:{}"]
+address = "{ours}"
+listen  = ["udp:{port}", "tcp:{port}"]
 media   = "{media}-{last}"
 
 [limits]
@@ -130,6 +172,7 @@ media      = [{ai}]
 [[trunk]]
 name       = "zendesk"
 kind       = "zendesk"
+transport  = "{transport}"
 signalling = [{zendesk}]
 media      = [{zendesk}]
 credentials = {{ username = "warmline", password = "{PASSWORD}", realm = "talk" }}
@@ -146,7 +189,7 @@ dial = ["support"]
 from = ["ai", "carrier"]
 ring = [{rung}]
 "#,
-        sip.ip(),
-        sip.port()
+        ours = sip.ip(),
+        port = sip.port()
     )
 }

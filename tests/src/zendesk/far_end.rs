@@ -1,15 +1,15 @@
 //! The far end on sockets.
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::Rules;
-use super::greeting::Greeting;
+use super::greeting::{Greeting, Heard};
 use crate::callee::Callee;
 use crate::dice::Dice;
 use crate::peer::{Peer, Sent};
@@ -81,8 +81,8 @@ pub struct Visit {
     pub cancelled: bool,
     /// Whether it is over.
     pub over: bool,
-    /// Packets of audio that were heard.
-    pub heard: u64,
+    /// What was heard.
+    pub heard: Heard,
 }
 
 /// What has come to its notice.
@@ -176,7 +176,7 @@ enum Who {
     /// Somebody who is let in; and where the greeting comes from, and the greeting.
     Guest(Box<Callee>, Option<UdpSocket>, Option<Greeting>),
     /// Somebody who is not.
-    Refused(Peer),
+    Refused(Box<Peer>),
     /// Nobody any more.
     Forgotten,
 }
@@ -269,7 +269,7 @@ impl Desk {
                 peer.local = format!("{};tag=talk{number}", invite.one("To")?);
                 peer.serve(invite);
                 peer.respond(now, invite, refusal.status(), "", "", out);
-                Who::Refused(peer)
+                Who::Refused(Box::new(peer))
             }
             Ok(()) => {
                 let media = UdpSocket::bind((at.ip(), 0)).map_err(|error| error.to_string())?;
@@ -363,7 +363,9 @@ impl Call {
                     });
                     *greeting = Some(Greeting::new(socket, to.ok_or("nowhere to speak to")?, 8));
                 }
-                visit.heard += greeting.as_mut().map_or(0, Greeting::go_on);
+                if let Some(greeting) = greeting {
+                    greeting.go_on(&mut visit.heard);
+                }
             }
             Who::Refused(peer) => {
                 peer.tick(now, out);

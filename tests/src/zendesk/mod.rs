@@ -10,4 +10,5 @@ mod greeting;
 mod rules;
 
 pub use far_end::{FarEnd, Goodbye, Manners, Visit};
+pub use greeting::Heard;
 pub use rules::{Refusal, Rules, Security};

@@ -27,6 +27,8 @@ pub struct Rules {
     pub domain: Option<String>,
     /// Whether its media is secured.
     pub security: Security,
+    /// Whether an address will do for a domain, as it never does for the real one.
+    pub takes_addresses: bool,
 }
 
 /// Why an INVITE is refused.
@@ -103,6 +105,7 @@ impl Rules {
     fn judge_place(&self, host: &str) -> Result<(), Refusal> {
         let named = host.bytes().any(|byte| byte.is_ascii_alphabetic()) && !host.starts_with('[');
         match &self.domain {
+            _ if !named && self.takes_addresses => Ok(()),
             _ if !named => Err(Refusal::Address),
             Some(domain) if !domain.eq_ignore_ascii_case(host) => Err(Refusal::Domain),
             _ => Ok(()),

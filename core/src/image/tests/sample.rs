@@ -120,6 +120,7 @@ impl Owned {
                         anonymous: Anonymous::StandIn(span(112, 11)),
                         carried: span(123, 19),
                     },
+                    return_to: Some(TargetIndex(0)),
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -183,6 +184,7 @@ impl Owned {
                 anonymous: Anonymous::StandIn(number),
                 carried: names,
             },
+            return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ..owned.trunks[1]
         };
         owned.trunks.resize(MAX_TRUNKS, trunk);
@@ -325,15 +327,17 @@ impl Names {
         );
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
-        let rest = (any::<u32>(), prop::option::of(rate()), login);
+        let back = prop::option::of(0..self.targets as u16);
+        let rest = (any::<u32>(), prop::option::of(rate()), login, back);
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
-            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret)))| Trunk {
+            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret), back))| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
                 max_calls,
                 max_rate,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
+                return_to: back.map(TargetIndex),
                 ..Trunk::new(name, kind, listener)
             },
         )

@@ -79,7 +79,7 @@ fn has_sdp(text: &str) -> bool {
 fn a_targets_reliable_ringing_is_acknowledged_once() {
     let mut w = World::new();
     let (call, invite) = w.ring();
-    assert_eq!(field(&invite, "Supported"), "100rel, timer");
+    assert!(field(&invite, "Supported").starts_with("100rel"));
     let route = "Record-Route: <sip:54.172.60.2:5080;lr>\r\n";
     let ringing =
         early(&invite, "180 Ringing", "one", 4_294_967_294, "").replace("CSeq", &format!("{route}CSeq"));

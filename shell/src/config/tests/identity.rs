@@ -42,37 +42,37 @@ fn mistakes_in_full() {
         (
             TRUNK,
             "caller = \"02-555-0100\"",
-            "config.toml:24:10: \"02-555-0100\" is not who calls; write \"original\" or a number like \"+8225550100\"",
+            "config.toml:25:10: \"02-555-0100\" is not who calls; write \"original\" or a number like \"+8225550100\"",
         ),
         (
             TRUNK,
             "anonymous = \"hide\"",
-            "config.toml:24:13: \"hide\" is not what to tell of anonymous callers; write \"withhold\", \"number\" or a number like \"+8225550100\"",
+            "config.toml:25:13: \"hide\" is not what to tell of anonymous callers; write \"withhold\", \"number\" or a number like \"+8225550100\"",
         ),
         (
             TRUNK,
             "caller_header = \"From\"",
-            "config.toml:24:17: \"From\" names no caller; it may be a header like \"X-Caller\", \"Remote-Party-ID\" or \"P-Preferred-Identity\"",
+            "config.toml:25:17: \"From\" names no caller; it may be a header like \"X-Caller\", \"Remote-Party-ID\" or \"P-Preferred-Identity\"",
         ),
         (
             TRUNK,
             "trust_identity = \"yes\"",
-            "config.toml:24:18: \"trust_identity\" is a string, where true or false is expected",
+            "config.toml:25:18: \"trust_identity\" is a string, where true or false is expected",
         ),
         (
             TRUNK,
             "headers = [\"X-A\", \"Via\"]",
-            "config.toml:24:19: \"Via\" is not carried; headers may be \"X-…\" but Warmline's own, \"Diversion\", \"History-Info\" and \"User-to-User\"",
+            "config.toml:25:19: \"Via\" is not carried; headers may be \"X-…\" but Warmline's own, \"Diversion\", \"History-Info\" and \"User-to-User\"",
         ),
         (
             TRUNK,
             "headers = [\"X-A\", \"X-A\"]",
-            "config.toml:24:19: \"X-A\" is listed already, at config.toml:24:12",
+            "config.toml:25:19: \"X-A\" is listed already, at config.toml:25:12",
         ),
         (
             TRUNK,
             "headrs = []",
-            "config.toml:24:1: unknown key \"headrs\" in [[trunk]]; did you mean \"headers\"?",
+            "config.toml:25:1: unknown key \"headrs\" in [[trunk]]; did you mean \"headers\"?",
         ),
         (
             ZENDESK,

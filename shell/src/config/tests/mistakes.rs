@@ -120,13 +120,13 @@ fn unknown_keys() {
             r#"kind = "ai""#,
             r#"kind = "ai"
 srtp = "off""#,
-            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate" and "credentials""#,
+            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate", "credentials", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to""#,
         ),
         (
             "listen = [",
-            r#"certificate = "sbc.pem"
+            r#"certificat = "sbc.pem"
 listen = ["#,
-            r#"config.toml:8:1: unknown key "certificate" in [[interface]]; known keys are "name", "address", "advertise", "listen" and "media""#,
+            r#"config.toml:8:1: unknown key "certificat" in [[interface]]; did you mean "certificate"?"#,
         ),
         (
             "new_calls",

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod board;
+mod certificates;
 mod credentials;
 mod dns;
 mod hostile;
@@ -9,4 +10,5 @@ mod identity;
 mod loads;
 mod mistakes;
 mod references;
+mod return_to;
 mod values;

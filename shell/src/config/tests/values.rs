@@ -124,13 +124,13 @@ advertise = "2001:db8::1""#,
         ),
         (
             r#""udp:5060""#,
-            r#""tcp:5060""#,
-            r#"config.toml:8:11: "tcp:5060": tcp is not there yet; listen on udp"#,
+            r#""sctp:5060""#,
+            r#"config.toml:8:11: "sctp:5060" is no transport and port; write them like "udp:5060""#,
         ),
         (
             r#""udp:5060""#,
             r#""udp:5060", "tls:5061""#,
-            r#"config.toml:8:23: "tls:5061": tls is not there yet; listen on udp"#,
+            r#"config.toml:5:1: missing key "certificate" in [[interface]]: tls takes a certificate and its key, two PEM files"#,
         ),
         (
             r#""udp:5060""#,
@@ -173,13 +173,13 @@ fn a_trunk() {
             r#"kind = "ai""#,
             r#"kind = "ai"
 transport = "tls""#,
-            r#"config.toml:22:13: transport "tls" is not there yet; use "udp""#,
+            r#"config.toml:22:13: the trunk is reached by tls, and interface "public" does not listen on it: add "tls:5061" to its "listen""#,
         ),
         (
             r#"kind = "ai""#,
             r#"kind = "ai"
 transport = "sctp""#,
-            r#"config.toml:22:13: unknown transport "sctp"; it may be "udp""#,
+            r#"config.toml:22:13: unknown transport "sctp"; did you mean "tcp"?"#,
         ),
         (
             r#""198.51.100.0/24""#,
@@ -287,7 +287,7 @@ fn a_target() {
         (
             r#""sip:support@acme.sip.twilio.com""#,
             r#""sip:support@acme.sip.twilio.com;transport=tls""#,
-            r#"config.toml:29:7: "sip:support@acme.sip.twilio.com;transport=tls": transport=tls is not there yet; use udp"#,
+            r#"config.toml:29:7: transport=tls, and trunk "zendesk" is reached by udp: say transport = "tls" there"#,
         ),
         (
             r#""sip:support@acme.sip.twilio.com""#,

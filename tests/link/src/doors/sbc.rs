@@ -51,6 +51,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
             sbc.handle(&cx, Input::Message(admitted, values.rest()));
         }
         drain(&mut sbc, &cx);
+        sbc.handle(&cx, Input::Lost(path(&mut values)));
+        drain(&mut sbc, &cx);
         sbc.handle(&cx, Input::Media(report(&mut values)));
         drain(&mut sbc, &cx);
         see(sbc.restore(&cx, values.rest()));
@@ -100,7 +102,7 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
-            Output::Transmit { to, len } => see((to, out.get(..len))),
+            Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
             Output::Wait(until) => return see(until),
         }
@@ -239,6 +241,8 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         max_rate,
         credentials,
         identity: identity(values),
+        certified: values.flag(),
+        return_to: values.flag().then(|| TargetIndex(values.u16())),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }

@@ -1,0 +1,323 @@
+//! Transfers: a REFER is answered here, and never passed on (RFC 3515, RFC 5589). The line that it names is rung as the
+//! first one was, by the same code, while the referrer and the one who is to be transferred hear silence. Then either
+//! that one hears the target, and the referrer is let go, or all is as it was before.
+//!
+//! The transfer belongs to the call, not to the referrer: who hangs up after its REFER was accepted does not end it.
+
+use crate::call::{
+    self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Stream, Todo,
+};
+use crate::config::TrunkKind;
+use crate::dialog::{Dialog, DialogError};
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::sip::{Message, Name};
+use crate::time::Duration;
+use crate::transaction::Reply;
+use crate::transport::Path;
+
+use super::requests::{Request, next_hop};
+use super::{Cx, Sbc};
+
+/// How long a referrer that was told of its transfer's success has to hang up, before we do.
+const LEAVE: Duration = Duration::from_secs(5);
+
+impl Sbc<'_> {
+    /// A REFER within a leg's dialog.
+    pub(super) fn refer(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) {
+        let subscribes = subscribes(request.message);
+        match self.transfer(cx, request, id, subscribes, false) {
+            Ok(()) => self.answer_at_once(cx, request, Reply::Accepted { subscribed: subscribes }),
+            Err(reason) => self.refuse(cx, request, reason),
+        }
+    }
+
+    /// A REFER outside every dialog is for the call that its Target-Dialog names. It makes a dialog of its own, in which
+    /// its sender is told how that goes.
+    pub(super) fn refer_outside(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) {
+        let subscribes = subscribes(request.message);
+        let named = request.message.header(Name::TargetDialog).ok_or(Reason::ReferWithoutDialog);
+        let leg = named.and_then(|_| self.target_dialog(request).ok_or(Reason::NoSuchCall));
+        match leg.and_then(|leg| self.transfer(cx, request, leg, subscribes, true)) {
+            Ok(()) => self.answer_at_once(cx, request, Reply::Accepted { subscribed: subscribes }),
+            Err(reason) => self.refuse(cx, request, reason),
+        }
+    }
+
+    /// The leg whose dialog a REFER outside its call made: it is told how the transfer goes, and nothing else.
+    fn subscribe(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, call: CallId) -> Result<LegId, Reason> {
+        let Request { from, message, e, .. } = *request;
+        // The tag that the answer has, however often it is given.
+        let local_tag = self.passing_tag(e);
+        let mut dialog = Dialog::serve(message, e, local_tag).map_err(|error| match error {
+            DialogError::TooLong => Reason::MessageTooLarge,
+            DialogError::Contact => Reason::MalformedRequest,
+        })?;
+        dialog.hear(&e.cseq);
+        let remote = next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote);
+        let path = Path { remote, ..from.path };
+        let leg = Leg::new(call, Side::A, from.trunk, path, dialog, 0);
+        self.join(call, Leg { state: LegState::Subscribed, ..leg }, None)?;
+        self.find_tagged(local_tag).ok_or(Reason::NodeFull)
+    }
+
+    /// Begins the transfer that a REFER asks for: everything that can speak against it is looked at before anything
+    /// is taken.
+    fn transfer(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        id: LegId,
+        subscribes: bool,
+        outside: bool,
+    ) -> Result<(), Reason> {
+        let config = cx.config;
+        let (message, e) = (request.message, request.e);
+        let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
+        let (call_id, trunk) = (leg.call, leg.trunk);
+        let kind = config.trunk(trunk).map(|trunk| trunk.kind);
+        if !matches!(kind, Some(TrunkKind::Ai | TrunkKind::Phones)) {
+            return Err(Reason::MayNotRefer);
+        }
+        let uri = call::refer_to(message)?;
+        if uri.header(Name::Replaces.as_bytes()).is_some() {
+            return Err(Reason::AttendedTransfer);
+        }
+        let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
+        if call.transfer.stage != Stage::None {
+            return Err(Reason::TransferUnderWay);
+        }
+        if matches!(call.progress, Progress::Ended(_)) {
+            return Err(Reason::NoSuchCall);
+        }
+        if call.progress != Progress::Answered || call.stream != Stream::Open {
+            return Err(Reason::NothingToTransfer);
+        }
+        let other = match (call.anchor, call.called) {
+            (Some(anchor), Some(called)) if called == id => anchor,
+            (Some(anchor), Some(called)) if anchor == id => called,
+            _ => return Err(Reason::NothingToTransfer),
+        };
+        let talks =
+            |leg: &&Leg| matches!(leg.state, LegState::Accepted { ending: false } | LegState::Confirmed);
+        let stays = self.legs.get(other).filter(talks).ok_or(Reason::NothingToTransfer)?;
+        let leg = self.legs.get(id).filter(talks).ok_or(Reason::NothingToTransfer)?;
+        let taken = [stays.place, leg.place];
+        let place = Side::ALL.into_iter().find(|side| !taken.contains(side)).ok_or(Reason::NoPort)?;
+        if call.place(place) != Place::Free {
+            return Err(Reason::TransferUnderWay);
+        }
+        let line = call::referred_line(config, &uri, trunk, request.from.path.listener)?;
+        // One for whoever is rung, and one for a dialog of the REFER's own.
+        let legs = 1 + usize::from(subscribes && outside);
+        if self.legs.capacity().saturating_sub(self.legs.len()) < legs {
+            return Err(Reason::NodeFull);
+        }
+        let first = config.line(line).and_then(|line| config.rings(line).first());
+        let interface = first
+            .and_then(|ring| config.trunk(config.target(ring.target)?.trunk))
+            .and_then(|trunk| config.listener(trunk.listener))
+            .map(|(listener, _)| listener.interface);
+        let port = interface.and_then(|interface| self.ports.take(interface, Some(call.worker)));
+        let port = port.ok_or(Reason::NoPort)?;
+        let told = match outside && subscribes {
+            true => self.subscribe(cx, request, call_id).inspect_err(|_| self.ports.give_back(port))?,
+            false => id,
+        };
+
+        let (ticket, note) = match (call::referred_ticket(message, &uri), kind) {
+            (Ok(ticket), Some(TrunkKind::Ai)) => (ticket, None),
+            (Err(reason), Some(TrunkKind::Ai)) => (None, Some(reason)),
+            (Ok(None), _) => (None, None),
+            _ => (None, Some(Reason::TicketNotTrusted)),
+        };
+        note.into_iter().for_each(|note| self.counters.add(note));
+        if let Some(leg) = self.legs.get_mut(told) {
+            // It is a target refresh, where it has a Contact (RFC 3515 section 2.2).
+            leg.dialog.refresh(message);
+            leg.notifier.begin(e.cseq.number, subscribes);
+            if leg.notifier.tell(100) {
+                leg.todo.add(Todo::NOTIFY);
+            }
+        }
+        let call = self.calls.get_mut(call_id).ok_or(Reason::NoSuchCall)?;
+        call.transfer = call::Transfer {
+            stage: Stage::Ringing,
+            referrer: Some(id),
+            told: Some(told),
+            trunk,
+            anchor: call.anchor,
+            called: call.called,
+            line: call.line,
+            attempt: call.attempt,
+            target: call.target,
+        };
+        call.ticket = ticket.or(call.ticket);
+        call.note = note.or(call.note);
+        (call.anchor, call.called) = (Some(other), None);
+        (call.line, call.attempt, call.target) = (line, 0, None);
+        (call.failure, call.addresses) = (None, Addresses::EMPTY);
+        call.rung = place;
+        call.progress = Progress::Opening;
+        call.pending.add(Pending::BRIDGE);
+        call.set_place(place, Place::Join, port);
+        self.guard(cx, call_id);
+        self.wake(call_id);
+        Ok(())
+    }
+
+    /// The leg that a request means which belongs to no dialog itself: the one its Target-Dialog names (RFC 4538), of
+    /// the same trunk.
+    pub(super) fn target_dialog(&self, request: &Request<'_, '_>) -> Option<LegId> {
+        let value = request.message.header(Name::TargetDialog)?;
+        let mut pieces = value.splitn(2, |&byte| byte == b';');
+        let call_id = pieces.next()?.trim_ascii();
+        let rest = pieces.next()?;
+        let (mut local, mut remote) = (None, None);
+        for piece in rest.split(|&byte| byte == b';') {
+            let mut halves = piece.splitn(2, |&byte| byte == b'=');
+            let (name, value) = (halves.next()?.trim_ascii(), halves.next().unwrap_or_default().trim_ascii());
+            if name.eq_ignore_ascii_case(b"local-tag") {
+                local = Some(value);
+            } else if name.eq_ignore_ascii_case(b"remote-tag") {
+                remote = Some(value);
+            }
+        }
+        let (local, remote) = (local?, remote?);
+        // The tags are named from the sender's side; from ours they are the other way round, and peers take either.
+        self.leg_of(&request.from, call_id, remote, local)
+            .or_else(|| self.leg_of(&request.from, call_id, local, remote))
+    }
+
+    /// No target is left of what is rung: the call ends, or its transfer has failed.
+    pub(super) fn unreached(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get(id) else { return };
+        match call.transfer.stage {
+            Stage::Ringing => self.transfer_failed(cx, id, reason),
+            _ => self.end(cx, id, reason),
+        }
+    }
+
+    /// Whoever the call is transferred to was not reached: the referrer gets the caller back, where it is still there.
+    pub(super) fn transfer_failed(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let referrer = call.transfer.referrer;
+        let there = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.state != LegState::Terminated);
+        if !referrer.is_some_and(|leg| there(&leg)) {
+            call.called = None;
+            if let Some(told) = call.transfer.told.take() {
+                // One who asked outside the call is there still.
+                self.tell_referrer(told, reason.status().unwrap_or(480));
+            }
+            let Some(call) = self.calls.get_mut(id) else { return };
+            let back = cx.config.trunk(call.transfer.trunk).and_then(|trunk| trunk.return_to);
+            if back.is_none() {
+                return self.end(cx, id, reason);
+            }
+            call.transfer.stage = Stage::Returning;
+            (call.attempt, call.addresses) = (0, Addresses::EMPTY);
+            call.progress = Progress::Opening;
+            return self.next_target(cx, id);
+        }
+        let rung = call.rung;
+        (call.anchor, call.called) = (call.transfer.anchor, call.transfer.called);
+        (call.line, call.attempt, call.target) =
+            (call.transfer.line, call.transfer.attempt, call.transfer.target);
+        let told = call.transfer.told.take();
+        (call.transfer.stage, call.transfer.referrer) = (Stage::None, None);
+        call.progress = Progress::Answered;
+        call.addresses = Addresses::EMPTY;
+        call.pending.add(Pending::BRIDGE);
+        call.unsettle();
+        self.clock.cancel(id.index());
+        self.leave_place(id, rung);
+        told.into_iter().for_each(|told| self.tell_referrer(told, reason.status().unwrap_or(480)));
+        self.wake(id);
+    }
+
+    /// Whoever the call is transferred to has answered, on this leg. False where it is no transfer.
+    pub(super) fn transfer_answered(&mut self, cx: &Cx<'_>, id: CallId, leg: LegId) -> bool {
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.transfer.is_ringing()) else {
+            return false;
+        };
+        let stays = call.anchor.and_then(|anchor| self.legs.get(anchor)).map_or(Side::A, |leg| leg.place);
+        let place = self.legs.get(leg).map_or(Side::C, |leg| leg.place);
+        call.bridge = [stays, place];
+        call.progress = Progress::Answered;
+        call.pending.add(Pending::BRIDGE);
+        call.unsettle();
+        let told = call.transfer.told.filter(|_| call.transfer.stage == Stage::Ringing);
+        call.transfer.stage = if call.transfer.referrer.is_some() { Stage::Leaving } else { Stage::None };
+        told.into_iter().for_each(|told| self.tell_referrer(told, 200));
+        self.let_go(cx, id);
+        self.wake(id);
+        true
+    }
+
+    /// Gives a referrer that has nothing more to be told its time to hang up.
+    pub(super) fn let_go(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else {
+            return;
+        };
+        let told = call.transfer.told.and_then(|leg| self.legs.get(leg));
+        if told.is_none_or(|leg| !leg.notifier.is_active()) {
+            self.clock.set(id.index(), cx.now.after(LEAVE));
+        }
+    }
+
+    /// The referrer's time to hang up is over.
+    pub(super) fn stayed(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else {
+            return;
+        };
+        if let Some(referrer) = call.transfer.referrer {
+            self.hang_up(cx, referrer, Reason::Transferred);
+        }
+    }
+
+    /// The call is over: so is its transfer.
+    pub(super) fn transfer_ends(&mut self, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Ringing) else {
+            return;
+        };
+        if let Some(told) = call.transfer.told {
+            self.tell_referrer(told, reason.status().unwrap_or(487));
+        }
+    }
+
+    /// A leg hangs up. Whether that is no end of its call: it is neither of those who talk, or whoever the call is
+    /// being transferred to.
+    pub(super) fn bye_ends_only_itself(&mut self, cx: &Cx<'_>, id: LegId) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return true };
+        leg.notifier.stop();
+        leg.todo.take(Todo::NOTIFY);
+        if leg.notifier.is_busy() {
+            leg.todo.take(Todo::BYE);
+        }
+        let call_id = leg.call;
+        let Some(call) = self.calls.get_mut(call_id) else { return true };
+        if call.called == Some(id) && call.transfer.is_ringing() {
+            self.target_failed(cx, call_id, Reason::TargetRefused, None);
+            return true;
+        }
+        if call.transfer.referrer == Some(id) && call.answered.is_some() && call.transfer.is_ringing() {
+            // Its record is not what it should be any more.
+            call.pending.add(Pending::SETTLED);
+        }
+        call.anchor != Some(id) && call.called != Some(id)
+    }
+
+    /// Whether a call is being transferred by somebody who has left meanwhile: there is no going back.
+    pub(super) fn is_one_way(&self, call: &call::Call) -> bool {
+        let referrer = call.transfer.referrer.and_then(|leg| self.legs.get(leg));
+        call.transfer.is_ringing() && referrer.is_none_or(|leg| !leg.can_be_saved())
+    }
+}
+
+/// Whether a REFER asks to be told how the transfer goes (RFC 4488 section 4).
+fn subscribes(message: &Message<'_>) -> bool {
+    !message.extension(b"Refer-Sub").any(|value| {
+        let value = value.split(|&byte| byte == b';').next().unwrap_or_default();
+        value.trim_ascii().eq_ignore_ascii_case(b"false")
+    })
+}
