@@ -13,8 +13,10 @@ mod clock;
 mod loopback;
 mod media;
 mod node;
+mod reload;
 mod room;
 mod signal;
 
 pub use media::Traffic;
 pub use node::{Node, Options, Snapshot, StartError};
+pub use reload::{Changes, ReloadError};

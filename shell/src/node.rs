@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,6 +17,7 @@ use crate::certificates::{Contexts, Unusable};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media::{self, Traffic};
+use crate::reload::{self, Changes, ReloadError};
 use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
 
 /// Sockets and files that a node has open beside its calls'.
@@ -33,8 +34,11 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Node {
     addresses: Vec<SocketAddr>,
+    /// The configuration it was started with, as its user wrote it.
+    written: Loaded,
     transports: Vec<Transport>,
-    loaded: Arc<Loaded>,
+    /// What it goes by now.
+    loaded: Mutex<Arc<Loaded>>,
     asks: Asks,
     workers: Vec<media::Handle>,
     signalling: Option<JoinHandle<()>>,
@@ -164,6 +168,7 @@ impl Node {
         if let Some(interface) = loaded.unaddressed() {
             return Err(StartError::Unaddressed(interface.to_owned()));
         }
+        let written = loaded.clone();
         let streams = loaded.sockets().any(|socket| socket.transport.is_reliable());
         allow_files(loaded.capacity(), if streams { MOST_CONNECTIONS } else { 0 })?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
@@ -179,7 +184,8 @@ impl Node {
         let mut node = Self {
             addresses,
             transports,
-            loaded: Arc::clone(&loaded),
+            written,
+            loaded: Mutex::new(Arc::clone(&loaded)),
             asks,
             workers: vec![],
             signalling: None,
@@ -216,7 +222,8 @@ impl Node {
     /// # Errors
     /// Which file is of no use, and why: then everything stays as it was.
     pub fn reload_certificates(&self) -> Result<(), StartError> {
-        let contexts = Contexts::read(&self.loaded)?;
+        let loaded = Arc::clone(&self.loaded.lock().unwrap_or_else(PoisonError::into_inner));
+        let contexts = Contexts::read(&loaded)?;
         self.asks.send(Ask::Renew(contexts));
         Ok(())
     }
@@ -238,6 +245,31 @@ impl Node {
     /// How often signalling refused or dropped something, and why.
     pub fn counters(&self) -> Counters {
         self.snapshot().map_or(Counters::NEW, |snapshot| snapshot.counters)
+    }
+
+    /// Goes on with another configuration: as a whole, or not at all. Calls in progress go on, as [`Sbc::reconfigure`]
+    /// says. Certificates are read again too.
+    ///
+    /// # Errors
+    /// What of it takes a restart, or which certificate is of no use; then everything is as before.
+    ///
+    /// [`Sbc::reconfigure`]: warmline_core::Sbc::reconfigure
+    pub async fn reload(&self, mut loaded: Loaded) -> Result<Changes, ReloadError> {
+        let keys = reload::takes_restart(&self.written, &loaded);
+        if !keys.is_empty() {
+            return Err(ReloadError::Restart(keys));
+        }
+        for (listener, address) in (0u8..).zip(&self.addresses) {
+            loaded.set_port(listener, address.port());
+        }
+        let contexts =
+            Contexts::read(&loaded).map_err(|error| ReloadError::Certificate(error.to_string()))?;
+        let (done, changes) = oneshot::channel();
+        let new = Arc::new(loaded.clone());
+        self.ask(Ask::Reload { new: Box::new((loaded, contexts)), done }).ok_or(ReloadError::Ended)?;
+        let changes = changes.await.map_err(|_| ReloadError::Ended)?;
+        *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(changes)
     }
 
     /// Resolves when one of its threads has failed: it can only be dropped then.

@@ -51,7 +51,7 @@ impl Signalling {
             blocks: filled(sizes.blocks, || Block::EMPTY),
             ports: filled(pairs, || PortSlot::EMPTY),
             port_queues: filled(queues, || PortQueue::EMPTY),
-            trunks: filled(config.trunks.len(), TrunkState::default),
+            trunks: filled(trunks(config), TrunkState::default),
             // Users that another configuration brings have room too.
             windows: filled(config.users.len() * 2 + 64, || Window::EMPTY),
             phones: filled(config.users.len() * 2 + 64, Binding::default),
@@ -147,6 +147,11 @@ pub(crate) fn media_ports(config: &Config<'_>) -> (u16, u16) {
     let first = config.interfaces.iter().map(|interface| interface.media.0).min().unwrap_or(0);
     let last = config.interfaces.iter().map(|interface| interface.media.1).max().unwrap_or(0);
     (first & !1, last)
+}
+
+/// For how many trunks there is room: some are added while the node runs.
+pub(crate) fn trunks(config: &Config<'_>) -> usize {
+    config.trunks.len().saturating_mul(2).max(64)
 }
 
 fn filled<T>(count: usize, empty: impl FnMut() -> T) -> Vec<T> {

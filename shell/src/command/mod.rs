@@ -5,6 +5,7 @@ pub mod log;
 mod appliance;
 mod check;
 mod explain;
+mod reload;
 mod run;
 mod summary;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 use appliance::Appliance;
 use explain::Explain;
+use reload::Reload;
 
 use crate::bench::Bench;
 use crate::demo;
@@ -36,6 +38,8 @@ struct Line {
 enum Command {
     /// Take and relay calls, until SIGINT or SIGTERM (what is done when no command is given)
     Run(Run),
+    /// Have a running node read its configuration again; its log says what came of that
+    Reload(Reload),
     /// Say what is wrong with a configuration, or what it comes to
     Check(Check),
     /// Say what would become of a message: which trunk, line and target, and what would be sent
@@ -58,6 +62,9 @@ struct Run {
     /// How long calls may go on after a signal to stop; a second signal ends them at once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     grace: core::time::Duration,
+    /// Where to write the number of this process while it runs, for `warmline reload`
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -71,7 +78,8 @@ struct Check {
 pub fn main() -> ExitCode {
     let line = Line::parse();
     match line.command.unwrap_or(Command::Run(line.run)) {
-        Command::Run(run) => run::run(run.config.as_deref(), run.grace),
+        Command::Run(run) => run::run(run.config.as_deref(), run.grace, run.pid_file.as_deref()),
+        Command::Reload(reload) => reload.command(),
         Command::Check(check) => check::check(&check.file),
         Command::Explain(explain) => explain.command(),
         Command::Appliance(appliance) => appliance.command(),

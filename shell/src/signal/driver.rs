@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::Snapshot;
+use crate::reload::{self, Changes};
 use crate::room::{self, LARGEST_MESSAGE};
 
 /// How often connections are looked at for idle ones.
@@ -291,6 +292,8 @@ impl Driver<'_> {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
+                // Who asked may have gone.
+                Ask::Reload { new, done } => drop(done.send(self.reload(new.0, new.1))),
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
@@ -451,6 +454,15 @@ impl Driver<'_> {
         self.owed.extend(gone.into_iter().flat_map(|ended| ended.ways).map(Owed::Lost));
         self.drain();
         self.settle();
+    }
+
+    /// Goes on with what its user wrote anew, and says what that changes.
+    fn reload(&mut self, loaded: Loaded, contexts: Contexts) -> Changes {
+        let new = self.lookups.follow(loaded);
+        let changes = reload::changes(&self.loaded.lend(), &new.lend());
+        self.connections.renew(contexts);
+        self.replace(new);
+        changes
     }
 
     fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {

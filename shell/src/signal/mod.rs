@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
+use crate::reload::Changes;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
@@ -46,6 +47,8 @@ pub(crate) enum Ask {
     Stop { grace: Duration, done: oneshot::Sender<Snapshot> },
     /// To end now.
     Halt,
+    /// To go on with another configuration, and say what it changes.
+    Reload { new: Box<(Loaded, Contexts)>, done: oneshot::Sender<Changes> },
     /// To show, and to believe, other certificates from now on.
     Renew(Contexts),
     /// To go on with what DNS said of a name.

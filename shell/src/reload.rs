@@ -1,0 +1,190 @@
+//! Another configuration for a running node: what of it takes a restart, and what it changes.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use warmline_core::config::{
+    Anonymous, Config, Identity, Interface, Line, MediaPolicy, Ring, Span, Target, Trunk,
+};
+use warmline_core::filter::Range;
+
+use crate::config::Loaded;
+use crate::room;
+
+/// What another configuration changed: each trunk, target and line by its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Those that were not there before.
+    pub added: Vec<String>,
+    /// Those that are not there any more.
+    pub removed: Vec<String>,
+    /// Those of which something else is said than before.
+    pub changed: Vec<String>,
+}
+
+impl fmt::Display for Changes {
+    /// `added: line "sales"; removed: trunk "old"`, or that there is nothing to tell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "";
+        for (what, names) in [("added", &self.added), ("removed", &self.removed), ("changed", &self.changed)]
+        {
+            if !names.is_empty() {
+                write!(f, "{before}{what}: {}", names.join(", "))?;
+                before = "; ";
+            }
+        }
+        f.write_str(if before.is_empty() { "no trunk, target or line is another than before" } else { "" })
+    }
+}
+
+/// Why a running node keeps the configuration it has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// What differs is made once, when the node starts: each with its key.
+    #[error("this takes a restart: {}", .0.join("; "))]
+    Restart(Vec<String>),
+    /// A certificate cannot be used: which, and why.
+    #[error("{0}")]
+    Certificate(String),
+    /// The node has ended, or a thread of it has failed.
+    #[error("the node has ended")]
+    Ended,
+}
+
+/// What in `new` takes a restart, where the node was started with `old`: each key, and what it says.
+pub(crate) fn takes_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
+    let mut keys = Vec::new();
+    let (from, to) = (old.lend(), new.lend());
+    if old.capacity() != new.capacity() {
+        keys.push(differs("node.capacity", old.capacity(), new.capacity()));
+    }
+    if old.workers() != new.workers() {
+        keys.push(differs("media.workers", old.workers(), new.workers()));
+    }
+    let (before, after) = (from.node.new_calls.per_second, to.node.new_calls.per_second);
+    if after > before {
+        keys.push(format!("limits.new_calls is {after}/s, and memory was made for {before}/s"));
+    }
+    let room = room::trunks(&from);
+    if to.trunks.len() > room {
+        keys.push(format!("[[trunk]]: there are {}, and memory was made for {room}", to.trunks.len()));
+    }
+    if old.dns_servers() != new.dns_servers() {
+        keys.push("dns.servers is another than before".to_owned());
+    }
+    if from.interfaces.len() != to.interfaces.len() {
+        keys.push(differs("how many [[interface]] there are", from.interfaces.len(), to.interfaces.len()));
+        return keys;
+    }
+    for (number, (before, after)) in (0u8..).zip(from.interfaces.iter().zip(to.interfaces)) {
+        let ports = |interface: &Interface| format!("{}-{}", interface.media.0, interface.media.1);
+        let address = |address: IpAddr| address.to_string();
+        let pairs = [
+            ("address", address(before.address), address(after.address)),
+            ("advertise", address(before.advertise), address(after.advertise)),
+            ("media", ports(before), ports(after)),
+            ("listen", sockets(&from, number), sockets(&to, number)),
+        ];
+        let name = text(&to, after.name);
+        for (key, before, after) in pairs.into_iter().filter(|(_, before, after)| before != after) {
+            keys.push(differs(&format!("{key} of [[interface]] \"{name}\""), before, after));
+        }
+    }
+    keys
+}
+
+fn differs(key: &str, before: impl fmt::Display, after: impl fmt::Display) -> String {
+    format!("{key} was {before} and is {after} now")
+}
+
+/// Where SIP is heard on an interface.
+fn sockets(config: &Config<'_>, interface: u8) -> String {
+    let listeners = config.listeners.iter().filter(|listener| listener.interface == interface);
+    let sockets: Vec<_> = listeners.map(|l| format!("{:?}:{}", l.transport, l.port)).collect();
+    sockets.join(", ").to_lowercase()
+}
+
+/// What is another in `to` than in `from`.
+pub(crate) fn changes(from: &Config<'_>, to: &Config<'_>) -> Changes {
+    let mut changes = Changes::default();
+    let trunks = |config: &Config<'_>| -> Vec<_> {
+        (0u16..).zip(config.trunks).map(|(at, t)| (t.name, trunk(config, at, t))).collect()
+    };
+    let targets = |config: &Config<'_>| -> Vec<_> {
+        config.targets.iter().map(|t| (t.name, target(config, t))).collect()
+    };
+    let lines =
+        |config: &Config<'_>| -> Vec<_> { config.lines.iter().map(|l| (l.name, line(config, l))).collect() };
+    changes.compare("trunk", (from, trunks(from)), (to, trunks(to)));
+    changes.compare("target", (from, targets(from)), (to, targets(to)));
+    changes.compare("line", (from, lines(from)), (to, lines(to)));
+    changes
+}
+
+/// A configuration, and the names in one of its tables with all that is said there.
+type Entries<'c> = (&'c Config<'c>, Vec<(Span, String)>);
+
+impl Changes {
+    fn compare(&mut self, kind: &str, (from, old): Entries<'_>, (to, new): Entries<'_>) {
+        let called = |name: &str| format!("{kind} \"{name}\"");
+        for (name, says) in &new {
+            let name = text(to, *name);
+            match old.iter().find(|(other, _)| text(from, *other) == name) {
+                None => self.added.push(called(name)),
+                Some((_, said)) if said != says => self.changed.push(called(name)),
+                Some(_) => {}
+            }
+        }
+        let gone =
+            |name: &&(Span, String)| new.iter().all(|(other, _)| text(to, *other) != text(from, name.0));
+        self.removed.extend(old.iter().filter(gone).map(|(name, _)| called(text(from, *name))));
+    }
+}
+
+fn text<'c>(config: &Config<'c>, span: Span) -> &'c str {
+    str::from_utf8(config.text(span)).unwrap_or("?")
+}
+
+/// All that is said of a trunk, without the places where its texts and ranges are. For comparing alone: its secret is
+/// in it.
+fn trunk(config: &Config<'_>, at: u16, trunk: &Trunk) -> String {
+    let text = |span| text(config, span);
+    let who = trunk.credentials.map(|it| [text(it.user), text(it.realm), text(it.secret)]);
+    let identity = &trunk.identity;
+    let stand_in = match identity.anonymous {
+        Anonymous::StandIn(number) => text(number),
+        Anonymous::Withhold => "withhold",
+        Anonymous::Number => "number",
+    };
+    let names = [text(identity.header), text(identity.caller), text(identity.carried), stand_in];
+    let back = trunk.return_to.and_then(|target| config.target(target)).map(|target| text(target.name));
+    let sources: Vec<_> = config.sources.iter().filter(|range| range.value == at).map(bounds).collect();
+    // What has no text of its own shows itself whole, so that no key added later is forgotten.
+    let plain = Trunk {
+        name: Span::EMPTY,
+        media: MediaPolicy::Signalled,
+        credentials: None,
+        return_to: None,
+        identity: Identity { trusted: identity.trusted, ..Trunk::new(Span::EMPTY, trunk.kind, 0).identity },
+        ..*trunk
+    };
+    format!("{plain:?} {who:?} {names:?} {sources:?} {back:?} {:?}", config.media_ranges(trunk))
+}
+
+fn bounds(range: &Range) -> (u8, u128, u128) {
+    (range.scope, range.first, range.last)
+}
+
+fn target(config: &Config<'_>, target: &Target) -> String {
+    let trunk = config.trunk(target.trunk).map(|trunk| text(config, trunk.name));
+    format!("{trunk:?} {}", text(config, target.uri))
+}
+
+fn line(config: &Config<'_>, line: &Line) -> String {
+    let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(config, dial)).collect();
+    let callers = config.callers(line).iter().filter_map(|&trunk| config.trunk(trunk));
+    let callers: Vec<_> = callers.map(|trunk| text(config, trunk.name)).collect();
+    let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
+    let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
+    format!("{dials:?} {callers:?} {rings:?}")
+}
