@@ -50,8 +50,8 @@ fn mistakes_in_full() {
             r#"config.toml:18:12: missing key "uri" in [trunk.register]"#,
         ),
         (
-            r#"register = { uri = "sip:b.example", user = "a", password = "b" }"#,
-            r#"config.toml:18:37: unknown key "user" in [trunk.register]; known keys are "uri", "username", "password" and "realm""#,
+            r#"register = { uri = "sip:b.example", username = "a", password = "b", user = "a" }"#,
+            r#"config.toml:18:69: unknown key "user" in [trunk.register]; known keys are "uri", "username", "password" and "realm""#,
         ),
         (
             "credentials = { username = \"a\", password = \"b\" }\nregister = { uri = \"sip:b.example\", username = \"a\", password = \"b\" }",
@@ -62,7 +62,7 @@ fn mistakes_in_full() {
             r#"config.toml:21:1: user "a" is there twice"#,
         ),
     ];
-    let cases = cases.map(|(lines, said)| (format!("{TRUNK}\n{lines}"), format!("{said}\n")));
+    let cases = cases.map(|(lines, said)| (format!("{TRUNK}\n{lines}"), said.to_owned()));
     let cases: Vec<_> = cases.iter().map(|(new, said)| (TRUNK, new.as_str(), said.as_str())).collect();
     assert_said(&cases);
 }
