@@ -1,27 +1,26 @@
 use core::hint::black_box;
 use core::net::Ipv4Addr;
 
+use crate::record::with_a_config;
 use crc::{CRC_32_ISO_HDLC, Crc};
 use warmline_core::config::Config;
 use warmline_core::image::{
-    self as core_image, Appliance, BOARDS, HEADER, ImageError, MAGIC, Tables, VERSION,
+    self as core_image, Appliance, BOARDS, HEADER, ImageError, MAGIC, Network, Tables, VERSION,
 };
 
 /// The largest that is made here.
 const MOST: usize = 16 * 1024;
 
-/// The body of a sound image, so that what is changed in it is soon understood.
-const SOUND: &[u8] = &[
-    0x01, 0xc0, 0x00, 0x02, 0x0a, 0x18, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x10,
-    0x08, b'e', b'd', b'g', b'e', b'8', b'2', b'a', b'i', 0x00, 0x04, 0x04, 0x02, 0x02, 0x01, 0x01, 0x01,
-    0x00, 0x04, 0x01, 0x00, 0x04, 0x00, 0xc0, 0x00, 0x02, 0x0a, 0x00, 0xc0, 0x00, 0x02, 0x0a, 0xa0, 0x9c,
-    0x01, 0x9f, 0x9d, 0x01, 0x01, 0x00, 0x00, 0xc4, 0x27, 0x01, 0x06, 0x02, 0x01, 0x00, 0x01, 0x00, 0x01,
-    0x10, 0x00, 0x01, 0x06, 0x02, 0x00, 0x00, 0x00, 0x04, 0x01, 0x00, 0x80, 0xc8, 0xcd, 0xb1, 0xfc, 0xff,
-    0x3f, 0xff, 0xc9, 0xcd, 0xb1, 0xfc, 0xff, 0x3f, 0x00, 0x01, 0x00, 0xa8, 0x56, 0x80, 0x00, 0x12, 0x90,
-    0x4e, 0xe0, 0xd4, 0x03, 0x01, 0x06, 0x02, 0x00, 0x00, 0x04, 0x06, 0x02, 0x01, 0xc4, 0x27, 0x01, 0x00,
-    0x04, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x01, 0x00, 0x04, 0x01, 0x00, 0x01, 0x00, 0x80, 0x87, 0xa7,
-    0x0e,
-];
+/// Writes the body of a sound image, so that what is changed in it is soon understood; how long it is.
+fn sound(body: &mut [u8; MOST]) -> usize {
+    let network = Network::Static { address: Ipv4Addr::new(192, 0, 2, 1), prefix: 24, gateway: None };
+    let appliance = Appliance { network, dns: Default::default(), calls: 4 };
+    let mut image = [0; MOST];
+    let len = with_a_config(|config| core_image::write(config, &appliance, &mut image));
+    let len = len.expect("the sound one is sound") - HEADER;
+    body[..len].copy_from_slice(&image[HEADER..][..len]);
+    len
+}
 
 /// Reads bytes as an image; then as the body of one whose checksum is right; then as changes to a sound one's body.
 pub fn image(data: &[u8]) {
@@ -30,12 +29,13 @@ pub fn image(data: &[u8]) {
         write_again(&tables.lend(), &appliance);
     }
     sealed(data, &mut tables).ok();
-    let mut body = [0; 256];
-    let body = &mut body[..SOUND.len()];
-    body.copy_from_slice(SOUND);
+    let mut body = [0; MOST];
+    let len = sound(&mut body);
+    let body = &mut body[..len];
     assert!(sealed(body, &mut tables).is_ok(), "the sound one is sound");
     for change in data.chunks_exact(2) {
-        if let Some(byte) = body.get_mut(usize::from(change[0])) {
+        let place = usize::from(change[0]) % len;
+        if let Some(byte) = body.get_mut(place) {
             *byte = change[1];
         }
         sealed(body, &mut tables).ok();

@@ -2,8 +2,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaPolicy, Node, Ring, Span, Target, TargetIndex, Trunk,
-    TrunkIndex, TrunkKind,
+    Config, Interface, Line, List, Listener, Node, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex,
+    TrunkKind,
 };
 use warmline_core::filter::{Range, Rate};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
@@ -13,6 +13,9 @@ use warmline_core::transport::{Path, Transport};
 use warmline_core::{
     Admitted, Command, Cx, Event, Input, Output, RestoreError, Sbc, Storage, TrunkState, Usage, transaction,
 };
+
+/// The version of records, so that those that are made up are read.
+const VERSION: u8 = 2;
 
 /// Restores a record whose body is what the bytes say; an even first byte makes it the record of a real call with
 /// some bytes of it changed, three of the bytes for each. Whatever it was, nothing may be left when its call is over.
@@ -34,7 +37,7 @@ pub fn record(data: &[u8]) {
         len += data.len();
     }
     let whole = len + 4;
-    bytes[0] = 1;
+    bytes[0] = VERSION;
     bytes[1..3].copy_from_slice(&(whole as u16).to_le_bytes());
     let sum = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(&bytes[..len]);
     bytes[len..whole].copy_from_slice(&sum.to_le_bytes());
@@ -160,8 +163,8 @@ fn respond(invite: &[u8], out: &mut [u8]) -> usize {
     len
 }
 
-/// Runs with a node that carries two calls from one peer back to it.
-fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R {
+/// Runs with a configuration by which one peer calls itself.
+pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
     let mut text = [0; 64];
     let mut used = 0;
     let mut say = |word: &[u8]| {
@@ -191,6 +194,15 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
         users: &[],
     };
+    run(&config)
+}
+
+/// Runs with a node that carries two calls from one peer back to it.
+fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R {
+    with_a_config(|config| with_a_node(config, seed, run))
+}
+
+fn with_a_node<R>(config: &Config<'_>, seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R {
     let (mut calls, mut legs) = ([const { Slot::EMPTY }; 2], [const { Slot::EMPTY }; 5]);
     let (mut dialogs, mut clock) = ([Entry::EMPTY; 16], [TimerSlot::EMPTY; 7]);
     let (mut live, mut index) = ([const { Slot::EMPTY }; 10], [Entry::EMPTY; 20]);
@@ -216,6 +228,6 @@ fn within_a_node<R>(seed: u8, run: impl FnOnce(&mut Sbc<'_>, &Cx<'_>) -> R) -> R
         phones: &mut [],
         reply: &mut reply,
     };
-    let mut sbc = Sbc::new(storage, &config, &[seed; 32]);
-    run(&mut sbc, &Cx { now: Instant::from_micros(1 << 40), utc: None, config: &config })
+    let mut sbc = Sbc::new(storage, config, &[seed; 32]);
+    run(&mut sbc, &Cx { now: Instant::from_micros(1 << 40), utc: None, config })
 }
