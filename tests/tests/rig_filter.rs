@@ -311,7 +311,7 @@ fn what_is_not_done_here_is_refused_by_its_own_status() {
             "481 Call/Transaction Does Not Exist",
         ),
         (&[("Max-Forwards: 70", "Max-Forwards: 0")], "483 Too Many Hops"),
-        (&[("CSeq", "Require: 100rel\r\nCSeq")], "420 Bad Extension"),
+        (&[("CSeq", "Require: precondition\r\nCSeq")], "420 Bad Extension"),
         (&[("INVITE sip:support@sbc.example.com", "INVITE mailto:a@b")], "416 Unsupported URI Scheme"),
         (&[("SIP/2.0\r\n", "SIP/3.0\r\n")], "505 "),
         (
