@@ -25,10 +25,15 @@ fn what_was_recorded_is_what_is_played() {
         println!("{}: {}", trace.name, trace.about);
         let played = datagrams(&play(&trace.bytes).unwrap());
         let recorded = trace.left.into_iter().map(|left| (left.at, left.to.to_string(), left.bytes));
-        assert_eq!(recorded.len(), played.len(), "{}", trace.name);
-        for (recorded, played) in recorded.zip(played) {
+        let mut recorded: Vec<_> = recorded.collect();
+        // A trace ends with the last thing that came in. What left after that, repeated in vain, is not played.
+        let last = played.last().map_or(0, |played| played.0);
+        let beyond = recorded.split_off(played.len().min(recorded.len()));
+        assert!(beyond.len() < 20 && beyond.iter().all(|left| left.0 > last), "{}", trace.name);
+        for (recorded, played) in recorded.iter().zip(&played) {
             assert_eq!(recorded, played, "{}", trace.name);
         }
+        assert_eq!(recorded.len(), played.len(), "{}", trace.name);
     }
 }
 
@@ -65,12 +70,9 @@ fn another_seed_makes_other_bytes_and_the_difference_is_shown() {
     bytes.0.extend_from_slice(rest);
     let difference = compare(&played, &play(&bytes.0).unwrap()).unwrap_err();
     println!("{difference}");
-    // The INVITE is the first to say something of the seed's: a time, a kind and both texts.
+    // That the first call has begun is the first to say something of the seed's: the call's id.
     assert!(difference.contains("here:  at ") && difference.contains("board: at "), "{difference}");
-    assert!(
-        difference.contains("sent UDP") && difference.matches("| INVITE sip:").count() == 2,
-        "{difference}"
-    );
+    assert_eq!(difference.matches("event Started").count(), 2, "{difference}");
 
     let difference = compare(&played, &played[..played.len() - 1]).unwrap_err();
     assert!(difference.contains("board: the stream ends within a frame"), "{difference}");
