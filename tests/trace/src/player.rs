@@ -313,7 +313,9 @@ impl<'p> Player<'p> {
         let name = target.map_or(&[][..], |target| self.config.text(target.host));
         let found = self.names.iter().find(|(host, _)| host.as_bytes() == name);
         let found = found.map_or(&[][..], |(_, addresses)| addresses.as_slice());
-        let found: Vec<Found, MOST_FOUND> = found.iter().copied().map(Found::at).take(MOST_FOUND).collect();
+        // The rig's servers have one priority each, in their order.
+        let in_turn = (0..).zip(found).map(|(priority, &address)| Found { priority, ..Found::at(address) });
+        let found: Vec<Found, MOST_FOUND> = in_turn.take(MOST_FOUND).collect();
         host.enter();
         self.sbc.handle(&cx(self.now, self.utc, &self.config), Input::Resolved(question, &found));
         host.leave(Part::Signalling);
