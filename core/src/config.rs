@@ -175,7 +175,7 @@ pub struct Trunk {
     pub listener: u8,
     /// Where its media may come from.
     pub media: MediaPolicy,
-    /// Most calls it carries at once.
+    /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
     /// Most new calls it is sent.
     pub max_rate: Option<filter::Rate>,

@@ -160,7 +160,7 @@ reasons! {
     NoPort = "no-port", 503;
     /// The node is stopping and takes no new calls.
     Draining = "draining", 503;
-    /// The trunk to be dialled carries as many calls as it may.
+    /// The trunk carries as many calls as it may.
     TrunkFull = "trunk-full", 480;
     /// The trunk to be dialled gets as many new calls per second as it may.
     TrunkLimit = "trunk-limit", 480;

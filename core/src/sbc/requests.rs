@@ -110,6 +110,9 @@ impl Sbc<'_> {
         if self.calls.is_full() || self.legs.is_full() {
             return Err(Reason::NodeFull);
         }
+        if self.trunks.get(usize::from(from.trunk.0)).is_some_and(|state| state.legs >= trunk.max_calls) {
+            return Err(Reason::TrunkFull);
+        }
 
         let local_tag = self.random.next_u64();
         let dialog = Dialog::serve(message, e, local_tag).map_err(|error| match error {

@@ -463,6 +463,29 @@ fn a_busy_target_is_a_busy_line() {
 }
 
 #[test]
+fn a_trunk_that_carries_what_it_may_brings_no_more() {
+    let mut trunks = config().trunks.to_vec();
+    trunks[0].max_calls = 1;
+    let mut w = World::with(7, Config { trunks: leak(trunks), ..config() });
+    let (call, invite) = w.ring();
+    let outs = w.hear(AI, &self::invite("2", "support", ""));
+    let full = message(&outs, AI, "SIP/2.0 480 ").to_string();
+    assert!(!full.contains("Retry-After"));
+    assert_eq!(w.sbc.counters().get(Reason::TrunkFull), 1);
+    w.hear(AI, &(request("ACK", "2", 1, &full) + END));
+    // The call that it has goes on, and when it is over there is room.
+    let outs = w.hear(ZENDESK, &respond(&invite, "486 Busy Here", "", ""));
+    let busy = message(&outs, AI, "SIP/2.0 486").to_string();
+    w.hear(AI, &(request("ACK", "1", 1, &busy) + END));
+    w.later(5000);
+    w.close(call);
+    let again = started(&w.hear(AI, &self::invite("3", "support", "")));
+    w.tell(Input::Command(Command::HangUp(again)));
+    w.close(again);
+    w.is_clean();
+}
+
+#[test]
 fn a_silent_target_is_rung_for_its_time() {
     let mut w = World::new();
     let (call, _) = w.ring();
