@@ -68,6 +68,8 @@ pub struct Leg {
     pub(crate) trunk: TrunkIndex,
     /// Whom it rings; for the caller's leg without meaning.
     pub(crate) target: TargetIndex,
+    /// What is known of the trunk's user who it is: a key; 0 where the trunk has none, or since a restart.
+    pub(crate) user: u64,
     /// Where its requests go.
     pub(crate) path: Path,
     /// UAS: where the responses to its INVITE go.
@@ -79,6 +81,8 @@ pub struct Leg {
     pub(crate) dialog: Dialog,
     /// UAC: the branch of its INVITE, which a CANCEL shares.
     pub(crate) branch: u64,
+    /// UAC: a hash of the peer's tag in the early dialog that spoke last; 0 before there was one.
+    pub(crate) early_tag: u32,
     /// What became of the peer's challenges.
     pub(crate) authentication: Authentication,
     /// How far it has come with reliable provisional responses.
@@ -130,6 +134,7 @@ impl Leg {
             place: side,
             trunk,
             target: TargetIndex(u16::MAX),
+            user: 0,
             path,
             reply_path: path,
             merged: None,
@@ -140,6 +145,7 @@ impl Leg {
             todo: Todo::default(),
             dialog,
             branch: 0,
+            early_tag: 0,
             authentication: Authentication::NONE,
             reliable: Reliable::NONE,
             why: None,

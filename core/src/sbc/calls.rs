@@ -21,7 +21,7 @@ use crate::transport::Path;
 use super::identity::told;
 use super::requests::rate_of;
 use super::sessions::first_branch;
-use super::{About, Command, Cx, Output, Question, Sbc};
+use super::{About, Binding, Command, Cx, Output, Question, Sbc};
 
 /// How long the host may take to open ports or to look an address up.
 const HOST_PATIENCE: Duration = Duration::from_secs(5);
@@ -259,6 +259,7 @@ impl Sbc<'_> {
         let leg = Leg {
             timer: SessionTimer::offering(Law::Mu),
             place,
+            user: bound.as_ref().map_or(0, Binding::user),
             target: index,
             todo,
             branch,

@@ -188,7 +188,7 @@ impl Sbc<'_> {
         leg.todo = Todo::default();
         if self.is_rung(id) {
             self.target_failed(cx, call, Reason::MessageTooLarge, None);
-        } else {
+        } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }
     }

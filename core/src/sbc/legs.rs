@@ -9,7 +9,7 @@ use super::{Cx, Sbc, leg_timer};
 
 impl Sbc<'_> {
     /// Makes `leg` the last of the call's legs. `merged` is the key of a caller's INVITE.
-    pub(super) fn join(&mut self, call: CallId, leg: Leg, merged: Option<u64>) -> Result<(), Reason> {
+    pub(super) fn join(&mut self, call: CallId, leg: Leg, merged: Option<u64>) -> Result<LegId, Reason> {
         let (local_tag, trunk, side) = (leg.dialog.local_tag(), leg.trunk, leg.side);
         let id = match self.legs.insert(leg) {
             Ok(id) => id,
@@ -26,28 +26,68 @@ impl Sbc<'_> {
         if let Some(trunk) = self.trunks.get_mut(usize::from(trunk.0)) {
             trunk.legs = trunk.legs.saturating_add(1);
         }
+        self.line_up(call, id);
+        if let Some(call) = self.calls.get_mut(call) {
+            if call.first == Some(id) {
+                call.anchor = Some(id);
+            }
+            if side == Side::B {
+                call.called = Some(id);
+            }
+        }
+        if !found {
+            self.part(call, id);
+            return Err(Reason::NodeFull);
+        }
+        Ok(id)
+    }
+
+    /// Makes a leg the last of the call's.
+    fn line_up(&mut self, call: CallId, id: LegId) {
         let mut last = None;
         let mut next = self.calls.get(call).and_then(|call| call.first);
         while let Some(id) = next {
             last = next;
             next = self.legs.get(id).and_then(|leg| leg.next);
         }
-        match last.and_then(|last| self.legs.get_mut(last)) {
-            Some(last) => last.next = Some(id),
-            None => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    (call.first, call.anchor) = (Some(id), Some(id));
-                }
+        if let Some(last) = last.and_then(|last| self.legs.get_mut(last)) {
+            last.next = Some(id);
+        } else if let Some(call) = self.calls.get_mut(call) {
+            call.first = Some(id);
+        }
+    }
+
+    /// Has `next` follow in place of `id` among the call's legs.
+    fn step_aside(&mut self, call: CallId, id: LegId, next: Option<LegId>) {
+        let Some(owner) = self.calls.get_mut(call) else { return };
+        if owner.first == Some(id) {
+            owner.first = next;
+            return;
+        }
+        let mut before = owner.first;
+        while let Some(leg_before) = before.and_then(|id| self.legs.get_mut(id)) {
+            if leg_before.next == Some(id) {
+                leg_before.next = next;
+                return;
             }
+            before = leg_before.next;
         }
-        if let Some(call) = self.calls.get_mut(call).filter(|_| side == Side::B) {
-            call.called = Some(id);
+    }
+
+    /// Puts a leg of the call's in front of another one.
+    pub(super) fn put_before(&mut self, call: CallId, id: LegId, other: LegId) {
+        let next = self.legs.get(id).and_then(|leg| leg.next);
+        self.step_aside(call, id, next);
+        self.step_aside(call, other, Some(id));
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.next = Some(other);
         }
-        if !found {
-            self.part(call, id);
-            return Err(Reason::NodeFull);
-        }
-        Ok(())
+    }
+
+    /// Whether the call is over without this leg: it is one of those who talk, or are to.
+    pub(super) fn matters(&self, id: LegId) -> bool {
+        let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
+        call.is_some_and(|call| call.anchor == Some(id) || call.called == Some(id))
     }
 
     /// Takes a leg out of its call, and all that belongs to it with it.
@@ -76,18 +116,7 @@ impl Sbc<'_> {
         if owner.anchor == Some(id) {
             owner.anchor = None;
         }
-        if owner.first == Some(id) {
-            owner.first = leg.next;
-            return;
-        }
-        let mut before = owner.first;
-        while let Some(leg_before) = before.and_then(|id| self.legs.get_mut(id)) {
-            if leg_before.next == Some(id) {
-                leg_before.next = leg.next;
-                return;
-            }
-            before = leg_before.next;
-        }
+        self.step_aside(call, id, leg.next);
     }
 
     /// Ends a leg in the way its state asks for.
@@ -121,6 +150,15 @@ impl Sbc<'_> {
             }
         }
         self.wake(call);
+    }
+
+    /// A leg is lost, and with it its call, unless that goes on without it.
+    pub(super) fn lose(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
+        self.counters.add(reason);
+        if let Some(call) = self.legs.get(id).map(|leg| leg.call).filter(|_| self.matters(id)) {
+            self.end(cx, call, reason);
+        }
+        self.hang_up(cx, id, reason);
     }
 
     /// Sends the CANCEL that something has come back for. An INVITE that even so gets no final response is given
@@ -180,8 +218,7 @@ impl Sbc<'_> {
             }
             // The dialog is ended by a BYE, and with it the call (13.3.1.4); a call that has ended already only
             // waited for this.
-            self.end(cx, call, Reason::AckMissing);
-            return self.hang_up(cx, id, Reason::AckMissing);
+            return self.lose(cx, id, Reason::AckMissing);
         }
         resend.interval = resend.interval.times(2).min(T2);
         resend.at = cx.now.after(resend.interval);

@@ -20,6 +20,7 @@ mod reconfigure;
 mod registering;
 mod registrar;
 mod reliable;
+mod replaces;
 mod replies;
 mod requests;
 mod responses;

@@ -1,6 +1,8 @@
 //! Responses that arrive.
 
-use crate::call::{LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address};
+use crate::call::{
+    CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
@@ -136,6 +138,11 @@ impl Sbc<'_> {
             LegState::Proceeding => {}
             _ => return,
         }
+        if let Some(tag) = e.to.tag().map(|tag| self.tag_of(tag))
+            && let Some(leg) = self.legs.get_mut(id)
+        {
+            leg.early_tag = tag;
+        }
         if !self.is_rung(id) {
             return;
         }
@@ -213,6 +220,11 @@ impl Sbc<'_> {
         };
         self.set_agreed(call, id, agreed);
         self.is_up(asked);
+        self.answered(cx, call, id);
+    }
+
+    /// Who is rung for the call has answered, on this leg.
+    pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId, id: LegId) {
         self.clock.cancel(call.index());
         if self.transfer_answered(cx, call, id) {
             return;

@@ -128,16 +128,21 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
-        for (place, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
+        for ((place, leg), called_us) in [Side::A, Side::B].into_iter().zip(saved.legs).zip(saved.called_us) {
             let Some(leg) = leg else { continue };
-            // Whoever was transferred to another may be somebody whom we had called.
-            let side = if saved.both_called { Side::B } else { place };
+            let side = if called_us { Side::A } else { Side::B };
             let refreshed = ago(leg.refreshed);
             let mut leg = Leg { place, ..leg.revive(cx.config, call, side, target) };
             leg.timer.refresh(refreshed);
-            if self.join(call, leg, None).is_err() {
+            let Ok(leg) = self.join(call, leg, None) else {
                 self.drop_call(call);
                 return Err(RestoreError::Full);
+            };
+            if let Some(call) = self.calls.get_mut(call) {
+                match place {
+                    Side::A => (call.anchor, call.called) = (Some(leg), None),
+                    Side::B | Side::C => call.called = Some(leg),
+                }
             }
         }
         let mut leg = self.leg_after(call, None);

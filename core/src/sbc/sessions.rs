@@ -1,7 +1,7 @@
 //! What happens to a session that is under way: UPDATE (RFC 3311), re-INVITEs of our own (RFC 3261 14.1), and the
 //! session timer (RFC 4028) that they serve. Each leg has a session of its own, and the other leg hears of none of it.
 
-use crate::call::{CallId, Form, Leg, LegId, LegState, Todo, Work, retry_after};
+use crate::call::{Form, Leg, LegId, LegState, Todo, Work, retry_after};
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -163,7 +163,7 @@ impl Sbc<'_> {
         if leg.is_in_session() {
             if leg.timer.due().is_some_and(|at| at <= cx.now) {
                 if leg.timer.is_set() && leg.timer.expiry() <= cx.now {
-                    return self.lose(cx, call, id, Reason::SessionExpired);
+                    return self.lose(cx, id, Reason::SessionExpired);
                 }
                 self.refresh(cx, id);
             }
@@ -317,7 +317,7 @@ impl Sbc<'_> {
         match agreed {
             Ok(agreed) => self.set_agreed(call, id, agreed),
             // 14.1 knows no other way: the peer believes in what it has said.
-            Err(reason) => self.lose(cx, call, id, reason),
+            Err(reason) => self.lose(cx, id, reason),
         }
     }
 
@@ -325,10 +325,10 @@ impl Sbc<'_> {
     fn not_refreshed(&mut self, cx: &Cx<'_>, message: &Message<'_>, id: LegId, status: u16, invite: bool) {
         let random = self.random.next_u64();
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, set) = (leg.call, leg.timer.is_set());
+        let set = leg.timer.is_set();
         let wait = match status {
             // The peer does not know of the dialog (12.2.1.2).
-            408 | 481 => return self.lose(cx, call, id, Reason::RefreshFailed),
+            408 | 481 => return self.lose(cx, id, Reason::RefreshFailed),
             491 => Some(after_glare(leg.side, random)),
             422 if leg.timer.lengthen(message) => Some(Duration::ZERO),
             405 | 501 if !invite => {
@@ -366,19 +366,12 @@ impl Sbc<'_> {
         if let Some(leg) = self.legs.get_mut(id) {
             leg.timer.work = Work::None;
             if leg.state == LegState::Confirmed {
-                self.lose(cx, call, id, Reason::RefreshFailed);
+                self.lose(cx, id, Reason::RefreshFailed);
             }
         }
         self.arm_leg(id);
         self.wake(call);
         true
-    }
-
-    /// A leg is lost, and with it its call; one that its call has given up already is lost alone.
-    fn lose(&mut self, cx: &Cx<'_>, call: CallId, id: LegId, reason: Reason) {
-        self.counters.add(reason);
-        self.end(cx, call, reason);
-        self.hang_up(cx, id, reason);
     }
 
     /// The ACK to a failed re-INVITE of ours, made from its leg's dialog (17.1.1.3). Where that is gone there is nothing

@@ -10,6 +10,7 @@ mod reconfigure;
 mod records;
 mod registering;
 mod reliable;
+mod replaces;
 mod restore;
 mod sessions;
 mod streams;

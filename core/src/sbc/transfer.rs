@@ -57,8 +57,7 @@ impl Sbc<'_> {
         let remote = next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote);
         let path = Path { remote, ..from.path };
         let leg = Leg::new(call, Side::A, from.trunk, path, dialog, 0);
-        self.join(call, Leg { state: LegState::Subscribed, ..leg }, None)?;
-        self.find_tagged(local_tag).ok_or(Reason::NodeFull)
+        self.join(call, Leg { state: LegState::Subscribed, ..leg }, None)
     }
 
     /// Begins the transfer that a REFER asks for: everything that can speak against it is looked at before anything
@@ -81,7 +80,7 @@ impl Sbc<'_> {
         }
         let uri = call::refer_to(message)?;
         if uri.header(Name::Replaces.as_bytes()).is_some() {
-            return Err(Reason::AttendedTransfer);
+            return Err(Reason::ReplacesUnknown);
         }
         let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
         if call.transfer.stage != Stage::None {
