@@ -154,6 +154,8 @@ reasons! {
     ReplacesEnded = "replaces-ended", 603;
     /// Replaces names the dialog of another trunk or user, or of a kind of trunk that does not transfer calls.
     MayNotReplace = "may-not-replace", 403;
+    /// The dialog that the REFER's Replaces names is not one of ours, and nobody whom the line rings may be told of it.
+    ReplacesNotPassedOn = "replaces-not-passed-on", 403;
     /// The node was restarted during a transfer whose referrer had hung up.
     TransferCut = "transfer-cut", 480;
 

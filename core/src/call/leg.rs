@@ -10,7 +10,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Notifier, Reliable, SessionTimer, Todo};
+use super::{Authentication, CallId, Move, Notifier, Reliable, SessionTimer, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -115,6 +115,8 @@ pub struct Leg {
     pub(crate) timer: SessionTimer,
     /// What it is told of the transfer that it asked for.
     pub(crate) notifier: Notifier,
+    /// Whether it is on its way into another call.
+    pub(crate) moves: Move,
 }
 
 impl Leg {
@@ -163,6 +165,7 @@ impl Leg {
             said: None,
             timer: SessionTimer::NONE,
             notifier: Notifier::NONE,
+            moves: Move::None,
         }
     }
 

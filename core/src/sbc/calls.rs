@@ -18,6 +18,7 @@ use crate::time::Duration;
 use crate::transaction::Due;
 use crate::transport::Path;
 
+use super::attended::may_be_told;
 use super::identity::told;
 use super::requests::rate_of;
 use super::sessions::first_branch;
@@ -216,6 +217,12 @@ impl Sbc<'_> {
         if port < interface.media.0 || interface.media.1 < port {
             return Err(Reason::NoPort);
         }
+        let transfer = self.calls.get(id).map(|call| &call.transfer);
+        if transfer.is_some_and(|transfer| {
+            !transfer.replaces.is_empty() && !may_be_told(cx.config, transfer.trunk, target)
+        }) {
+            return Err(Reason::ReplacesNotPassedOn);
+        }
         let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
         if state.legs >= trunk.max_calls {
             return Err(Reason::TrunkFull);
@@ -314,7 +321,7 @@ impl Sbc<'_> {
             call.pending.add(Pending::CLOSE);
             self.guard(cx, id);
         }
-        self.transfer_ends(id, reason);
+        self.transfer_ends(cx, id, reason);
         let mut leg = self.leg_after(id, None);
         while let Some(this) = leg {
             self.hang_up(cx, this, reason);
@@ -365,7 +372,7 @@ impl Sbc<'_> {
             Progress::Ringing => self.ringing_due(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
-            Progress::Answered => self.stayed(cx, id),
+            Progress::Answered => self.transfer_due(cx, id),
             // The relay does not answer: its ports are free when its host says so, or now.
             Progress::Ended(_) => self.closed(id),
         }

@@ -1,6 +1,6 @@
 //! Legs joining a call, leaving it, and being ended.
 
-use crate::call::{CallId, Leg, LegId, LegState, Resend, Todo};
+use crate::call::{CallId, Leg, LegId, LegState, Move, Resend, Todo};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::transaction::{GIVE_UP, T1, T2};
@@ -84,10 +84,27 @@ impl Sbc<'_> {
         }
     }
 
+    /// Takes a leg out of its call and makes it the last one of another, where it has this place.
+    pub(super) fn pass_over(&mut self, id: LegId, to: CallId, place: Side) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (from, next) = (core::mem::replace(&mut leg.call, to), leg.next.take());
+        (leg.place, leg.moves) = (place, Move::None);
+        self.step_aside(from, id, next);
+        if let Some(from) = self.calls.get_mut(from) {
+            for role in [&mut from.anchor, &mut from.called] {
+                role.take_if(|role| *role == id);
+            }
+        }
+        self.line_up(to, id);
+    }
+
     /// Whether the call is over without this leg: it is one of those who talk, or are to.
     pub(super) fn matters(&self, id: LegId) -> bool {
         let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
-        call.is_some_and(|call| call.anchor == Some(id) || call.called == Some(id))
+        call.is_some_and(|call| {
+            let spared = call.transfer.is_between_calls() && call.transfer.referrer == Some(id);
+            (call.anchor == Some(id) || call.called == Some(id)) && !spared
+        })
     }
 
     /// Takes a leg out of its call, and all that belongs to it with it.
@@ -155,8 +172,9 @@ impl Sbc<'_> {
     /// A leg is lost, and with it its call, unless that goes on without it.
     pub(super) fn lose(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
         self.counters.add(reason);
-        if let Some(call) = self.legs.get(id).map(|leg| leg.call).filter(|_| self.matters(id)) {
-            self.end(cx, call, reason);
+        match self.legs.get(id).map(|leg| leg.call) {
+            Some(call) if self.matters(id) => self.end(cx, call, reason),
+            _ => self.referrer_leaves(id),
         }
         self.hang_up(cx, id, reason);
     }

@@ -73,7 +73,7 @@ impl Sbc<'_> {
             self.set_agreed(call_id, new, agreed);
         }
         if early {
-            self.answered(cx, call_id, new);
+            self.answered(cx, call_id);
         }
         self.hang_up(cx, old, Reason::Replaced);
         self.wake(call_id);
@@ -112,7 +112,8 @@ impl Sbc<'_> {
     pub(super) fn is_early(&self, id: LegId, early_only: bool) -> Result<bool, Reason> {
         let leg = self.legs.get(id).ok_or(Reason::ReplacesUnknown)?;
         let call = self.calls.get(leg.call).ok_or(Reason::ReplacesUnknown)?;
-        let leaves = call.transfer.stage == Stage::Leaving && call.transfer.referrer == Some(id);
+        let done = matches!(call.transfer.stage, Stage::Leaving | Stage::Lent);
+        let leaves = done && call.transfer.referrer == Some(id);
         match leg.state {
             LegState::Subscribed => Err(Reason::ReplacesUnknown),
             _ if matches!(call.progress, Progress::Ended(_)) || leaves => Err(Reason::ReplacesEnded),

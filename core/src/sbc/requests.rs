@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, SessionTimer, Todo, Work};
+use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, SessionTimer, Stage, Todo, Work};
 use crate::config::{Config, LineIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::filter::Rate;
@@ -348,7 +348,11 @@ impl Sbc<'_> {
             _ => leg.state = LegState::Terminated,
         }
         let called = self.calls.get(call).is_some_and(|call| call.called == Some(id));
-        let reason = if side == Side::A && !called { Reason::CallerHungUp } else { Reason::TargetHungUp };
+        let reason = match self.calls.get(call).map(|call| call.transfer.stage) {
+            Some(Stage::Lent) => Reason::Transferred,
+            _ if side == Side::A && !called => Reason::CallerHungUp,
+            _ => Reason::TargetHungUp,
+        };
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
         if !self.bye_ends_only_itself(cx, id) {

@@ -220,13 +220,13 @@ impl Sbc<'_> {
         };
         self.set_agreed(call, id, agreed);
         self.is_up(asked);
-        self.answered(cx, call, id);
+        self.answered(cx, call);
     }
 
-    /// Who is rung for the call has answered, on this leg.
-    pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId, id: LegId) {
+    /// Who is rung for the call has answered.
+    pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId) {
         self.clock.cancel(call.index());
-        if self.transfer_answered(cx, call, id) {
+        if self.transfer_answered(cx, call) {
             return;
         }
         let Some(owner) = self.calls.get_mut(call) else { return };

@@ -69,8 +69,8 @@ impl Sbc<'_> {
         let call = self.calls.get(id)?;
         let leg = |id: Option<LegId>| id.and_then(|id| self.legs.get(id)).filter(|leg| leg.can_be_saved());
         let legs = [leg(call.anchor), leg(call.called)];
-        if self.is_one_way(call) {
-            return Some((legs, Some(Reason::TransferCut)));
+        if let Some(reason) = self.is_one_way(call) {
+            return Some((legs, Some(reason)));
         }
         let ending = match call.progress {
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
@@ -96,11 +96,16 @@ impl Sbc<'_> {
     /// # Errors
     /// Says why there is no call. Nothing was changed then.
     pub fn restore(&mut self, cx: &Cx<'_>, record: &[u8]) -> Result<CallId, RestoreError> {
-        let saved = Saved::read(cx, record)?;
+        let mut saved = Saved::read(cx, record)?;
+        let known = saved.legs.each_mut().map(|leg| leg.take_if(|leg| self.is_known(leg.dialog.local_tag())));
         let legs = saved.legs.iter().flatten();
-        if legs.clone().any(|leg| self.is_known(leg.dialog.local_tag())) {
-            return Err(RestoreError::Known);
+        match known.iter().any(Option::is_some) {
+            true if legs.clone().count() == 0 => return Err(RestoreError::Known),
+            // A leg has gone into another call, and that was the last that was saved of this one.
+            true => saved.ending = saved.ending.or(Some(Reason::TransferCut)),
+            false => {}
         }
+        let legs = saved.legs.iter().flatten();
         if self.calls.is_full() || self.legs.capacity().saturating_sub(self.legs.len()) < legs.count() {
             return Err(RestoreError::Full);
         }

@@ -1,7 +1,7 @@
 //! What happens to a session that is under way: UPDATE (RFC 3311), re-INVITEs of our own (RFC 3261 14.1), and the
 //! session timer (RFC 4028) that they serve. Each leg has a session of its own, and the other leg hears of none of it.
 
-use crate::call::{Form, Leg, LegId, LegState, Todo, Work, retry_after};
+use crate::call::{Form, Leg, LegId, LegState, Move, Todo, Work, retry_after, target_failure};
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -180,7 +180,7 @@ impl Sbc<'_> {
     /// Refreshes a leg's session: by UPDATE where the peer takes that, else by a re-INVITE that says what was said.
     fn refresh(&mut self, cx: &Cx<'_>, id: LegId) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if leg.state == LegState::Confirmed && leg.timer.updates() {
+        if leg.state == LegState::Confirmed && leg.timer.updates() && leg.moves == Move::None {
             leg.timer.work = Work::Updating;
             leg.todo.add(Todo::UPDATE);
         } else if !self.invite_again_now(id)
@@ -219,6 +219,9 @@ impl Sbc<'_> {
         };
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
+            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.moves == Move::Back) {
+                leg.moves = Move::None;
+            }
             self.revise(cx, id);
         }
         self.renew_credentials(cx, id, method);
@@ -315,7 +318,14 @@ impl Sbc<'_> {
             (Some(trunk), ..) => accept(cx.config, trunk, message),
         };
         match agreed {
-            Ok(agreed) => self.set_agreed(call, id, agreed),
+            Ok(agreed) => match leg.moves {
+                moves if moves.is_told() => self.arrive(cx, id, agreed),
+                Move::Back => {
+                    leg.timer.work = Work::Waiting(cx.now);
+                    self.set_agreed(call, id, agreed);
+                }
+                _ => self.set_agreed(call, id, agreed),
+            },
             // 14.1 knows no other way: the peer believes in what it has said.
             Err(reason) => self.lose(cx, id, reason),
         }
@@ -325,7 +335,8 @@ impl Sbc<'_> {
     fn not_refreshed(&mut self, cx: &Cx<'_>, message: &Message<'_>, id: LegId, status: u16, invite: bool) {
         let random = self.random.next_u64();
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let set = leg.timer.is_set();
+        let moves = invite && (leg.moves.is_told() || leg.moves == Move::Back);
+        let set = leg.timer.is_set() && !moves;
         let wait = match status {
             // The peer does not know of the dialog (12.2.1.2).
             408 | 481 => return self.lose(cx, id, Reason::RefreshFailed),
@@ -345,7 +356,11 @@ impl Sbc<'_> {
             _ if set => Work::Failed,
             _ => Work::None,
         };
+        let stays = moves && leg.timer.work == Work::None;
         self.counters.add(Reason::RefreshFailed);
+        if stays {
+            self.will_not_move(cx, id, target_failure(status));
+        }
     }
 
     /// Nobody answered a re-INVITE or UPDATE of ours in time. Whether it was one.

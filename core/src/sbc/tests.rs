@@ -1,6 +1,7 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
 mod addresses;
+mod attended;
 mod authentication;
 mod forks;
 mod identity;

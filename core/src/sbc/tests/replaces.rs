@@ -4,12 +4,12 @@ use super::transfer::{BACK, CARRIER, End, answer, find, setting, told};
 use super::*;
 use crate::call::Progress;
 
-fn tag(text: &str) -> &str {
+pub(super) fn tag(text: &str) -> &str {
     text.split(";tag=").nth(1).unwrap()
 }
 
 /// The dialog of this end, as its peer would name it to us.
-fn dialog(end: &End) -> String {
+pub(super) fn dialog(end: &End) -> String {
     format!("{};to-tag={};from-tag={}", end.call_id, tag(&end.ours), tag(&end.own))
 }
 
@@ -23,7 +23,7 @@ fn ack(ok: &str) -> String {
     request("ACK", "ack", 1, ok).replace(AI, BACK) + END
 }
 
-fn port(described: &str) -> &str {
+pub(super) fn port(described: &str) -> &str {
     described.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap()
 }
 

@@ -530,7 +530,7 @@ fn what_is_refused() {
         ("<sip:support@sbc.example.com>, <sip:two@sbc.example.com>", "", 400),
         ("support", "", 400),
         ("<sip:support@sbc.example.com>", "Require: precondition\r\n", 420),
-        ("<sip:support@sbc.example.com?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "", 481),
+        ("<sip:support@sbc.example.com?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "", 403),
     ] {
         let refer = agent.request("REFER", &format!("Refer-To: {to}\r\n{more}"));
         let outs = w.hear(AI, &refer);
