@@ -1,5 +1,7 @@
 //! What is to happen in one call.
 
+use std::borrow::Cow;
+
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
@@ -196,7 +198,9 @@ pub struct Transfer {
     /// How many milliseconds after the answer.
     pub after: u64,
     /// What Refer-To says.
-    pub to: &'static str,
+    pub to: Cow<'static, str>,
+    /// Whether that is a dialog of another call's.
+    pub attended: bool,
     /// Further lines of the REFER.
     pub lines: &'static str,
     /// The ticket that it brings, so that whoever is rung must hear of it.
@@ -256,6 +260,9 @@ pub struct Plan {
     pub connected: bool,
     /// Whether somebody asks for a transfer.
     pub transfer: Option<Transfer>,
+    /// The call in which the caller, which is the AI agent's platform, takes the place of that platform's own leg, by an
+    /// INVITE with Replaces: then this is no call of its own.
+    pub replaces: Option<usize>,
 }
 
 impl Plan {
@@ -264,7 +271,8 @@ impl Plan {
         let transfer = Transfer {
             by,
             after: 2_000,
-            to: "<sip:support@sbc.example.com>",
+            to: "<sip:support@sbc.example.com>".into(),
+            attended: false,
             lines: "",
             ticket: None,
             answer: Answer::After(1_500),
@@ -301,6 +309,7 @@ impl Plan {
             who: Who::From,
             connected: false,
             transfer: None,
+            replaces: None,
         }
     }
 }

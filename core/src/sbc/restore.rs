@@ -1,6 +1,6 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Todo, Work};
 use crate::config::{Config, TargetIndex};
 use crate::filter;
 use crate::memory::Ports;
@@ -133,12 +133,16 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
-        for ((place, leg), called_us) in [Side::A, Side::B].into_iter().zip(saved.legs).zip(saved.called_us) {
+        let legs = saved.legs.into_iter().zip(saved.called_us).zip(saved.astray);
+        for (place, ((leg, called_us), astray)) in [Side::A, Side::B].into_iter().zip(legs) {
             let Some(leg) = leg else { continue };
             let side = if called_us { Side::A } else { Side::B };
             let refreshed = ago(leg.refreshed);
             let mut leg = Leg { place, ..leg.revive(cx.config, call, side, target) };
             leg.timer.refresh(refreshed);
+            if astray {
+                (leg.moves, leg.timer.work) = (Move::Back, Work::Waiting(cx.now));
+            }
             let Ok(leg) = self.join(call, leg, None) else {
                 self.drop_call(call);
                 return Err(RestoreError::Full);

@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Number, SessionTimer};
+use crate::call::{Call, Identity, Leg, Move, Number, SessionTimer};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -33,6 +33,8 @@ pub(super) struct Saved {
     pub(super) legs: [Option<SavedLeg>; 2],
     /// Whether each called us, and not we it: as a rule, only the first one did.
     pub(super) called_us: [bool; 2],
+    /// Whether each may have been told another port than its own.
+    pub(super) astray: [bool; 2],
     /// Why the call was ending.
     pub(super) ending: Option<Reason>,
     pub(super) line: LineIndex,
@@ -72,6 +74,8 @@ const UTC: u8 = 8;
 const FIRST_CALLED: u8 = 16;
 /// The second one called us: it took the place of one that we had called.
 const SECOND_CALLING: u8 = 32;
+/// The first one, or the second, was being told the port of another call.
+const ASTRAY: [u8; 2] = [64, 128];
 
 /// Writes a call's record; how long it is, or none when it does not fit or what it names is not configured.
 pub(super) fn write(
@@ -91,6 +95,9 @@ pub(super) fn write(
     let [first, called] = legs;
     flags |= if first.is_some_and(|leg| leg.side != Side::A) { FIRST_CALLED } else { 0 };
     flags |= if called.is_some_and(|leg| leg.side == Side::A) { SECOND_CALLING } else { 0 };
+    for (leg, flag) in legs.into_iter().zip(ASTRAY) {
+        flags |= if leg.is_some_and(|leg| leg.moves.is_told() || leg.moves == Move::Back) { flag } else { 0 };
+    }
     let port = |leg: Option<&Leg>, place| call.port(leg.map_or(place, |leg| leg.place));
     let [a, b] = call.bridge;
     flags |= if cx.utc.is_some() { UTC } else { 0 };
@@ -138,8 +145,7 @@ impl Saved {
 
     fn body(cx: &Cx<'_>, r: &mut Reader<'_>) -> Option<Self> {
         let config = cx.config;
-        let all = 3 | ENDING | UTC | FIRST_CALLED | SECOND_CALLING;
-        let flags = r.u8().filter(|flags| flags & !all == 0)?;
+        let flags = r.u8()?;
         let line = index(config, b"line", r.u64()?, config.lines.iter().map(|line| line.name));
         let trunk = trunk(config, r.u64()?);
         let target = index(config, b"target", r.u64()?, config.targets.iter().map(|target| target.name));
@@ -179,6 +185,7 @@ impl Saved {
         Some(Self {
             legs,
             called_us: [flags & FIRST_CALLED == 0, flags & SECOND_CALLING != 0],
+            astray: ASTRAY.map(|flag| flags & flag != 0),
             ending,
             line: LineIndex(line.unwrap_or(u16::MAX)),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),

@@ -358,6 +358,9 @@ impl Sbc<'_> {
         };
         let stays = moves && leg.timer.work == Work::None;
         self.counters.add(Reason::RefreshFailed);
+        if moves {
+            self.was_not_told(cx, id);
+        }
         if stays {
             self.will_not_move(cx, id, target_failure(status));
         }
