@@ -23,7 +23,7 @@ use crate::config::{Config, LineIndex, Target, TrunkIndex, TrunkKind};
 use crate::memory::Chain;
 use crate::reason::Reason;
 use crate::sdp::Agreed;
-use crate::sip::{Replaces, Writer};
+use crate::sip::{Message, Name, Replaces, Writer};
 use crate::time::Duration;
 use crate::transaction::GIVE_UP;
 
@@ -266,11 +266,13 @@ impl Sbc<'_> {
         }
     }
 
-    /// Keeps the header fields of the INVITEs that pass a Replaces on, where the line rings somebody who may be told. A
-    /// target that does not know of it is to refuse, not to ring.
+    /// Keeps the header fields of the INVITEs that pass the Replaces of a REFER on, where the line rings somebody who may
+    /// be told. A target that does not know of it is to refuse, not to ring; one that does may want to know for whom
+    /// (RFC 3892 section 3).
     pub(super) fn pass_on(
         &mut self,
         config: &Config<'_>,
+        refer: &Message<'_>,
         from: TrunkIndex,
         line: LineIndex,
         named: &Replaces<'_>,
@@ -283,6 +285,9 @@ impl Sbc<'_> {
         let mut w = Writer::new(self.reply);
         w.header(b"Require", b"replaces");
         named.write(&mut w);
+        if let Some(Ok(referrer)) = refer.addresses(Name::ReferredBy).next() {
+            w.name(b"Referred-By").bytes(b"<").bytes(referrer.uri.bytes).bytes(b">").end_line();
+        }
         let len = w.finish().map_err(|_| Reason::MessageTooLarge)?;
         self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)
     }

@@ -124,12 +124,11 @@ impl Sbc<'_> {
             LegState::Accepted { ending: false } | LegState::Confirmed if early_only => {
                 Err(Reason::ReplacesEarlyOnly)
             }
-            LegState::Accepted { ending: false } | LegState::Confirmed => {
-                match matches!(call.transfer.stage, Stage::None | Stage::Leaving) {
-                    true => Ok(false),
-                    false => Err(Reason::TransferUnderWay),
-                }
-            }
+            LegState::Accepted { ending: false } | LegState::Confirmed => match call.transfer.stage {
+                Stage::None | Stage::Leaving if self.matters(id) => Ok(false),
+                Stage::None | Stage::Leaving => Err(Reason::ReplacesEnded),
+                _ => Err(Reason::TransferUnderWay),
+            },
             LegState::Cancelling { .. }
             | LegState::Accepted { ending: true }
             | LegState::Terminating

@@ -114,7 +114,7 @@ impl Sbc<'_> {
         };
         let interface = listener.and_then(|listener| config.listener(listener)).map(|(of, _)| of.interface);
         let replaces = match (&goal, &named) {
-            (Goal::Line(line), Some(named)) => self.pass_on(config, trunk, *line, named)?,
+            (Goal::Line(line), Some(named)) => self.pass_on(config, message, trunk, *line, named)?,
             _ => Chain::EMPTY,
         };
         let port = interface.and_then(|interface| self.ports.take(interface, Some(worker)));

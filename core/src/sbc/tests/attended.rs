@@ -485,13 +485,15 @@ fn a_dialog_that_is_not_ours_is_passed_on() {
     let mut w = World::with(7, setting(true));
     let (call, _, mut agent) = w.talk_to_agent();
     let to = "<sip:agent@sbc.example.com?Replaces=a%40b%3Bfrom-tag%3Dc%3Bto-tag%3Db%3bearly-only>";
-    let outs = w.hear(AI, &agent.refer(to));
+    let more = format!("Refer-To: {to}\r\nReferred-By: \"A\" <sip:agent@ai>;cid=\"1@ai\"\r\n");
+    let outs = w.hear(AI, &agent.request("REFER", &more));
     assert_eq!(told(&outs)[..3], [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None"]);
     w.answer_notify(&outs);
     let outs = w.place_joined(call, Side::C);
     let asked = find(&outs, "INVITE sip:agent@").to_string();
     assert_eq!(field(&asked, "Replaces"), "a@b;to-tag=b;from-tag=c;early-only");
     assert_eq!(field(&asked, "Require"), "replaces");
+    assert_eq!(field(&asked, "Referred-By"), "<sip:agent@ai>");
     // Whoever does not know of it refuses, and what comes back is not told of it.
     w.hear(AI, &agent.request("BYE", ""));
     w.place_parted(call, Side::B);
