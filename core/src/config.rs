@@ -120,7 +120,8 @@ pub struct Node {
     pub name: Span,
     /// The country code, digits only, by which national numbers become `+` numbers; empty where there is none.
     pub country: Span,
-    /// `limits.new_calls`: how many requests outside a dialog are taken, all sources together.
+    /// `limits.new_calls`: how many new calls are taken, all sources together. What is refused for another reason does
+    /// not count.
     pub new_calls: filter::Rate,
     /// How many relay workers share the media ports.
     pub workers: u8,
@@ -177,8 +178,10 @@ pub struct Trunk {
     pub media: MediaPolicy,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
-    /// Most new calls it is sent.
-    pub max_rate: Option<filter::Rate>,
+    /// What it may start.
+    pub starts: Limits,
+    /// What it is sent.
+    pub takes: Limits,
     /// Who we are to it, where it asks.
     pub credentials: Option<Credentials>,
     /// What it says of who calls, and is told of it.
@@ -203,7 +206,8 @@ impl Trunk {
             listener,
             media: MediaPolicy::Signalled,
             max_calls: u32::MAX,
-            max_rate: None,
+            starts: Limits::NONE,
+            takes: Limits::NONE,
             credentials: None,
             identity: Identity {
                 trusted: matches!(kind, TrunkKind::Carrier),
@@ -218,6 +222,20 @@ impl Trunk {
             return_to: None,
         }
     }
+}
+
+/// How many calls go one way over a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Most at once.
+    pub calls: u32,
+    /// Most new ones.
+    pub rate: filter::Rate,
+}
+
+impl Limits {
+    /// As many as there may be in all.
+    pub const NONE: Self = Self { calls: u32::MAX, rate: filter::Rate::UNLIMITED };
 }
 
 /// What a trunk says of who calls, and is told of it.

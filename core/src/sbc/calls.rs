@@ -19,7 +19,6 @@ use crate::transaction::Due;
 use crate::transport::Path;
 
 use super::identity::told;
-use super::requests::rate_of;
 use super::sessions::first_branch;
 use super::{About, Command, Cx, Output, Question, Sbc};
 
@@ -217,13 +216,7 @@ impl Sbc<'_> {
             return Err(Reason::NoPort);
         }
         let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
-        if state.legs >= trunk.max_calls {
-            return Err(Reason::TrunkFull);
-        }
-        if !state.limiter.take(cx.now, rate_of(trunk)) {
-            return Err(Reason::TrunkLimit);
-        }
-        Ok(())
+        state.take(cx.now, trunk)
     }
 
     /// Rings `target` at `address`.

@@ -13,6 +13,7 @@ mod flush;
 mod forks;
 mod identity;
 mod legs;
+mod loops;
 mod notify;
 mod places;
 mod proof;

@@ -102,7 +102,8 @@ impl Sbc<'_> {
         let trunk = covering.or_else(|| named.filter(|&trunk| self.kept.add(interface, address, trunk)));
         leg.trunk = trunk.unwrap_or(TrunkIndex(u16::MAX));
         if let Some(state) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
-            state.legs = state.legs.saturating_add(1);
+            let traffic = state.traffic(leg.side);
+            traffic.legs = traffic.legs.saturating_add(1);
         }
         trunk.map(|_| ()).ok_or((leg.call, Reason::TrunkChanged))
     }
@@ -111,7 +112,10 @@ impl Sbc<'_> {
     fn recount_trunks(&mut self, old: &Config<'_>, new: &Config<'_>) {
         for (index, state) in (0u16..u16::MAX).zip(self.trunks.iter_mut()) {
             let same = named(old, TrunkIndex(index), new) == Some(TrunkIndex(index));
-            *state = if same { TrunkState { legs: 0, ..*state } } else { TrunkState::EMPTY };
+            if !same {
+                *state = TrunkState::EMPTY;
+            }
+            (state.starts.legs, state.takes.legs) = (0, 0);
         }
     }
 

@@ -128,6 +128,7 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
+        self.name_call(call);
         for (place, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
             let Some(leg) = leg else { continue };
             // Whoever was transferred to another may be somebody whom we had called.
@@ -191,7 +192,7 @@ impl Sbc<'_> {
         while let Some(leg) = self.leg_after(id, None) {
             self.part(id, leg);
         }
-        if let Some(call) = self.calls.remove(id) {
+        if let Some(call) = self.remove_call(id) {
             call.ports.iter().for_each(|&port| self.ports.give_back(port));
         }
     }

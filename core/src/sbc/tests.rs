@@ -4,6 +4,7 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod loops;
 mod phones;
 mod ports;
 mod reconfigure;
@@ -224,7 +225,7 @@ impl World {
         self.later(2_000);
         assert_eq!(self.sbc.usage(), Usage::default());
         assert_eq!(self.sbc.ports.free(0), 50);
-        assert!(self.sbc.trunks.iter().all(|trunk| trunk.legs == 0));
+        assert!(self.sbc.trunks.iter().all(|trunk| (trunk.starts.legs, trunk.takes.legs) == (0, 0)));
     }
 }
 

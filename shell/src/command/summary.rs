@@ -2,10 +2,30 @@
 
 use core::fmt;
 
-use warmline_core::config::{Config, Span, TrunkKind};
+use warmline_core::config::{Config, Span, Trunk, TrunkKind};
+use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 
 use crate::config::NamedRange;
+
+/// Displays as how many calls a trunk carries.
+pub(super) struct Traffic<'c>(pub(super) &'c Trunk);
+
+impl fmt::Display for Traffic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(trunk) = self;
+        write!(f, "at most {} calls", trunk.max_calls)?;
+        for (way, limits) in [("started", trunk.starts), ("sent", trunk.takes)] {
+            if limits.calls < trunk.max_calls {
+                write!(f, ", {} of them {way}", limits.calls)?;
+            }
+            if limits.rate != Rate::UNLIMITED {
+                write!(f, ", {}/s {way}", limits.rate.per_second)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Displays as a line for the node, and one for everything in it.
 pub(super) struct Summary<'c> {
@@ -63,7 +83,7 @@ impl fmt::Display for Summary<'_> {
             for named in named.filter(|named| named.media.is_none()) {
                 write!(f, " and dns:{}", named.name)?;
             }
-            writeln!(f, ", at most {} calls", trunk.max_calls)?;
+            writeln!(f, ", {}", Traffic(trunk))?;
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));

@@ -27,6 +27,7 @@ mod sources;
 mod suggest;
 mod table;
 mod target;
+mod traffic;
 mod trunk;
 
 #[cfg(test)]

@@ -11,14 +11,15 @@ use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::named::{self, NamedRange};
 use super::names::Names;
-use super::notation::{ports, rate};
+use super::notation::ports;
 use super::register::{self, Register};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
 use super::target::Targets;
+use super::traffic::{self, Traffic};
 use crate::certificates::Trust;
 use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
-use warmline_core::filter::{Prefix, Rate};
+use warmline_core::filter::Prefix;
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -29,7 +30,10 @@ const KEYS: &[&str] = &[
     "signalling",
     "media",
     "max_calls",
+    "max_calls_in",
+    "max_calls_out",
     "max_rate",
+    "max_rate_in",
     "credentials",
     "register",
     "user",
@@ -69,9 +73,6 @@ const ZENDESK_SIGNALLING: &[&str] = &[
 
 /// The addresses and ports its media comes from, as published.
 const ZENDESK_MEDIA: &str = "168.86.128.0/18:10000-60000";
-
-/// More than any node carries.
-const MOST_CALLS: u32 = 65_535;
 
 /// Core counts trunks in 16 bits.
 const MOST: usize = 65_535;
@@ -135,8 +136,7 @@ struct Section<'t> {
     media: Option<Vec<Written<'t, MediaRange>>>,
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
-    max_calls: Option<u32>,
-    max_rate: Option<Option<Rate>>,
+    traffic: Option<Traffic>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     register: Option<Register<'t>>,
@@ -196,8 +196,6 @@ impl<'t> Section<'t> {
         let interface = interface(table, interfaces);
         let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
-        let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
-        let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
         let mut named = Vec::new();
         let register = register::read(table);
         let (register, login) = match register {
@@ -213,8 +211,7 @@ impl<'t> Section<'t> {
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
             named,
-            max_calls: table.get("max_calls").map_or(capacity, max_calls),
-            max_rate: table.get("max_rate").map_or(Some(None), max_rate),
+            traffic: traffic::read(table, kind, capacity),
             credentials: login,
             register,
             users: credentials::users(table),
@@ -332,6 +329,7 @@ impl<'t> Section<'t> {
         text: &mut Text,
     ) -> Option<Trunk> {
         let ranges = self.media?;
+        let Traffic { max_calls, starts, takes } = self.traffic?;
         let named = self.named.iter().any(|named| named.value.1.is_some());
         let policy = match ranges.as_slice() {
             [] if !named => MediaPolicy::Signalled,
@@ -342,8 +340,9 @@ impl<'t> Section<'t> {
             kind: self.kind?,
             listener: interfaces.listener(self.interface?, self.transport?)?,
             media: policy,
-            max_calls: self.max_calls?,
-            max_rate: self.max_rate?,
+            max_calls,
+            starts,
+            takes,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
             registration: None,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Anonymous, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
+    Anonymous, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy, MediaRange, Node,
     Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
@@ -130,7 +130,7 @@ impl Owned {
                 Trunk {
                     media: MediaPolicy::Ranges(List::new(0, 1)),
                     max_calls: 8,
-                    max_rate: Some(Rate { per_second: 1, burst: 1 }),
+                    takes: Limits { calls: 7, rate: Rate { per_second: 1, burst: 1 } },
                     ..Trunk::new(span(27, 7), TrunkKind::Zendesk, 1)
                 },
             ],
@@ -179,7 +179,8 @@ impl Owned {
         let trunk = Trunk {
             name: long,
             max_calls: u32::MAX,
-            max_rate: Some(fast),
+            starts: Limits { calls: u32::MAX, rate: fast },
+            takes: Limits { calls: u32::MAX, rate: fast },
             media: MediaPolicy::Ranges(List::new(0, MAX_MEDIA as u16)),
             credentials: Some(Credentials { user: long, realm: long, secret: long }),
             identity: Identity {
@@ -337,14 +338,15 @@ impl Names {
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
         let back = prop::option::of(0..self.targets as u16);
-        let rest = (any::<u32>(), prop::option::of(rate()), login, back);
+        let rest = (any::<u32>(), (limits(), limits()), login, back);
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
-            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret), back))| Trunk {
+            |(name, kind, listener, list, (max_calls, (starts, takes), (user, realm, secret), back))| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
                 max_calls,
-                max_rate,
+                starts,
+                takes,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
                 return_to: back.map(TargetIndex),
                 ..Trunk::new(name, kind, listener)
@@ -382,6 +384,10 @@ impl Names {
             time: Duration::from_micros(time),
         })
     }
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (any::<u32>(), rate()).prop_map(|(calls, rate)| Limits { calls, rate })
 }
 
 fn rate() -> impl Strategy<Value = Rate> {

@@ -55,7 +55,10 @@ fn a_call_goes_on_where_its_tables_are_now() {
     w.reconfigure(turned_round());
     let view = w.sbc.call(call).unwrap();
     assert_eq!((view.trunk, view.target), (TrunkIndex(2), Some(TargetIndex(1))));
-    assert_eq!(w.sbc.trunks.iter().map(|trunk| trunk.legs).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(
+        w.sbc.trunks.iter().map(|trunk| (trunk.starts.legs, trunk.takes.legs)).collect::<Vec<_>>(),
+        [(0, 0), (0, 1), (1, 0)]
+    );
     w.hang_up(call, &ok);
     w.is_clean();
 }

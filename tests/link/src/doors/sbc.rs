@@ -1,8 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::config::{
-    Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
+    MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
@@ -244,13 +244,13 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         true => MediaPolicy::Signalled,
         false => MediaPolicy::Ranges(List::new(values.u16(), values.u16())),
     };
-    let max_rate = values.flag().then(|| rate(values));
     let credentials =
         values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
     Trunk {
         media,
         max_calls: values.u32(),
-        max_rate,
+        starts: Limits { calls: values.u32(), rate: rate(values) },
+        takes: Limits { calls: values.u32(), rate: rate(values) },
         credentials,
         identity: identity(values),
         registration: values
