@@ -170,7 +170,7 @@ impl Sbc<'_> {
             if there == Ok(false) {
                 return;
             }
-            let rung = match there.and_then(|_| self.may_ring(cx, id, target)) {
+            let rung = match there.and_then(|_| self.may_ring(cx, target)) {
                 Err(reason) => Err(reason),
                 Ok(()) if let Some(bound) = self.bound(cx, target) => {
                     let address = bound.map(|binding| binding.path().remote);
@@ -207,14 +207,9 @@ impl Sbc<'_> {
         self.guard(cx, id);
     }
 
-    /// Whether the target's trunk takes one more call now, and the call's port stands in its network.
-    fn may_ring(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<(), Reason> {
+    /// Whether the target's trunk takes one more call now.
+    fn may_ring(&mut self, cx: &Cx<'_>, target: &Target) -> Result<(), Reason> {
         let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
-        let (_, interface) = cx.config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
-        let port = self.calls.get(id).map_or(0, |call| call.port(call.rung));
-        if port < interface.media.0 || interface.media.1 < port {
-            return Err(Reason::NoPort);
-        }
         let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
         state.take(cx.now, trunk)
     }

@@ -141,7 +141,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut targets = target::read(root, around, &mut text);
     let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
-    let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
+    let lines = line::read(root, &trunks, &targets, node.country, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
