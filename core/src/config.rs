@@ -79,9 +79,10 @@ pub struct Config<'c> {
     /// The SIP peers we know.
     pub trunks: &'c [Trunk],
     /// Which source belongs to which trunk: sorted and disjoint, scoped by interface, its value an index into
-    /// [`Config::trunks`]. See [`filter::build`] and
-    /// [`filter::lookup`].
+    /// [`Config::trunks`], or beyond those into [`Config::shared`]. See [`filter::build`] and [`filter::lookup`].
     pub sources: &'c [filter::Range],
+    /// Trunks that speak from the same addresses, as parts of [`Config::callers`].
+    pub shared: &'c [List<TrunkIndex>],
     /// Where trunks' media may come from; [`Trunk::media`] points here.
     pub media: &'c [MediaRange],
     /// Whom lines can ring.
@@ -404,6 +405,20 @@ impl<'c> Config<'c> {
         entries(self.callers, line.from)
     }
 
+    /// The trunks that speak from a source: what a value in [`Config::sources`] stands for.
+    pub fn speakers(&self, source: u16) -> impl Iterator<Item = TrunkIndex> + use<'c> {
+        let beyond = usize::from(source).checked_sub(self.trunks.len());
+        let shared = beyond.and_then(|beyond| self.shared.get(beyond)).copied().unwrap_or(List::EMPTY);
+        let alone = beyond.is_none().then_some(TrunkIndex(source));
+        alone.into_iter().chain(entries(self.callers, shared).iter().copied())
+    }
+
+    /// Whether a trunk speaks from this address on this interface.
+    pub fn speaks_from(&self, trunk: TrunkIndex, interface: u8, address: IpAddr) -> bool {
+        let source = filter::lookup(self.sources, interface, address);
+        source.is_some_and(|source| self.speakers(source).any(|speaker| speaker == trunk))
+    }
+
     /// Who may speak for a trunk, by digest authentication.
     pub fn users(&self, trunk: &Trunk) -> &'c [User] {
         entries(self.users, trunk.users)
@@ -427,6 +442,7 @@ impl fmt::Debug for Config<'_> {
             .field("listeners", &self.listeners)
             .field("trunks", &self.trunks)
             .field("sources", &self.sources)
+            .field("shared", &self.shared)
             .field("media", &self.media)
             .field("targets", &self.targets)
             .field("lines", &self.lines)

@@ -214,6 +214,7 @@ impl Setting {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &[],
         }
     }
 

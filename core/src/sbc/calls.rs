@@ -7,7 +7,6 @@ use crate::call::{
 };
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
-use crate::filter;
 use crate::g711::Law;
 use crate::locate::{Found, Place};
 use crate::memory::{Chain, Id, Ports};
@@ -420,9 +419,7 @@ fn call_of(stream: StreamId) -> CallId {
 /// Whether an address is one of the trunk's.
 pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
     let listener = config.trunk(trunk).and_then(|trunk| config.listener(trunk.listener));
-    listener.is_some_and(|(listener, _)| {
-        filter::lookup(config.sources, listener.interface, address) == Some(trunk.0)
-    })
+    listener.is_some_and(|(listener, _)| config.speaks_from(trunk, listener.interface, address))
 }
 
 /// The address of a target whose URI names one.

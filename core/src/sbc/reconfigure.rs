@@ -97,8 +97,12 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         let interface = new.listener(leg.path.listener).map_or(u8::MAX, |(listener, _)| listener.interface);
         let address = leg.path.remote.ip();
-        let covering = filter::lookup(new.sources, interface, address).map(TrunkIndex);
         let named = named(old, leg.trunk, new);
+        let covering = filter::lookup(new.sources, interface, address).and_then(|source| {
+            new.speakers(source)
+                .find(|&speaker| Some(speaker) == named)
+                .or_else(|| new.speakers(source).next())
+        });
         let trunk = covering.or_else(|| named.filter(|&trunk| self.kept.add(interface, address, trunk)));
         leg.trunk = trunk.unwrap_or(TrunkIndex(u16::MAX));
         if let Some(state) = self.trunks.get_mut(usize::from(leg.trunk.0)) {

@@ -35,6 +35,7 @@ impl Sbc<'_> {
             Ok(message) => message,
             Err(error) => return self.counters.add(unreadable(error)),
         };
+        let from = self.speaker(cx.config, from, &message);
         match message.method() {
             Some(method) => self.request(cx, from, &message, method),
             None => self.response(cx, from, &message),
@@ -603,7 +604,6 @@ pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) ->
     let uri = dialog.next_hop()?;
     let Host::Ip(ip) = uri.host else { return None };
     let interface = config.listeners.get(usize::from(from.path.listener))?.interface;
-    let trunk = crate::filter::lookup(config.sources, interface, ip)?;
     let usual = super::streams::transport(&uri).unwrap_or(from.path.transport).port();
-    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
+    config.speaks_from(from.trunk, interface, ip).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
 }

@@ -2,7 +2,6 @@
 
 use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo};
 use crate::config::{Config, TargetIndex};
-use crate::filter;
 use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -230,8 +229,7 @@ impl SavedLeg {
         let listener = self.listener.ok_or(Reason::AddressChanged)?;
         let (listener, _) = config.listener(listener).ok_or(Reason::AddressChanged)?;
         let trunk = config.trunk(self.trunk).ok_or(Reason::TrunkChanged)?;
-        let of = filter::lookup(config.sources, listener.interface, self.remote.ip());
-        if of != Some(self.trunk.0) {
+        if !config.speaks_from(self.trunk, listener.interface, self.remote.ip()) {
             return Err(Reason::TrunkChanged);
         }
         match &self.agreed {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use warmline_core::config::{Config, Span, Trunk, TrunkKind};
+use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 
@@ -77,13 +77,25 @@ impl fmt::Display for Summary<'_> {
                 TrunkKind::Carrier => "carrier",
                 TrunkKind::Phones => "phones",
             };
-            let ranges = config.sources.iter().filter(|range| usize::from(range.value) == index).count();
+            let own = |speaker: TrunkIndex| usize::from(speaker.0) == index;
+            let ranges = config.sources.iter().filter(|range| config.speakers(range.value).any(own)).count();
             write!(f, "trunk \"{}\": {kind}, {ranges} source ranges", text(trunk.name))?;
             let named = self.named.iter().filter(|named| usize::from(named.trunk) == index);
             for named in named.filter(|named| named.media.is_none()) {
                 write!(f, " and dns:{}", named.name)?;
             }
             writeln!(f, ", {}", Traffic(trunk))?;
+        }
+        for set in (config.trunks.len()..).take(config.shared.len()).filter_map(|set| u16::try_from(set).ok())
+        {
+            let names =
+                config.speakers(set).filter_map(|trunk| config.trunk(trunk)).map(|trunk| text(trunk.name));
+            let names: Vec<_> = names.map(|name| format!("\"{name}\"")).collect();
+            writeln!(
+                f,
+                "trunks {}: some addresses are the same; what is dialled tells them apart",
+                names.join(" and ")
+            )?;
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));

@@ -172,6 +172,7 @@ fn refuse_dialled_twice<'t>(
         let number = number.and_then(|number| Some(str::from_utf8(&number).ok()?.to_owned()));
         let number = number.unwrap_or_else(|| dial.value.to_owned());
         for caller in callers {
+            refuse_unknown_caller(report, *dial, &number, caller.value, trunks, dialled);
             let Some((other, first)) = dialled.insert((caller.value, number.clone()), (line, *dial)) else {
                 continue;
             };
@@ -189,5 +190,30 @@ fn refuse_dialled_twice<'t>(
                 report.mistake(dial.at, message);
             }
         }
+    }
+}
+
+/// Where two trunks speak from the same addresses, what is dialled says which of them it is, or who proves to be its
+/// user.
+fn refuse_unknown_caller(
+    report: &Report<'_>,
+    dial: At<&str>,
+    number: &str,
+    caller: usize,
+    trunks: &Trunks<'_>,
+    dialled: &Dialled<'_>,
+) {
+    let proves = |trunk: usize| trunks.entry(trunk).is_none_or(|trunk| trunk.users.len > 0);
+    for other in trunks.sources.beside(caller) {
+        if !dialled.contains_key(&(other, number.to_owned())) || proves(caller) && proves(other) {
+            continue;
+        }
+        let (this, that) = (trunks.names.of(caller), trunks.names.of(other));
+        let message = format!(
+            "\"{}\" is dialled from trunk \"{this}\" and from \"{that}\", which speak from the same addresses: nothing \
+             tells them apart; take one of them out of \"from\", or give both a [[trunk.user]]",
+            dial.value
+        );
+        report.mistake(dial.at, message);
     }
 }

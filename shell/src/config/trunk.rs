@@ -9,17 +9,18 @@ use super::credentials::{self, Credentials};
 use super::identity::{self, Identity};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
+use super::mistake::Report;
 use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::ports;
 use super::register::{self, Register};
-use super::sources::{Source, Sources};
+use super::sources::Sources;
 use super::table::{At, Table, Value};
 use super::target::Targets;
 use super::traffic::{self, Traffic};
 use crate::certificates::Trust;
-use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
-use warmline_core::filter::Prefix;
+use warmline_core::config::{List, MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
+use warmline_core::filter::{Prefix, Range};
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -106,6 +107,35 @@ impl<'t> Trunks<'t> {
         }
     }
 
+    /// Refuses trunks with the same addresses that not even what they dial could tell apart.
+    fn refuse_indistinct(&self, report: &Report<'_>, places: &[usize], text: &Text) {
+        let users = |number: usize| -> Vec<&str> {
+            let list = self.entry(number).map_or(List::EMPTY, |trunk| trunk.users);
+            let users = self.users.iter().skip(list.start.into()).take(list.len.into());
+            users.map(|user| text.get(user.name)).collect()
+        };
+        for (number, &at) in places.iter().enumerate() {
+            for other in self.sources.beside(number) {
+                let (this, that) = (self.names.of(number), self.names.of(other));
+                if self.trust.get(number).is_some_and(|trust| trust.name.is_some()) {
+                    let message = format!(
+                        "trunk \"{this}\" shows a certificate, and trunk \"{that}\" speaks from the same addresses: \
+                         nothing tells them apart before a connection is there"
+                    );
+                    report.mistake(at, message);
+                }
+                let (own, others) = (users(number), users(other));
+                if let Some(user) = own.into_iter().find(|user| other < number && others.contains(user)) {
+                    let message = format!(
+                        "trunk \"{this}\" has the user \"{user}\" as well as trunk \"{that}\", and speaks from the \
+                         same addresses: nothing tells them apart"
+                    );
+                    report.mistake(at, message);
+                }
+            }
+        }
+    }
+
     /// Whether this trunk may speak from this address, as far as is known.
     pub(super) fn may_hold(&self, interface: u8, address: IpAddr, trunk: usize) -> bool {
         let by_name = |named: &NamedRange| usize::from(named.trunk) == trunk && named.media.is_none();
@@ -155,7 +185,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
-    let mut trust = Vec::new();
+    let (mut trust, mut places) = (Vec::new(), Vec::new());
     let mut returns = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     let (mut registers, mut users) = (Vec::new(), Vec::new());
@@ -174,6 +204,7 @@ pub(super) fn read<'t>(
         sources.extend(section.sources(number));
         registers.extend(section.register.take().map(|register| (usize::from(number), register)));
         trust.push(section.trust.clone().unwrap_or_default());
+        places.push(table.at);
         returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
@@ -181,8 +212,14 @@ pub(super) fn read<'t>(
         }
         entries.push(entry);
     }
-    let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named, registers, users, trust, returns }
+    let count = u16::try_from(places.len()).unwrap_or(u16::MAX);
+    let sources = Sources::build(&sources, count).unwrap_or_else(|| {
+        report.mistake(0, "more trunks share addresses than can be counted");
+        Sources::default()
+    });
+    let trunks = Trunks { names, entries, sources, media, named, registers, users, trust, returns };
+    trunks.refuse_indistinct(report, &places, text);
+    trunks
 }
 
 impl<'t> Section<'t> {
@@ -312,13 +349,9 @@ impl<'t> Section<'t> {
         self.named.iter().map(named).collect()
     }
 
-    fn sources(&self, trunk: u16) -> impl Iterator<Item = Source<'t>> {
+    fn sources(&self, trunk: u16) -> impl Iterator<Item = Range> + '_ {
         let scope = self.interface.and_then(|interface| u8::try_from(interface).ok());
-        let source = move |range: &Written<'t, Prefix>| {
-            let (text, prefix) = range.value;
-            Some(Source::new(range.with(text), prefix, scope?, trunk))
-        };
-        self.signalling.iter().filter_map(source)
+        self.signalling.iter().filter_map(move |range| Some(Range::new(scope?, range.value.1, trunk)))
     }
 
     fn lower(

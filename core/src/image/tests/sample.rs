@@ -32,6 +32,7 @@ pub(super) struct Owned {
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
+    pub(super) shared: Vec<List<TrunkIndex>>,
 }
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -61,6 +62,7 @@ impl Owned {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 
@@ -136,6 +138,7 @@ impl Owned {
             ],
             sources: vec![
                 Range::new(0, prefix("54.172.60.0/30"), 1),
+                Range::new(0, prefix("192.0.2.0/28"), 2),
                 Range::new(0, prefix("198.51.100.0/24"), 0),
             ],
             media: vec![MediaRange { prefix: prefix("168.86.128.0/18"), ports: (10_000, 60_000) }],
@@ -153,9 +156,10 @@ impl Owned {
                 ring: List::new(0, 1),
             }],
             dials: vec![span(80, 7)],
-            callers: vec![TrunkIndex(0)],
+            callers: vec![TrunkIndex(0), TrunkIndex(1), TrunkIndex(0)],
             rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
+            shared: vec![List::new(1, 2)],
         }
     }
 
@@ -214,6 +218,7 @@ impl Owned {
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
+        owned.shared = vec![List::new(0, MAX_CALLERS as u16); MAX_SHARED];
         let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX) };
         owned.rings = vec![ring; MAX_RINGS];
         owned
@@ -247,6 +252,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
             owned.sources = sources(&tables.2, trunks);
             owned.text = text.clone();
             owned.users.clear();
+            owned.shared.clear();
             owned.node = Node { name, country: span(0, 0), new_calls, workers: 1 };
             let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
             owned.listeners = ports.into_iter().map(listener).collect();

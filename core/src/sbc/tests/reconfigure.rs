@@ -17,7 +17,7 @@ fn admits(w: &mut World, from: &str) -> bool {
 }
 
 impl World {
-    fn reconfigure(&mut self, new: Config<'static>) -> Vec<Out> {
+    pub(super) fn reconfigure(&mut self, new: Config<'static>) -> Vec<Out> {
         let old = core::mem::replace(&mut self.config, new);
         self.sbc.reconfigure(&self.cx(), &old);
         self.drain()

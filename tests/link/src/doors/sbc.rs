@@ -157,6 +157,7 @@ struct Tables {
     callers: [TrunkIndex; 2],
     rings: [Ring; 2],
     users: [User; 2],
+    shared: [List<TrunkIndex>; 2],
 }
 
 impl Tables {
@@ -210,6 +211,7 @@ impl Tables {
                 time: Duration::from_micros(values.u64()),
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
+            shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
         }
     }
 
@@ -229,6 +231,7 @@ impl Tables {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 }
