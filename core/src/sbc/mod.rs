@@ -411,6 +411,11 @@ impl Admitted {
     pub const fn trunk(&self) -> TrunkIndex {
         self.trunk
     }
+
+    /// What its address stands for in [`Config::sources`].
+    pub const fn source(&self) -> u16 {
+        self.source
+    }
 }
 
 impl Excerpt {

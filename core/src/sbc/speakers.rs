@@ -11,8 +11,9 @@ use super::dialogs::{our_branch, parse_hex};
 use super::{Admitted, Sbc, proof};
 
 impl Sbc<'_> {
-    /// The message's sender, with its trunk.
-    pub(super) fn speaker(&self, config: &Config<'_>, from: Admitted, message: &Message<'_>) -> Admitted {
+    /// The sender of a message, with the trunk that it speaks for: the one it was admitted as, unless several trunks
+    /// speak from its address.
+    pub fn speaker(&self, config: &Config<'_>, from: Admitted, message: &Message<'_>) -> Admitted {
         if from.in_calls_only || usize::from(from.source) < config.trunks.len() {
             return from;
         }

@@ -131,8 +131,9 @@ impl<'c> Replay<'c, '_> {
                     Some(format!("it is not even read, and gets no answer: {}", because(reason)));
             }
         };
-        let Some(trunk) = self.config.trunk(admitted.trunk()) else { return };
-        self.step("source", &format!("{at}: trunk \"{}\"", self.text(trunk.name)));
+        let speakers = self.config.speakers(admitted.source()).filter_map(|trunk| self.config.trunk(trunk));
+        let speakers: Vec<_> = speakers.map(|trunk| format!("\"{}\"", self.text(trunk.name))).collect();
+        self.step("source", &format!("{at}: trunk {}", speakers.join(" or ")));
 
         let text = on_the_wire(text);
         match Message::parse(&text) {
@@ -142,6 +143,14 @@ impl<'c> Replay<'c, '_> {
                 let known =
                     message.essentials().err().map(|error| format!(", but: {}", error.kind.sentence()));
                 self.step("message", &format!("{line}, {} bytes{}", text.len(), known.unwrap_or_default()));
+                let speaker = self.sbc.speaker(self.config, admitted, &message);
+                let Some(trunk) = self.config.trunk(speaker.trunk()) else { return };
+                if speakers.len() > 1 {
+                    self.step(
+                        "trunk",
+                        &format!("\"{}\", by what it dials or who it proves to be", self.text(trunk.name)),
+                    );
+                }
                 if message.method() == Some(Method::Invite) {
                     let all = self.config.node.new_calls.per_second;
                     self.step("limits", &format!("{}; {all}/s of all trunks together", Traffic(trunk)));
