@@ -266,6 +266,15 @@ impl Sbc<'_> {
         }
     }
 
+    /// Whether a target may be told of all that its INVITE would say.
+    pub(super) fn may_be_told(&self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<(), Reason> {
+        let transfer = self.calls.get(id).map(|call| &call.transfer);
+        let told = |transfer: &&Transfer| {
+            transfer.replaces.is_empty() || may_be_told(cx.config, transfer.trunk, target)
+        };
+        transfer.filter(told).map(drop).ok_or(Reason::ReplacesNotPassedOn)
+    }
+
     /// Keeps the header fields of the INVITEs that pass the Replaces of a REFER on, where the line rings somebody who may
     /// be told. A target that does not know of it is to refuse, not to ring; one that does may want to know for whom
     /// (RFC 3892 section 3).

@@ -14,7 +14,7 @@ use crate::reason::Reason;
 use crate::sip::Replaces;
 
 use super::dialogs::parse_hex;
-use super::requests::{Request, agree, has_been_here, takes_descriptions};
+use super::requests::{Request, agree, takes_descriptions};
 use super::{Cx, Sbc};
 
 impl Sbc<'_> {
@@ -32,7 +32,7 @@ impl Sbc<'_> {
         let early = self.is_early(old, named.early_only)?;
 
         e.max_forwards.unwrap_or(u8::MAX).checked_sub(1).ok_or(Reason::TooManyHops)?;
-        if self.is_merged(e) || has_been_here(config, message) {
+        if self.goes_round(config, request) {
             return Err(Reason::Loop);
         }
         if !takes_descriptions(message) {

@@ -2,7 +2,6 @@
 
 use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Todo, Work};
 use crate::config::{Config, TargetIndex};
-use crate::filter;
 use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -133,6 +132,7 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
+        self.name_call(call);
         let legs = saved.legs.into_iter().zip(saved.called_us).zip(saved.astray);
         for (place, ((leg, called_us), astray)) in [Side::A, Side::B].into_iter().zip(legs) {
             let Some(leg) = leg else { continue };
@@ -205,7 +205,7 @@ impl Sbc<'_> {
         while let Some(leg) = self.leg_after(id, None) {
             self.part(id, leg);
         }
-        if let Some(call) = self.calls.remove(id) {
+        if let Some(call) = self.remove_call(id) {
             call.ports.iter().for_each(|&port| self.ports.give_back(port));
         }
     }
@@ -243,8 +243,7 @@ impl SavedLeg {
         let listener = self.listener.ok_or(Reason::AddressChanged)?;
         let (listener, _) = config.listener(listener).ok_or(Reason::AddressChanged)?;
         let trunk = config.trunk(self.trunk).ok_or(Reason::TrunkChanged)?;
-        let of = filter::lookup(config.sources, listener.interface, self.remote.ip());
-        if of != Some(self.trunk.0) {
+        if !config.speaks_from(self.trunk, listener.interface, self.remote.ip()) {
             return Err(Reason::TrunkChanged);
         }
         match &self.agreed {
