@@ -16,9 +16,7 @@
 //!
 //! A dialog that is not ours is one between the referrer's platform and a target: see [`may_be_told`].
 
-use crate::call::{
-    CallId, Leg, LegId, LegState, Move, Pending, Place, Progress, Stage, Stream, Transfer, Work,
-};
+use crate::call::{CallId, Leg, LegId, Move, Pending, Place, Progress, Stage, Stream, Transfer, Work};
 use crate::config::{Config, LineIndex, Target, TrunkIndex, TrunkKind};
 use crate::memory::Chain;
 use crate::reason::Reason;
@@ -83,13 +81,8 @@ impl Sbc<'_> {
             (Some(anchor), Some(called)) if anchor == id => called,
             _ => return Err(Reason::NothingToTransfer),
         };
-        let talks = |id| {
-            let leg: Option<&Leg> = self.legs.get(id);
-            leg.is_some_and(|leg| {
-                matches!(leg.state, LegState::Accepted { ending: false } | LegState::Confirmed)
-            })
-        };
-        if talks(id) && talks(other) { Ok(other) } else { Err(Reason::NothingToTransfer) }
+        let talk = [id, other].iter().all(|leg| self.legs.get(*leg).is_some_and(Leg::is_in_session));
+        talk.then_some(other).ok_or(Reason::NothingToTransfer)
     }
 
     /// Begins to fetch `party` from another call into this one, whose transfer names who asked for that.
@@ -122,13 +115,13 @@ impl Sbc<'_> {
             Place::Open => {
                 // What it may wait for by itself, a re-INVITE of its peer's may have put an end to.
                 let waits = matches!(leg.timer.work, Work::Waiting(_)) && leg.moves.is_told();
-                let says = self.says(cx, party);
+                let says = leg.said.or_else(|| self.says(cx, party));
                 if !waits
                     && self.invite_again_now(party)
                     && let Some(leg) = self.legs.get_mut(party)
                 {
                     leg.moves = Move::To { call: id, port };
-                    leg.said = leg.said.or(says);
+                    leg.said = says;
                 }
                 self.clock.set(id.index(), until.min(cx.now.after(SOON)));
             }
@@ -191,6 +184,7 @@ impl Sbc<'_> {
     }
 
     /// What a leg's session description says.
+    #[inline(never)]
     fn says(&self, cx: &Cx<'_>, id: LegId) -> Option<u64> {
         let leg = self.legs.get(id)?;
         let (_, interface) = cx.config.listener(leg.path.listener)?;
@@ -232,8 +226,7 @@ impl Sbc<'_> {
             return;
         };
         let referrer = core::mem::replace(&mut call.transfer, Transfer::NONE).referrer;
-        let there = referrer.and_then(|leg| self.legs.get(leg)).is_some_and(Leg::is_alive);
-        if !there {
+        if !referrer.and_then(|leg| self.legs.get(leg)).is_some_and(Leg::is_in_session) {
             self.end(cx, from, reason);
         }
     }

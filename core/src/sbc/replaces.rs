@@ -31,7 +31,9 @@ impl Sbc<'_> {
         self.may_replace(config, from.trunk, user, old)?;
         let early = self.is_early(old, named.early_only)?;
 
-        e.max_forwards.unwrap_or(u8::MAX).checked_sub(1).ok_or(Reason::TooManyHops)?;
+        if e.max_forwards == Some(0) {
+            return Err(Reason::TooManyHops);
+        }
         if self.goes_round(config, request) {
             return Err(Reason::Loop);
         }

@@ -402,6 +402,7 @@ impl Sbc<'_> {
         let moved = self.refresh_target(cx, &from, message, id);
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
         let old = leg.answer.take();
+        leg.is_told_its_port();
         leg.timer.accepted(cx.now, message, terms);
         leg.timer.form = match (leg.timer.form, &agreed, &leg.agreed) {
             (_, Some(_), _) => Form::Answer,

@@ -73,8 +73,10 @@ impl Sbc<'_> {
         }
         let ending = match call.progress {
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
-            // What the caller will answer to our offer was never known: it cannot go on after a restart.
-            Progress::Answered if legs[0].is_some_and(Leg::has_only_our_offer) => Some(Reason::AckMissing),
+            // What a caller will answer to our offer was never known: it cannot go on after a restart.
+            Progress::Answered if legs.iter().flatten().any(|leg| leg.has_only_our_offer()) => {
+                Some(Reason::AckMissing)
+            }
             Progress::Ended(reason) if call.answered.is_some() => Some(reason),
             _ => return None,
         };

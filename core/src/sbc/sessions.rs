@@ -71,6 +71,7 @@ impl Sbc<'_> {
         if let Some(agreed) = agreed {
             leg.timer.form = Form::Answer;
             leg.offered = false;
+            leg.is_told_its_port();
             self.set_agreed(call, id, agreed);
             self.revise(cx, id);
         }
@@ -219,9 +220,7 @@ impl Sbc<'_> {
         };
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
-            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.moves == Move::Back) {
-                leg.moves = Move::None;
-            }
+            self.legs.get_mut(id)?.is_told_its_port();
             self.revise(cx, id);
         }
         self.renew_credentials(cx, id, method);
@@ -419,7 +418,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Whether both sides take the session for established.
-    const fn is_in_session(&self) -> bool {
+    pub(super) const fn is_in_session(&self) -> bool {
         matches!(self.state, LegState::Accepted { ending: false } | LegState::Confirmed)
     }
 
@@ -431,6 +430,13 @@ impl Leg {
         };
         let kept = (!self.timer.answer.is_empty()).then_some(self.timer.keep_until);
         session.into_iter().chain(kept).min()
+    }
+
+    /// Its peer is told its own port by what answers it: that need not be told any more.
+    pub(super) fn is_told_its_port(&mut self) {
+        if self.moves == Move::Back {
+            self.moves = Move::None;
+        }
     }
 
     /// The leg is being ended: nothing new is begun, and what is out gets a while.

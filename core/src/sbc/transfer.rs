@@ -15,6 +15,7 @@ use crate::time::Duration;
 use crate::transaction::Reply;
 use crate::transport::Path;
 
+use super::replaces::refers;
 use super::requests::{Request, next_hop};
 use super::{Cx, Sbc};
 
@@ -73,23 +74,22 @@ impl Sbc<'_> {
         let (message, e) = (request.message, request.e);
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         let (call_id, trunk) = (leg.call, leg.trunk);
-        let kind = config.trunk(trunk).map(|trunk| trunk.kind);
-        if !matches!(kind, Some(TrunkKind::Ai | TrunkKind::Phones)) {
-            return Err(Reason::MayNotRefer);
-        }
+        let kind = config.trunk(trunk).filter(|trunk| refers(trunk)).map(|trunk| trunk.kind);
+        let kind = kind.ok_or(Reason::MayNotRefer)?;
         let uri = call::refer_to(message)?;
         let mut room = [0; call::LONGEST_REPLACES];
         let named = call::referred_dialog(&uri, &mut room)?;
         let other = self.talks_with(id)?;
-        let listener = request.from.path.listener;
-        let goal = match named.as_ref().map(|named| (named, self.leg_named(named))) {
-            Some((named, Some(leg))) => Goal::Party(self.consulted(config, id, leg, named.early_only)?),
-            None => Goal::Line(call::referred_line(config, &uri, trunk, listener)?),
-            // Where that names no line, it was a dialog that is meant.
-            Some(_) => match call::referred_line(config, &uri, trunk, listener) {
-                Err(Reason::UnknownLine) => return Err(Reason::ReplacesUnknown),
-                line => Goal::Line(line?),
-            },
+        let goal = match named.as_ref().and_then(|named| Some((named, self.leg_named(named)?))) {
+            Some((named, leg)) => Goal::Party(self.consulted(config, id, leg, named.early_only)?),
+            None => {
+                let line = call::referred_line(config, &uri, trunk, request.from.path.listener);
+                Goal::Line(line.map_err(|reason| match reason {
+                    // It was a dialog that was meant.
+                    Reason::UnknownLine if named.is_some() => Reason::ReplacesUnknown,
+                    reason => reason,
+                })?)
+            }
         };
         let taken = [id, other].map(|leg| self.legs.get(leg).map(|leg| leg.place));
         let place = Side::ALL.into_iter().find(|side| !taken.contains(&Some(*side))).ok_or(Reason::NoPort)?;
@@ -133,8 +133,8 @@ impl Sbc<'_> {
         };
 
         let (ticket, note) = match (call::referred_ticket(message, &uri), kind) {
-            (Ok(ticket), Some(TrunkKind::Ai)) => (ticket, None),
-            (Err(reason), Some(TrunkKind::Ai)) => (None, Some(reason)),
+            (Ok(ticket), TrunkKind::Ai) => (ticket, None),
+            (Err(reason), TrunkKind::Ai) => (None, Some(reason)),
             (Ok(None), _) => (None, None),
             _ => (None, Some(Reason::TicketNotTrusted)),
         };
@@ -219,8 +219,7 @@ impl Sbc<'_> {
         self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
         moved.into_iter().for_each(|leg| self.stays(cx, leg, reason));
         let Some(call) = self.calls.get_mut(id) else { return };
-        let there = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.state != LegState::Terminated);
-        if !referrer.is_some_and(|leg| there(&leg)) {
+        if !referrer.and_then(|leg| self.legs.get(leg)).is_some_and(Leg::is_in_session) {
             let talking = [call.anchor, call.called].into_iter().flatten();
             (call.anchor, call.called) = ({ talking }.find(|leg| Some(*leg) != referrer), None);
             if call.transfer.stage == Stage::Fetching {
@@ -324,8 +323,7 @@ impl Sbc<'_> {
     /// being transferred to.
     pub(super) fn bye_ends_only_itself(&mut self, cx: &Cx<'_>, id: LegId) -> bool {
         let Some(leg) = self.legs.get_mut(id) else { return true };
-        leg.notifier.stop();
-        leg.todo.take(Todo::NOTIFY);
+        leg.tell_no_more();
         if leg.notifier.is_busy() {
             leg.todo.take(Todo::BYE);
         }
@@ -342,7 +340,9 @@ impl Sbc<'_> {
     /// A leg is over, or about to be. Where it is the referrer's of a transfer that goes on, the call's record is not
     /// what it should be any more.
     pub(super) fn referrer_leaves(&mut self, id: LegId) {
-        let Some(call) = self.legs.get(id).and_then(|leg| self.calls.get_mut(leg.call)) else { return };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.tell_no_more();
+        let Some(call) = self.calls.get_mut(leg.call) else { return };
         let referrer = call.transfer.is_under_way() && call.transfer.referrer == Some(id);
         if referrer && call.answered.is_some() {
             call.pending.add(Pending::SETTLED);

@@ -182,13 +182,7 @@ fn a_referrer_that_leaves_early_is_not_missed() {
             }
             for _ in 0..70 {
                 let outs = b.w.later(500);
-                for out in &outs {
-                    if let Out::Message(to, text) = out
-                        && text.starts_with("NOTIFY")
-                    {
-                        b.w.hear(to, &respond(text, "200 OK", "", ""));
-                    }
-                }
+                b.w.answer_notifies(&outs);
                 b.w.answer_byes(&outs);
             }
             b.w.close(b.calls[1]);
@@ -316,13 +310,7 @@ fn who_does_not_answer_is_lost_alone() {
     let mut all = Vec::new();
     for _ in 0..70 {
         let outs = b.w.later(500);
-        for out in &outs {
-            if let Out::Message(to, text) = out
-                && text.starts_with("NOTIFY")
-            {
-                b.w.hear(to, &respond(text, "200 OK", "", ""));
-            }
-        }
+        b.w.answer_notifies(&outs);
         b.w.answer_byes(&outs);
         all.extend(told(&outs));
     }

@@ -201,6 +201,18 @@ impl World {
         find(&outs, "INVITE").to_string()
     }
 
+    /// Everybody answers the NOTIFYs among what left, as long as there are some.
+    pub(super) fn answer_notifies(&mut self, outs: &[Out]) {
+        for out in outs {
+            if let Out::Message(to, text) = out
+                && text.starts_with("NOTIFY")
+            {
+                let outs = self.hear(to, &respond(text, "200 OK", "", ""));
+                self.answer_notifies(&outs);
+            }
+        }
+    }
+
     /// Everybody answers the BYEs among what left.
     pub(super) fn answer_byes(&mut self, outs: &[Out]) {
         for out in outs {
@@ -682,4 +694,48 @@ fn a_transfer_tries_every_target_of_its_line() {
     assert!(told.contains(&format!("CANCEL sip:support@acme.sip.twilio.com {ZENDESK}")), "{told:?}");
     assert!(told.contains(&"bridge Some([A, B])".into()), "{told:?}");
     w.end_transferred(call);
+}
+
+/// Whoever has transferred its call is not missed, however it goes.
+#[test]
+fn a_referrer_that_is_lost_is_lost_alone() {
+    for answered in [true, false] {
+        let mut w = World::with(7, setting(true));
+        let (call, invite) = w.ring();
+        let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
+        // Its ACK never comes.
+        let mut agent = End::calling(AI, message(&outs, AI, "SIP/2.0 200"));
+        if !answered {
+            w.later(25_000);
+        }
+        let second = w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
+        if answered {
+            let outs = w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "200 OK", ANSWER));
+            w.answer_notify(&outs);
+        } else {
+            w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "180 Ringing", ""));
+        }
+        let mut byes = 0;
+        for _ in 0..30 {
+            let outs = w.later(500);
+            byes += told(&outs).iter().filter(|told| told.starts_with("BYE")).count();
+            w.answer_byes(&outs);
+            w.answer_notifies(&outs);
+        }
+        if answered {
+            for _ in 0..40 {
+                let outs = w.later(500);
+                byes += told(&outs).iter().filter(|told| told.starts_with("BYE")).count();
+                w.answer_byes(&outs);
+            }
+        } else {
+            let outs = w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "486 Busy Here", ""));
+            let back = find(&outs, "INVITE sip:back@").to_string();
+            w.hear(BACK, &answer(BACK, "back", &back, "200 OK", OFFER));
+        }
+        assert_eq!(byes, 1, "{answered}");
+        assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Answered);
+        w.place_parted(call, Side::A);
+        w.end_transferred(call);
+    }
 }
