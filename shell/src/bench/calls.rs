@@ -14,8 +14,8 @@ use crate::loopback;
 use crate::node::{Node, Options};
 use crate::room;
 
-/// Media ports: two pairs for each call, below those that the system gives away by itself.
-const PORTS: core::ops::RangeInclusive<u16> = 10_000..=32_767;
+/// The first media port. Two pairs for each call from there on are below those that the system gives away by itself.
+const FIRST_PORT: u16 = 10_000;
 
 /// By how much a rate goes up while nothing fails.
 const STEP: f64 = 1.5;
@@ -98,7 +98,9 @@ impl Calls {
     /// A node of its own for every rate: one is not to suffer from what another left behind.
     fn trial(&self, peers: &mut Peers, cores: &Cores, rate: u32) -> Result<Trial, Error> {
         let limit = rate.saturating_mul(2).max(WARM_UP);
-        let loaded = loopback::busy(self.capacity, limit, PORTS, peers.called())?;
+        let ports = u16::try_from(self.capacity * 4).unwrap_or(u16::MAX);
+        let ports = FIRST_PORT..=FIRST_PORT.saturating_add(ports - 1);
+        let loaded = loopback::busy(self.capacity, limit, ports, peers.called())?;
         let node = Node::start(loaded, Options { next_free_port: true })?;
         let warmline = *node.addresses().first().ok_or(Error::Worker)?;
         let mut told = 0;
