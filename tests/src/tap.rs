@@ -457,7 +457,8 @@ impl Tap {
                 // What comes for a re-INVITE after timer B may find nothing left of its dialog.
                 let late =
                     asked.sent.first().zip(asked.first_final).is_some_and(|(at, end)| end > at + GIVE_UP);
-                if !line.is_some_and(acked) && !(late && of.tag("To").is_some()) {
+                let excused = late && of.tag("To").is_some();
+                if !excused && !line.is_some_and(acked) {
                     wrong.push(format!("{key} was never acknowledged: {:?}", asked.finals));
                 }
             }

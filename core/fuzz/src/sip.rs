@@ -2,7 +2,8 @@ use core::hint::black_box;
 use core::net::{Ipv4Addr, SocketAddr};
 
 use warmline_core::sip::{
-    Frame, Framer, Message, Name, NameAddr, Params, Replaces, StartLine, Uri, Via, Writer, echo, phrase, unescape,
+    Frame, Framer, Message, Name, NameAddr, Params, Replaces, StartLine, Uri, Via, Writer, echo, phrase,
+    unescape,
 };
 
 /// Reads everything there is in a message, and answers it when it is a request.
