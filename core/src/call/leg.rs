@@ -111,6 +111,8 @@ pub struct Leg {
     pub(crate) version: u32,
     /// The hash of what it said last.
     pub(crate) said: Option<u64>,
+    /// What it had said before the re-INVITE that is out, where that says something else: it may be refused.
+    pub(crate) unsaid: Option<u64>,
     /// How long its session lasts, and what is under way for that.
     pub(crate) timer: SessionTimer,
     /// What it is told of the transfer that it asked for.
@@ -163,6 +165,7 @@ impl Leg {
             session,
             version: 1,
             said: None,
+            unsaid: None,
             timer: SessionTimer::NONE,
             notifier: Notifier::NONE,
             moves: Move::None,

@@ -31,9 +31,6 @@ use super::{Cx, Sbc};
 /// How long whoever is to come has, with all that may go on in its dialog meanwhile: as long as an INVITE.
 const PATIENCE: Duration = GIVE_UP;
 
-/// Room for a session description of ours.
-const DESCRIPTION: usize = 1024;
-
 /// When it is looked again whether what was in the way still is.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -115,13 +112,11 @@ impl Sbc<'_> {
             Place::Open => {
                 // What it may wait for by itself, a re-INVITE of its peer's may have put an end to.
                 let waits = matches!(leg.timer.work, Work::Waiting(_)) && leg.moves.is_told();
-                let says = leg.said.or_else(|| self.says(cx, party));
                 if !waits
                     && self.invite_again_now(party)
                     && let Some(leg) = self.legs.get_mut(party)
                 {
                     leg.moves = Move::To { call: id, port };
-                    leg.said = says;
                 }
                 self.clock.set(id.index(), until.min(cx.now.after(SOON)));
             }
@@ -181,28 +176,6 @@ impl Sbc<'_> {
         self.set_agreed(to, id, agreed);
         self.transferred(cx, to);
         self.lent_on(cx, from, LEAVE);
-    }
-
-    /// What a leg's session description says.
-    #[inline(never)]
-    fn says(&self, cx: &Cx<'_>, id: LegId) -> Option<u64> {
-        let leg = self.legs.get(id)?;
-        let (_, interface) = cx.config.listener(leg.path.listener)?;
-        leg.says(&self.key, self.calls.get(leg.call)?, interface.advertise, &mut [0; DESCRIPTION])
-    }
-
-    /// A re-INVITE that told a leg's peer another port was refused, so that nothing was said by it: what comes next
-    /// follows what was said before (RFC 3264 section 8).
-    pub(super) fn was_not_told(&mut self, cx: &Cx<'_>, id: LegId) {
-        let says = self.says(cx, id);
-        if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.said != says) {
-            leg.version = leg.version.saturating_sub(1);
-            leg.said = says;
-            let call = leg.call;
-            if let Some(call) = self.calls.get_mut(call) {
-                call.unsettle();
-            }
-        }
     }
 
     /// Whoever was on the way into another call refuses.

@@ -7,7 +7,7 @@ use crate::call::{
 };
 use crate::config::TrunkKind;
 use crate::g711::Law;
-use crate::memory::{Chain, Key};
+use crate::memory::Chain;
 use crate::reason::Reason;
 use crate::relay::{Control, Peer, Side};
 use crate::rtp::Direction;
@@ -392,7 +392,8 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return };
         let Some(call) = self.calls.get(leg.call) else { return };
         let Some((_, interface)) = cx.config.listener(leg.path.listener) else { return };
-        let Some(says) = leg.says(&self.key, call, interface.advertise, self.reply) else { return };
+        let Some(len) = leg.describe(call, interface.advertise, 0, self.reply) else { return };
+        let says = self.key.hash(&[b"said", self.reply.get(..len).unwrap_or_default()]);
         if leg.said.replace(says).is_some_and(|said| said != says) {
             leg.version = leg.version.saturating_add(1);
             if let Some(call) = self.calls.get_mut(leg.call) {
@@ -418,12 +419,6 @@ impl Sbc<'_> {
 }
 
 impl Leg {
-    /// What our session description says, but for its version, as a hash; `room` is for the time being.
-    pub(super) fn says(&self, key: &Key, call: &Call, address: IpAddr, room: &mut [u8]) -> Option<u64> {
-        let len = self.describe(call, address, 0, room)?;
-        Some(key.hash(&[b"said", room.get(..len)?]))
-    }
-
     /// Writes our session description: the answer to the peer's offer, or an offer where it made none.
     pub(super) fn describe(
         &self,
@@ -433,7 +428,7 @@ impl Leg {
         out: &mut [u8],
     ) -> Option<usize> {
         let port = match self.moves {
-            Move::To { port, .. } if port != 0 && self.timer.work == Work::Inviting => port,
+            Move::To { port: port @ 1.., .. } if self.timer.work == Work::Inviting => port,
             _ => call.port(self.place),
         };
         let local = Local {

@@ -86,6 +86,8 @@ impl Sbc<'_> {
     /// Takes up the call of a record that [`Sbc::save`] wrote, here or on another node, before a restart. What follows
     /// the record in `record` does not matter. Afterwards [`Sbc::poll`] is called until it waits, once for many.
     ///
+    /// A leg that is there already has gone into another call meanwhile; who is left without it is hung up.
+    ///
     /// The relay is told to open the same ports, and then where the peers are, so that audio goes on without a word of
     /// SIP. Where that cannot be (a port is gone, our address or the trunk has changed) both legs are ended. Either
     /// way the call is there, and its [`Event::Ended`](super::Event::Ended) will come; it is not told as started or
@@ -103,7 +105,7 @@ impl Sbc<'_> {
         match known.iter().any(Option::is_some) {
             true if legs.clone().count() == 0 => return Err(RestoreError::Known),
             // A leg has gone into another call, and that was the last that was saved of this one.
-            true => saved.ending = saved.ending.or(Some(Reason::TransferCut)),
+            true => saved.ending = saved.ending.or(Some(Reason::Transferred)),
             false => {}
         }
         let legs = saved.legs.iter().flatten();

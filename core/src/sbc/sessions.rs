@@ -220,8 +220,13 @@ impl Sbc<'_> {
         };
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
-            self.legs.get_mut(id)?.is_told_its_port();
+            let leg = self.legs.get_mut(id)?;
+            leg.is_told_its_port();
+            let (version, said) = (leg.version, leg.said);
             self.revise(cx, id);
+            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.version != version) {
+                leg.unsaid = said;
+            }
         }
         self.renew_credentials(cx, id, method);
         let (len, to) = self.write_again(cx, id, method, branch, out)?;
@@ -304,6 +309,7 @@ impl Sbc<'_> {
         self.refresh_target(cx, from, message, id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let call = leg.call;
+        leg.unsaid.take_if(|_| invite);
         leg.timer.agreed(cx.now, message);
         if let Some(call) = self.calls.get_mut(call) {
             call.unsettle();
@@ -334,6 +340,13 @@ impl Sbc<'_> {
     fn not_refreshed(&mut self, cx: &Cx<'_>, message: &Message<'_>, id: LegId, status: u16, invite: bool) {
         let random = self.random.next_u64();
         let Some(leg) = self.legs.get_mut(id) else { return };
+        if let Some(said) = leg.unsaid.take_if(|_| invite) {
+            // What comes next follows what was said before this (RFC 3264 section 8).
+            (leg.version, leg.said) = (leg.version.saturating_sub(1), Some(said));
+            if let Some(call) = self.calls.get_mut(leg.call) {
+                call.unsettle();
+            }
+        }
         let moves = invite && (leg.moves.is_told() || leg.moves == Move::Back);
         let set = leg.timer.is_set() && !moves;
         let wait = match status {
@@ -357,9 +370,6 @@ impl Sbc<'_> {
         };
         let stays = moves && leg.timer.work == Work::None;
         self.counters.add(Reason::RefreshFailed);
-        if moves {
-            self.was_not_told(cx, id);
-        }
         if stays {
             self.will_not_move(cx, id, target_failure(status));
         }

@@ -511,6 +511,7 @@ fn a_leg_that_changed_calls_is_taken_up_once() {
         assert_eq!(w.sbc.usage().legs, 3);
         let outs = w.drain();
         // Who is left over is hung up.
+        assert_eq!(w.sbc.call(calls[1]).unwrap().progress, Progress::Ended(Reason::Transferred));
         message(&outs, if new_first { AI } else { CARRIER }, "BYE");
         w.answer_byes(&outs);
         assert!(w.sbc.restore(&w.cx(), records[order[0]]).is_err());
