@@ -191,6 +191,8 @@ pub struct Trunk {
     pub certified: bool,
     /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
     pub return_to: Option<TargetIndex>,
+    /// How often the addresses of its targets are asked by OPTIONS whether they are there; none where they are not.
+    pub ping: Option<Duration>,
 }
 
 impl Trunk {
@@ -216,6 +218,7 @@ impl Trunk {
             users: List::EMPTY,
             certified: false,
             return_to: None,
+            ping: None,
         }
     }
 }

@@ -175,6 +175,12 @@ reasons! {
     /// The relay could not open its ports.
     MediaFailed = "media-failed", 503;
 
+    // How an address fails that is pinged.
+    /// The address does not answer pings any more.
+    PingUnanswered = "ping-unanswered", 0;
+    /// The address answers pings with 503: it takes no calls now.
+    PingRefused = "ping-refused", 0;
+
     // How a target fails.
     /// The target's name has no address in its trunk's ranges.
     TargetUnresolved = "target-unresolved", 480;

@@ -306,6 +306,13 @@ impl Tap {
                 }
                 dialog.pracked = Some(rseq);
             }
+            "OPTIONS" => {
+                if dialog.is_some() || text.uri().contains('@') {
+                    return Err(format!("a ping to {}, {:?}", text.uri(), text.get("To")));
+                }
+                text.one("Contact")?;
+                text.one("Accept")?;
+            }
             "CANCEL" => {
                 let key = format!("INVITE {branch}");
                 let invite = self.asked.get(&key).ok_or("a CANCEL for nothing")?;

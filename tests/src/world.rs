@@ -177,6 +177,12 @@ pub struct World<'w> {
     pub records: HashMap<CallId, Vec<u8>>,
     /// What was refused outside calls, and what it asked for.
     pub refused: Vec<(Reason, String)>,
+    /// What was told of addresses that are pinged: when, of which, and why it is tried last, if it is.
+    pub health: Vec<(u64, SocketAddr, Option<Reason>)>,
+    /// How each address answers OPTIONS; those that are not here ignore it.
+    pub pongs: HashMap<SocketAddr, u16>,
+    /// When each address was asked by OPTIONS, repetitions included.
+    pub pings: HashMap<SocketAddr, Vec<u64>>,
     /// What is wrong.
     pub faults: Vec<String>,
     /// Keeps a copy of every message that reaches the SBC, when that was asked for.
@@ -250,6 +256,9 @@ impl<'w> World<'w> {
             lost: Vec::new(),
             records: HashMap::new(),
             refused: Vec::new(),
+            health: Vec::new(),
+            pongs: HashMap::new(),
+            pings: HashMap::new(),
             faults: Vec::new(),
             recording: None,
             sent: None,
@@ -272,7 +281,8 @@ impl<'w> World<'w> {
             config,
             queue: BinaryHeap::new(),
             arranged: 0,
-            wake: None,
+            // Its host lets it begin.
+            wake: Some(0),
             dice,
             media,
             answers: VecDeque::new(),
@@ -495,6 +505,14 @@ impl<'w> World<'w> {
         self.input(Input::Command(command));
     }
 
+    /// Another configuration from now on.
+    pub fn reconfigure(&mut self, new: Config<'w>) {
+        let old = core::mem::replace(&mut self.config, new);
+        let cx = Cx { now: self.clock(), utc: Some(self.utc()), config: &self.config };
+        in_core(|| self.sbc.reconfigure(&cx, &old));
+        self.drain();
+    }
+
     fn input(&mut self, input: Input<'_>) {
         self.handle(input);
         self.drain();
@@ -664,6 +682,10 @@ impl<'w> World<'w> {
     fn hear(&mut self, event: Event) {
         let id = match event {
             Event::Registered { .. } | Event::Unregistered { .. } => return,
+            Event::Reachable { address, .. } => return self.health.push((self.now, address, None)),
+            Event::Unreachable { address, reason, .. } => {
+                return self.health.push((self.now, address, Some(reason)));
+            }
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }
@@ -701,6 +723,9 @@ impl<'w> World<'w> {
     fn reaches(&mut self, to: SocketAddr, bytes: &[u8]) {
         // What the tap heard, it has judged already.
         let Ok(text) = Text::parse(bytes) else { return };
+        if text.method() == "OPTIONS" && text.status().is_none() {
+            return self.is_pinged(to, &text);
+        }
         let call_id = text.get("Call-ID").unwrap_or_default();
         let mut out = core::mem::take(&mut self.sending);
         let now = self.now;
@@ -752,6 +777,25 @@ impl<'w> World<'w> {
             let result = Err(format!("nobody is at {to} for {}", text.start));
             self.judge("network", result);
         }
+    }
+
+    /// An address is asked by OPTIONS.
+    fn is_pinged(&mut self, at: SocketAddr, options: &Text<'_>) {
+        self.pings.entry(at).or_default().push(self.now);
+        let Some(status) = self.pongs.get(&at) else { return };
+        let field = |name| options.get(name).unwrap_or_default();
+        let bytes = format!(
+            "SIP/2.0 {status} Pong\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=pong\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+             Content-Length: 0\r\n\r\n",
+            field("Via"),
+            field("From"),
+            field("To"),
+            field("Call-ID"),
+            field("CSeq"),
+        );
+        let host = field("Via").split([' ', ';']).nth(1).and_then(|host| host.parse().ok());
+        let to = host.expect("a Via of ours has an address");
+        self.send(vec![Sent { from: at, to, bytes: bytes.into_bytes() }]);
     }
 
     /// Which branches of a fork a message is for.

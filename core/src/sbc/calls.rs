@@ -18,6 +18,7 @@ use crate::time::Duration;
 use crate::transaction::Due;
 use crate::transport::Path;
 
+use super::addresses::Failing;
 use super::identity::told;
 use super::requests::rate_of;
 use super::sessions::first_branch;
@@ -106,7 +107,10 @@ impl Sbc<'_> {
     pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let id = match question.about {
             About::Call(id) => id,
-            About::Trunk(trunk) => return self.registrar_resolved(cx, trunk, question.target, found),
+            About::Trunk(trunk) => {
+                self.registrar_resolved(cx, trunk, question.target, found);
+                return self.pings_resolved(cx, question.target, found);
+            }
         };
         let Some(call) = self.calls.get(id) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
@@ -126,6 +130,7 @@ impl Sbc<'_> {
             Command::Drain => {
                 self.draining = true;
                 self.leave_registrars(cx);
+                self.time_pings(cx.config);
             }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
             Command::HangUpAll => {
@@ -343,6 +348,9 @@ impl Sbc<'_> {
         if let Some(output) = self.registrations_due(cx, out) {
             return Some(output);
         }
+        if let Some(output) = self.pings_due(cx, out) {
+            return Some(output);
+        }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
                 self.addressee = self.transactions.target(id);
@@ -382,7 +390,7 @@ impl Sbc<'_> {
         if invite {
             leg.state = LegState::Terminated;
             if self.is_rung(id) {
-                self.is_down(cx, path);
+                self.is_down(cx, path, Failing::Silent);
                 self.address_failed(cx, call, Reason::TargetSilent, None);
             }
         } else if leg.notifier.is_busy() {

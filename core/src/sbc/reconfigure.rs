@@ -49,33 +49,29 @@ impl Sbc<'_> {
         self.replying = None;
         self.refused = None;
         let new = cx.config;
-        let target = |index: TargetIndex| {
-            let name = old.target(index).map(|target| target.name);
-            TargetIndex(place(old, name, new, new.targets.iter().map(|target| target.name)))
-        };
-        self.transactions.retarget(target);
+        let renamed = Renamed { old, new };
+        self.transactions.retarget(|target| renamed.target(target));
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(call) = self.calls.id_at(index).and_then(|id| self.calls.get_mut(id)) else { continue };
-            let line = old.line(call.line).map(|line| line.name);
-            call.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
-            call.trunk = named(old, call.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
-            call.target = call.target.map(target);
+            call.line = renamed.line(call.line);
+            call.trunk = renamed.trunk(call.trunk).unwrap_or(TrunkIndex(u16::MAX));
+            call.target = call.target.map(|target| renamed.target(target));
             let before = &mut call.transfer;
-            let line = old.line(before.line).map(|line| line.name);
-            before.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
-            before.trunk = named(old, before.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
-            before.target = before.target.map(target);
+            before.line = renamed.line(before.line);
+            before.trunk = renamed.trunk(before.trunk).unwrap_or(TrunkIndex(u16::MAX));
+            before.target = before.target.map(|target| renamed.target(target));
             call.unsettle();
         }
-        self.recount_trunks(old, new);
+        self.recount_trunks(&renamed);
         self.time_registrations(new);
+        self.follow_pings(cx, &renamed);
         self.kept = Kept::NONE;
         for index in 0..u32::try_from(self.legs.capacity()).unwrap_or(u32::MAX) {
             let Some(id) = self.legs.id_at(index) else { continue };
             if let Some(leg) = self.legs.get_mut(id) {
-                leg.target = target(leg.target);
+                leg.target = renamed.target(leg.target);
             }
-            if let Err((call, reason)) = self.retrunk(id, old, new) {
+            if let Err((call, reason)) = self.retrunk(id, &renamed) {
                 self.end(cx, call, reason);
             }
         }
@@ -93,12 +89,13 @@ impl Sbc<'_> {
     }
 
     /// The trunk a leg belongs to now.
-    fn retrunk(&mut self, id: LegId, old: &Config<'_>, new: &Config<'_>) -> Result<(), (CallId, Reason)> {
+    fn retrunk(&mut self, id: LegId, renamed: &Renamed<'_>) -> Result<(), (CallId, Reason)> {
+        let new = renamed.new;
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         let interface = new.listener(leg.path.listener).map_or(u8::MAX, |(listener, _)| listener.interface);
         let address = leg.path.remote.ip();
         let covering = filter::lookup(new.sources, interface, address).map(TrunkIndex);
-        let named = named(old, leg.trunk, new);
+        let named = renamed.trunk(leg.trunk);
         let trunk = covering.or_else(|| named.filter(|&trunk| self.kept.add(interface, address, trunk)));
         leg.trunk = trunk.unwrap_or(TrunkIndex(u16::MAX));
         if let Some(state) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
@@ -108,9 +105,9 @@ impl Sbc<'_> {
     }
 
     /// Lets go of what is counted of trunks, but for how often those in the same place as before were sent calls.
-    fn recount_trunks(&mut self, old: &Config<'_>, new: &Config<'_>) {
+    fn recount_trunks(&mut self, renamed: &Renamed<'_>) {
         for (index, state) in (0u16..u16::MAX).zip(self.trunks.iter_mut()) {
-            let same = named(old, TrunkIndex(index), new) == Some(TrunkIndex(index));
+            let same = renamed.trunk(TrunkIndex(index)) == Some(TrunkIndex(index));
             *state = if same { TrunkState { legs: 0, ..*state } } else { TrunkState::EMPTY };
         }
     }
@@ -125,16 +122,36 @@ impl Sbc<'_> {
     }
 }
 
-/// Where what had a name in `old` is among the `names` of `new`; a place that leads nowhere where it is gone.
-fn place(old: &Config<'_>, name: Option<Span>, new: &Config<'_>, names: impl Iterator<Item = Span>) -> u16 {
-    let name = name.map(|name| old.text(name));
-    let same = |span: Span| Some(new.text(span)) == name;
-    (0u16..u16::MAX).zip(names).find(|&(_, span)| same(span)).map_or(u16::MAX, |(at, _)| at)
+/// Two configurations, of which what has a name in one is looked up by it in the other.
+pub(super) struct Renamed<'c> {
+    old: &'c Config<'c>,
+    new: &'c Config<'c>,
 }
 
-/// The trunk of `new` that has the name of one of `old`.
-fn named(old: &Config<'_>, trunk: TrunkIndex, new: &Config<'_>) -> Option<TrunkIndex> {
-    let name = old.trunk(trunk).map(|trunk| trunk.name);
-    let at = place(old, name, new, new.trunks.iter().map(|trunk| trunk.name));
-    new.trunk(TrunkIndex(at)).map(|_| TrunkIndex(at))
+impl Renamed<'_> {
+    /// The trunk that has the name of one of the old ones.
+    pub(super) fn trunk(&self, old: TrunkIndex) -> Option<TrunkIndex> {
+        let name = self.old.trunk(old).map(|trunk| trunk.name);
+        let at = self.place(name, self.new.trunks.iter().map(|trunk| trunk.name));
+        self.new.trunk(TrunkIndex(at)).map(|_| TrunkIndex(at))
+    }
+
+    /// The target that has the name of one of the old ones; one that leads nowhere where it is gone.
+    pub(super) fn target(&self, old: TargetIndex) -> TargetIndex {
+        let name = self.old.target(old).map(|target| target.name);
+        TargetIndex(self.place(name, self.new.targets.iter().map(|target| target.name)))
+    }
+
+    /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.
+    fn line(&self, old: LineIndex) -> LineIndex {
+        let name = self.old.line(old).map(|line| line.name);
+        LineIndex(self.place(name, self.new.lines.iter().map(|line| line.name)))
+    }
+
+    /// Where what had an old name is among the new `names`; a place that leads nowhere where it is gone.
+    fn place(&self, name: Option<Span>, names: impl Iterator<Item = Span>) -> u16 {
+        let name = name.map(|name| self.old.text(name));
+        let same = |span: Span| Some(self.new.text(span)) == name;
+        (0u16..u16::MAX).zip(names).find(|&(_, span)| same(span)).map_or(u16::MAX, |(at, _)| at)
+    }
 }

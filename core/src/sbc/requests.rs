@@ -73,6 +73,8 @@ impl Sbc<'_> {
                 Ok(()) => self.reply_with(cx, &from, message, e, Reply::Trying),
                 Err(reason) => self.refuse(cx, &request, reason),
             },
+            // As an INVITE would be (11.2), so that who asks first sends no calls here.
+            Method::Options if self.draining => self.refuse(cx, &request, Reason::Draining),
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
             Method::Refer => self.refer_outside(cx, &request),
             Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),

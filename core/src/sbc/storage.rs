@@ -26,6 +26,8 @@ pub struct Storage<'s> {
     pub port_queues: &'s mut [PortQueue],
     /// One for each trunk.
     pub trunks: &'s mut [TrunkState],
+    /// Addresses of trunks that are pinged: as many as their targets have together.
+    pub pings: &'s mut [super::Ping],
     /// For the credentials of as many clients as speak for trunks with users within five minutes; one at least where
     /// there are such.
     pub windows: &'s mut [Window],

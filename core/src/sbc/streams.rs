@@ -10,6 +10,7 @@ use crate::reason::Reason;
 use crate::sip::{Scheme, Uri};
 use crate::transport::{Path, Transport};
 
+use super::addresses::Failing;
 use super::requests::next_hop;
 use super::{Admitted, Cx, Sbc};
 
@@ -45,7 +46,7 @@ impl Sbc<'_> {
         };
         let path = Path { transport: Transport::Tcp, listener, flow: 0, remote: leg.path.remote };
         // Where no connection could be opened of late, it goes by UDP at once.
-        let goes = !self.was_down(cx, path);
+        let goes = !self.is_tried_last(cx, listener, path.remote);
         if let Some(leg) = self.legs.get_mut(id).filter(|_| goes) {
             leg.path = path;
         }
@@ -69,6 +70,7 @@ impl Sbc<'_> {
                 }
             }
         }
+        self.pings_lost(cx);
     }
 
     /// Whether an INVITE that went by TCP because of its size goes by UDP after all (18.1.1). Then the leg sends it.
@@ -80,7 +82,7 @@ impl Sbc<'_> {
         if path.transport != Transport::Tcp || usual != Some(Transport::Udp) {
             return false;
         }
-        self.is_down(cx, path);
+        self.is_down(cx, path, Failing::Silent);
         // Another branch, since the Via is another.
         let branch = self.random.next_u64();
         if let Some(leg) = self.legs.get_mut(id) {
@@ -100,7 +102,7 @@ impl Sbc<'_> {
         let (call, path) = (leg.call, leg.path);
         leg.state = LegState::Terminated;
         if self.is_rung(id) {
-            self.is_down(cx, path);
+            self.is_down(cx, path, Failing::Silent);
             self.address_failed(cx, call, Reason::TargetUnreachable, None);
         }
         self.wake(call);

@@ -5,6 +5,7 @@ mod authentication;
 mod forks;
 mod identity;
 mod phones;
+mod pinging;
 mod ports;
 mod reconfigure;
 mod records;
@@ -149,6 +150,7 @@ impl World {
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(3, TrunkState::default),
+            pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
             reply: empty(4096, || 0),

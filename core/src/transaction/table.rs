@@ -199,6 +199,11 @@ impl<'s> Transactions<'s> {
         self.live.len() < capacity.saturating_sub(capacity / 4)
     }
 
+    /// Whether half of the room is free: what no call waits for may take some of that.
+    pub const fn is_half_empty(&self) -> bool {
+        self.live.len() < self.live.capacity() / 2
+    }
+
     /// Whether there is no room for another.
     pub const fn is_full(&self) -> bool {
         self.live.len() >= self.live.capacity()

@@ -63,7 +63,11 @@ impl fmt::Display for Summary<'_> {
             for named in named.filter(|named| named.media.is_none()) {
                 write!(f, " and dns:{}", named.name)?;
             }
-            writeln!(f, ", at most {} calls", trunk.max_calls)?;
+            write!(f, ", at most {} calls", trunk.max_calls)?;
+            if let Some(every) = trunk.ping {
+                write!(f, ", pinged every {} s", every.as_millis() / 1000)?;
+            }
+            writeln!(f)?;
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));

@@ -12,6 +12,7 @@ use super::loaded::{Text, append};
 use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::{ports, rate};
+use super::ping;
 use super::register::{self, Register};
 use super::sources::{Source, Sources};
 use super::table::{At, Table, Value};
@@ -19,6 +20,7 @@ use super::target::Targets;
 use crate::certificates::Trust;
 use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
 use warmline_core::filter::{Prefix, Rate};
+use warmline_core::time::Duration;
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -30,6 +32,7 @@ const KEYS: &[&str] = &[
     "media",
     "max_calls",
     "max_rate",
+    "ping",
     "credentials",
     "register",
     "user",
@@ -89,6 +92,8 @@ pub(super) struct Trunks<'t> {
     /// Where we register, by trunk.
     pub(super) registers: Vec<(usize, Register<'t>)>,
     pub(super) users: Vec<User>,
+    /// For each where it says how often it is pinged.
+    pub(super) pings: Vec<Option<usize>>,
     /// For each the name of the target that a caller goes back to.
     returns: Vec<Option<At<&'t str>>>,
 }
@@ -137,6 +142,8 @@ struct Section<'t> {
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     max_calls: Option<u32>,
     max_rate: Option<Option<Rate>>,
+    /// Where it stands, and what it says.
+    ping: Option<Option<(usize, Duration)>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     register: Option<Register<'t>>,
@@ -156,7 +163,7 @@ pub(super) fn read<'t>(
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut trust = Vec::new();
-    let mut returns = Vec::new();
+    let (mut returns, mut pings) = (Vec::new(), Vec::new());
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     let (mut registers, mut users) = (Vec::new(), Vec::new());
     if root.get("trunk").is_none() {
@@ -175,6 +182,7 @@ pub(super) fn read<'t>(
         registers.extend(section.register.take().map(|register| (usize::from(number), register)));
         trust.push(section.trust.clone().unwrap_or_default());
         returns.push(section.return_to);
+        pings.push(section.ping.flatten().map(|(place, _)| place));
         let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -182,7 +190,7 @@ pub(super) fn read<'t>(
         entries.push(entry);
     }
     let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named, registers, users, trust, returns }
+    Trunks { names, entries, sources, media, named, registers, users, pings, trust, returns }
 }
 
 impl<'t> Section<'t> {
@@ -215,6 +223,7 @@ impl<'t> Section<'t> {
             named,
             max_calls: table.get("max_calls").map_or(capacity, max_calls),
             max_rate: table.get("max_rate").map_or(Some(None), max_rate),
+            ping: ping::read(table),
             credentials: login,
             register,
             users: credentials::users(table),
@@ -350,6 +359,7 @@ impl<'t> Section<'t> {
             users: append(users, self.users?.iter().map(|user| user.lower_user(text)))?,
             certified: self.trust?.name.is_some(),
             return_to: None,
+            ping: self.ping?.map(|(_, every)| every),
         })
     }
 }

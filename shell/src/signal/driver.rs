@@ -114,7 +114,8 @@ impl Driver<'_> {
             leaving: Instant::ZERO,
             owed: VecDeque::with_capacity(16),
             out: vec![0; LARGEST_MESSAGE].into_boxed_slice(),
-            deadline: None,
+            // Registrations and pings begin at once.
+            deadline: Some(Instant::ZERO),
             sweep: None,
             closed: Counters::NEW,
             unsent: 0,

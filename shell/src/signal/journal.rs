@@ -118,6 +118,13 @@ impl Journal {
             Event::Unregistered { trunk, reason } => {
                 warn!("cannot register at trunk {}: {}", trunk_name(cx.config, trunk), Because(reason));
             }
+            Event::Reachable { trunk, address } => {
+                info!("trunk {}: {address} is there", trunk_name(cx.config, trunk));
+            }
+            Event::Unreachable { trunk, address, reason } => {
+                let trunk = trunk_name(cx.config, trunk);
+                warn!("trunk {trunk}: {address} is tried last: {}", Because(reason));
+            }
             Event::Started(id) => {
                 self.calls += 1;
                 if let Some(number) = usize::try_from(id.index()).ok().and_then(|at| self.numbers.get_mut(at))

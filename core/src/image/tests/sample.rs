@@ -125,6 +125,7 @@ impl Owned {
                     registration: Some(Registrar { target: TargetIndex(0), aor: span(49, 31) }),
                     users: List::new(0, 1),
                     return_to: Some(TargetIndex(0)),
+                    ping: Some(Duration::from_secs(30)),
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -192,6 +193,7 @@ impl Owned {
             registration: Some(Registrar { target: TargetIndex(31), aor: span(49, 31) }),
             users: List::new(0, MAX_USERS as u16),
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
+            ping: Some(Duration::from_micros(u64::MAX)),
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -337,9 +339,10 @@ impl Names {
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
         let back = prop::option::of(0..self.targets as u16);
-        let rest = (any::<u32>(), prop::option::of(rate()), login, back);
+        let ping = prop::option::of(any::<u64>().prop_map(Duration::from_micros));
+        let rest = (any::<u32>(), prop::option::of(rate()), login, back, ping);
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
-            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret), back))| Trunk {
+            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret), back, ping))| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
@@ -347,6 +350,7 @@ impl Names {
                 max_rate,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
                 return_to: back.map(TargetIndex),
+                ping,
                 ..Trunk::new(name, kind, listener)
             },
         )

@@ -43,6 +43,7 @@ interface = "public"
 transport = "udp"
 max_calls = 100
 max_rate  = "25/s"
+ping      = "30s"
 
 [[trunk]]
 name       = "ai"
@@ -150,6 +151,8 @@ fn the_trunks_are_as_written() {
     assert_eq!(kinds, expected);
     let limits: Vec<_> = config.trunks.iter().map(|trunk| (trunk.max_calls, trunk.max_rate)).collect();
     assert_eq!(limits[..2], [(100, Some(Rate::per_second(25))), (1000, None)]);
+    let pings: Vec<_> = config.trunks.iter().map(|trunk| trunk.ping).collect();
+    assert_eq!(pings, [Some(Duration::from_secs(30)), None, None, None]);
 }
 
 #[test]

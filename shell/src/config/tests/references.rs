@@ -232,7 +232,7 @@ interface = "public""#,
             r#"name = "ia"
 kind = "ai"
 srtp = "off""#,
-            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to"
+            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_rate", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to"
 config.toml:34:9: unknown trunk "ai"; did you mean "ia"?"#,
         ),
         (
