@@ -119,6 +119,8 @@ reasons! {
     RegistrarWantsCredentials = "registrar-wants-credentials", 0;
     /// The registrar refused its trunk's credentials.
     RegistrarRefusedCredentials = "registrar-refused-credentials", 0;
+    /// The registration was given back: the node stops, or its configuration is another.
+    RegistrationGivenBack = "registration-given-back", 0;
     /// The request has no credentials yet, or they are out of date.
     NotAuthenticated = "not-authenticated", 401;
     /// The user or the password is not right.

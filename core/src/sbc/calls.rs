@@ -129,7 +129,7 @@ impl Sbc<'_> {
         match command {
             Command::Drain => {
                 self.draining = true;
-                self.leave_registrars(cx);
+                self.leave_registrars(cx, |_| true);
                 self.time_pings(cx.config);
             }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),

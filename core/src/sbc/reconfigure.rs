@@ -11,11 +11,11 @@ use core::net::IpAddr;
 use heapless::Vec;
 
 use crate::call::{CallId, LegId, Progress};
-use crate::config::{Config, LineIndex, Span, TargetIndex, TrunkIndex};
+use crate::config::{Config, LineIndex, Span, Target, TargetIndex, TrunkIndex};
 use crate::filter;
 use crate::reason::Reason;
 
-use super::{Cx, Sbc, TrunkState};
+use super::{Cx, Sbc};
 
 /// Of how many addresses the calls may go on when they are in no range any more.
 const MOST: usize = 16;
@@ -62,7 +62,7 @@ impl Sbc<'_> {
             before.target = before.target.map(|target| renamed.target(target));
             call.unsettle();
         }
-        self.recount_trunks(&renamed);
+        self.move_trunks(cx, &renamed);
         self.time_registrations(new);
         self.follow_pings(cx, &renamed);
         self.kept = Kept::NONE;
@@ -104,11 +104,27 @@ impl Sbc<'_> {
         trunk.map(|_| ()).ok_or((leg.call, Reason::TrunkChanged))
     }
 
-    /// Lets go of what is counted of trunks, but for how often those in the same place as before were sent calls.
-    fn recount_trunks(&mut self, renamed: &Renamed<'_>) {
-        for (index, state) in (0u16..u16::MAX).zip(self.trunks.iter_mut()) {
-            let same = renamed.trunk(TrunkIndex(index)) == Some(TrunkIndex(index));
-            *state = if same { TrunkState { legs: 0, ..*state } } else { TrunkState::EMPTY };
+    /// Takes what is known of each trunk to where that is now: how often it was sent calls, and where we stand with its
+    /// registrar, if that is the same. What was given back is registered anew.
+    fn move_trunks(&mut self, cx: &Cx<'_>, renamed: &Renamed<'_>) {
+        for index in 0..u16::try_from(self.trunks.len()).unwrap_or(u16::MAX) {
+            let trunk = TrunkIndex(index);
+            if !renamed.registers_as_before(trunk) || self.has_left(trunk) {
+                self.forget_registration(cx, trunk);
+            }
+            if let Some(state) = self.trunks.get_mut(usize::from(index)) {
+                state.legs = 0;
+                state.goes = renamed.trunk(trunk).map_or(0, |trunk| trunk.0.saturating_add(1));
+            }
+        }
+        for place in 0..self.trunks.len() {
+            let mut carried = self.trunks.get_mut(place).map(core::mem::take).unwrap_or_default();
+            // Each turn takes one state to its place, and what was there further, until one is of a trunk that is gone.
+            while let Some(goes) = carried.goes.checked_sub(1).map(usize::from)
+                && let Some(there) = self.trunks.get_mut(goes).filter(|there| there.goes != carried.goes)
+            {
+                carried = core::mem::replace(there, carried);
+            }
         }
     }
 
@@ -124,11 +140,11 @@ impl Sbc<'_> {
 
 /// Two configurations, of which what has a name in one is looked up by it in the other.
 pub(super) struct Renamed<'c> {
-    old: &'c Config<'c>,
-    new: &'c Config<'c>,
+    pub(super) old: &'c Config<'c>,
+    pub(super) new: &'c Config<'c>,
 }
 
-impl Renamed<'_> {
+impl<'c> Renamed<'c> {
     /// The trunk that has the name of one of the old ones.
     pub(super) fn trunk(&self, old: TrunkIndex) -> Option<TrunkIndex> {
         let name = self.old.trunk(old).map(|trunk| trunk.name);
@@ -136,10 +152,23 @@ impl Renamed<'_> {
         self.new.trunk(TrunkIndex(at)).map(|_| TrunkIndex(at))
     }
 
-    /// The target that has the name of one of the old ones; one that leads nowhere where it is gone.
+    /// Whether a trunk registers at the same place as before, by the same name, and is reached by the same listener.
+    pub(super) fn registers_as_before(&self, old: TrunkIndex) -> bool {
+        let registers = |config: &'c Config<'c>, trunk: TrunkIndex| {
+            let trunk = config.trunk(trunk)?;
+            let registrar = trunk.registration?;
+            let uri = config.target(registrar.target)?.uri;
+            Some((config.text(uri), config.text(registrar.aor), trunk.listener))
+        };
+        let new = self.trunk(old).and_then(|trunk| registers(self.new, trunk));
+        new.is_some() && new == registers(self.old, old)
+    }
+
+    /// The target that has the name of one of the old ones, or the URI of one without a name; one that leads nowhere
+    /// where it is gone.
     pub(super) fn target(&self, old: TargetIndex) -> TargetIndex {
-        let name = self.old.target(old).map(|target| target.name);
-        TargetIndex(self.place(name, self.new.targets.iter().map(|target| target.name)))
+        let by = |target: &Target| if target.name.len > 0 { target.name } else { target.uri };
+        TargetIndex(self.place(self.old.target(old).map(by), self.new.targets.iter().map(by)))
     }
 
     /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.

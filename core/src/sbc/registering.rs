@@ -18,6 +18,7 @@ use crate::transport::Path;
 use super::addresses::Failing;
 use super::authentication::login;
 use super::calls::belongs;
+use super::reconfigure::Renamed;
 use super::remote::Remote;
 use super::replies::{contact_of, via};
 use super::{About, Admitted, Cx, Event, Output, Question, Sbc};
@@ -302,7 +303,8 @@ impl Sbc<'_> {
             (Class::Provisional, _) => return,
             (Class::Success, _) if state.leaving => {
                 (state.phase, state.until, state.branch) = (Phase::Gone, Instant::ZERO, 0);
-                self.refused = Some(Event::Unregistered { trunk: index, reason: Reason::Draining });
+                self.refused =
+                    Some(Event::Unregistered { trunk: index, reason: Reason::RegistrationGivenBack });
             }
             (Class::Success, _) => self.is_registered(cx, index, message),
             (_, 401 | 407 | 423) => {
@@ -424,11 +426,39 @@ impl Sbc<'_> {
         Some(Output::Event(Event::Unregistered { trunk: index, reason }))
     }
 
-    /// Gives every registration back: no new calls are taken here any more.
-    pub(super) fn leave_registrars(&mut self, cx: &Cx<'_>) {
-        for (trunk, state) in cx.config.trunks.iter().zip(self.trunks.iter_mut()) {
+    /// Gives back the registrations that `new` has not, or has elsewhere or by another name, before
+    /// [`Sbc::reconfigure`] goes on with it: their registrars would send calls here until they run out. Its host waits
+    /// for as long as [`Sbc::is_leaving`] says, or as it likes. Afterwards [`Sbc::poll`] is called until it waits.
+    pub fn leave_for(&mut self, cx: &Cx<'_>, new: &Config<'_>) {
+        self.replying = None;
+        self.refused = None;
+        let renamed = Renamed { old: cx.config, new };
+        self.leave_registrars(cx, |trunk| !renamed.registers_as_before(trunk));
+    }
+
+    /// Whether a registration was given back, or is to be, while the node goes on.
+    pub(super) fn has_left(&self, index: TrunkIndex) -> bool {
+        let state = self.trunks.get(usize::from(index.0));
+        !self.draining && state.is_some_and(|state| state.registration.leaving)
+    }
+
+    /// A registration is as if there had been none.
+    pub(super) fn forget_registration(&mut self, cx: &Cx<'_>, index: TrunkIndex) {
+        let Some(state) = self.registration(index) else { return };
+        let before = core::mem::take(state);
+        if before.phase == Phase::Asking {
+            // Sent once more, it could undo what is asked for next.
+            let key = self.client_key(before.branch, Method::Register);
+            self.transactions.abandon(cx.now, key, &mut self.blocks);
+        }
+    }
+
+    /// Gives registrations back: no new calls are taken from there any more.
+    pub(super) fn leave_registrars(&mut self, cx: &Cx<'_>, leaves: impl Fn(TrunkIndex) -> bool) {
+        let states = (0u16..u16::MAX).zip(cx.config.trunks.iter().zip(self.trunks.iter_mut()));
+        for (index, (trunk, state)) in states {
             let state = &mut state.registration;
-            if trunk.registration.is_none() || state.leaving {
+            if trunk.registration.is_none() || state.leaving || !leaves(TrunkIndex(index)) {
                 continue;
             }
             let known = state.until > cx.now || state.phase == Phase::Asking;

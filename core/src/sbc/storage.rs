@@ -46,11 +46,14 @@ pub struct TrunkState {
     pub limiter: Limiter,
     /// Where we stand with its registrar.
     pub registration: super::Registration,
+    /// Its place in another configuration and one more; 0 where it has none there.
+    pub(super) goes: u16,
 }
 
 impl TrunkState {
     /// Nothing was counted yet: all zero bits.
-    pub const EMPTY: Self = Self { legs: 0, limiter: Limiter::NEW, registration: super::Registration::NEW };
+    pub const EMPTY: Self =
+        Self { legs: 0, limiter: Limiter::NEW, registration: super::Registration::NEW, goes: 0 };
 }
 
 /// How many places of each kind a capacity asks for.

@@ -112,7 +112,7 @@ impl Journal {
                 }
             }
             Event::Registered { trunk } => info!("registered at trunk {}", trunk_name(cx.config, trunk)),
-            Event::Unregistered { trunk, reason: Reason::Draining } => {
+            Event::Unregistered { trunk, reason: Reason::RegistrationGivenBack } => {
                 info!("no longer registered at trunk {}", trunk_name(cx.config, trunk));
             }
             Event::Unregistered { trunk, reason } => {

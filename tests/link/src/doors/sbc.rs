@@ -74,6 +74,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
             sbc.handle(&cx, Input::Command(Command::HangUpAll));
         }
         let other = Tables::new(&mut values);
+        sbc.leave_for(&cx, &other.config(values.rest()));
+        drain(&mut sbc, &cx);
         sbc.reconfigure(&Cx { config: &other.config(values.rest()), ..cx }, &config);
         drain(&mut sbc, &cx);
     }
