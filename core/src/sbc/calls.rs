@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
-use crate::transaction::Due;
+use crate::transaction::{Asked, Due};
 use crate::transport::Path;
 
 use super::addresses::Failing;
@@ -357,7 +357,7 @@ impl Sbc<'_> {
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
-            Due::Failed(leg, invite) => self.unanswered(cx, leg, invite),
+            Due::Failed(leg, asked) => self.unanswered(cx, leg, asked),
             Due::Nothing => {}
         }
         Some(None)
@@ -379,24 +379,24 @@ impl Sbc<'_> {
         self.wake(id);
     }
 
-    /// Nobody answered a request of ours in time.
-    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
-        let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, path) = (leg.call, leg.path);
-        if self.refresh_unanswered(cx, id, invite) {
+    /// Nobody answered a request of ours in time. Others of its leg's may be out still.
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
+        if self.refresh_unanswered(cx, id, asked) {
             return;
         }
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if invite {
-            leg.state = LegState::Terminated;
-            if self.is_rung(id) {
-                self.is_down(cx, path, Failing::Silent);
-                self.address_failed(cx, call, Reason::TargetSilent, None);
+        let (call, path) = (leg.call, leg.path);
+        match asked {
+            Asked::Invite => {
+                leg.state = LegState::Terminated;
+                if self.is_rung(id) {
+                    self.is_down(cx, path, Failing::Silent);
+                    self.address_failed(cx, call, Reason::TargetSilent, None);
+                }
             }
-        } else if leg.notifier.is_busy() {
-            self.notified(cx, id, false);
-        } else if leg.state == LegState::Terminating {
-            leg.state = LegState::Terminated;
+            Asked::Notify => self.notified(cx, id, false),
+            Asked::Bye => leg.state = LegState::Terminated,
+            Asked::Update | Asked::Other => {}
         }
         self.wake(call);
     }

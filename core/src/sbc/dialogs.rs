@@ -1,8 +1,9 @@
 //! The keys by which messages find what they belong to: keyed hashes of what the RFC matches on.
 
-use crate::call::{Leg, LegId};
+use crate::call::{Leg, LegId, LegState};
 use crate::config::Config;
 use crate::dialog::Dialog;
+use crate::relay::Side;
 use crate::sip::{Essentials, Host, Message, Method};
 
 use super::{Admitted, Sbc};
@@ -84,6 +85,17 @@ impl Sbc<'_> {
     pub(super) fn find_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
         let local_tag = parse_hex(e.to.tag()?)?;
         self.leg_with(from, local_tag, |dialog| dialog.is(e))
+    }
+
+    /// The leg whose INVITE is not answered yet, and of whose early dialogs one is the sender's: which they are it does not
+    /// know from before.
+    pub(super) fn early_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
+        let local_tag = parse_hex(e.to.tag()?)?;
+        e.from.tag()?;
+        let leg = self.leg_with(from, local_tag, |dialog| dialog.call_id() == e.call_id)?;
+        let rings =
+            |leg: &&Leg| leg.side != Side::A && matches!(leg.state, LegState::Calling | LegState::Proceeding);
+        self.legs.get(leg).filter(rings).map(|_| leg)
     }
 
     /// Whether a response is the answer of a leg that is there; `Some(false)` when it is that of another branch of a

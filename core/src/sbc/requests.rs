@@ -305,7 +305,10 @@ impl Sbc<'_> {
             if method == Method::Prack && self.was_provisional(request.e, request.message) {
                 return self.answer_at_once(cx, request, Reply::Ok);
             }
-            return self.refuse(cx, request, Reason::NoSuchCall);
+            let early =
+                if method == Method::Update { self.early_leg(&request.from, request.e) } else { None };
+            let updated = early.ok_or(Reason::NoSuchCall).and_then(|id| self.update_early(cx, request, id));
+            return updated.unwrap_or_else(|reason| self.refuse(cx, request, reason));
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
         if !leg.dialog.hear(&request.e.cseq) {

@@ -8,6 +8,7 @@ use crate::config::{Config, TargetIndex};
 use crate::dialog::Dialog;
 use crate::reason::Reason;
 use crate::sip::{Scheme, Uri};
+use crate::transaction::Asked;
 use crate::transport::{Path, Transport};
 
 use super::addresses::Failing;
@@ -60,13 +61,13 @@ impl Sbc<'_> {
         while let Some(lost) = self.transactions.lost(path, from) {
             from = lost.slot.saturating_add(1);
             match lost.leg {
-                Some(leg) if lost.invite && self.goes_by_datagram(cx, leg) => {
+                Some((leg, Asked::Invite)) if self.goes_by_datagram(cx, leg) => {
                     self.transactions.give_up(cx.now, lost.id, &mut self.blocks);
                 }
                 _ if !lost.again => self.transactions.send_again(cx.now, lost.id),
                 leg => {
                     self.transactions.give_up(cx.now, lost.id, &mut self.blocks);
-                    leg.into_iter().for_each(|leg| self.unreachable(cx, leg, lost.invite));
+                    leg.into_iter().for_each(|(leg, asked)| self.unreachable(cx, leg, asked));
                 }
             }
         }
@@ -95,10 +96,14 @@ impl Sbc<'_> {
     }
 
     /// A request of a leg's had no connection to go by (17.1.4).
-    fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
-        let Some(leg) = self.legs.get_mut(id).filter(|_| invite) else {
-            return self.unanswered(cx, id, false);
-        };
+    fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
+        if asked != Asked::Invite {
+            return self.unanswered(cx, id, asked);
+        }
+        if self.refresh_unanswered(cx, id, asked) {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
         leg.state = LegState::Terminated;
         if self.is_rung(id) {
