@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use warmline_core::config::{
-    Anonymous, Config, Identity, Interface, Line, List, MediaPolicy, Ring, Span, Target, Trunk,
+    Anonymous, Config, Identity, Interface, Line, List, MediaPolicy, Ring, Span, Target, Trunk, TrunkIndex,
 };
 use warmline_core::filter::Range;
 
@@ -163,7 +163,8 @@ fn trunk(config: &Config<'_>, at: u16, trunk: &Trunk) -> String {
     };
     let names = [text(identity.header), text(identity.caller), text(identity.carried), stand_in];
     let back = trunk.return_to.and_then(|target| config.target(target)).map(|target| text(target.name));
-    let sources: Vec<_> = config.sources.iter().filter(|range| range.value == at).map(bounds).collect();
+    let spoken = |range: &&Range| config.speakers(range.value).any(|speaker| speaker == TrunkIndex(at));
+    let sources: Vec<_> = config.sources.iter().filter(spoken).map(bounds).collect();
     // What has no text of its own shows itself whole, so that no key added later is forgotten.
     let plain = Trunk {
         name: Span::EMPTY,

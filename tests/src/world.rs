@@ -841,7 +841,12 @@ impl<'w> World<'w> {
         let other = address::OTHERS.iter().position(|&other| other == at);
         let answer = match other {
             Some(other) => plan.others.get(other),
-            None => plan.answers.get(usize::from(at == address::BACKUP)),
+            None => plan.answers.get(match (plan.dial, at) {
+                ("mixed", address::AI) => 1,
+                ("mixed", address::BACKUP) => 2,
+                (_, address::BACKUP) => 1,
+                _ => 0,
+            }),
         };
         let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
         // Whoever is rung when somebody has asked for a transfer is rung for that, or since that has failed.

@@ -25,7 +25,7 @@ pub use board::{BOARDS, Board, board};
 pub use error::{Excess, ImageError};
 pub use tables::{
     MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA, MAX_RINGS,
-    MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS, Tables,
+    MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS, Tables,
 };
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};

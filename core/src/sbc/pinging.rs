@@ -260,6 +260,12 @@ impl Sbc<'_> {
         Some(Output::Transmit { to, len })
     }
 
+    /// The trunk of which the OPTIONS request with this branch asks an address.
+    pub(super) fn pinged_by(&self, branch: u64) -> Option<TrunkIndex> {
+        let asked = |ping: &&Ping| (ping.phase, ping.branch) == (Phase::Asking, branch);
+        self.pings.iter().find(asked).map(Ping::trunk)
+    }
+
     /// A response to an OPTIONS request. Only who was asked is heard: its address is the one that is judged.
     pub(super) fn ping_answered(
         &mut self,
@@ -410,21 +416,21 @@ impl Sbc<'_> {
     /// A call had no answer from an address: where it answers pings, it is asked at once.
     pub(super) fn ping_soon(&mut self, cx: &Cx<'_>, path: Path) {
         let answers = |ping: &&mut Ping| (ping.phase, ping.health) == (Phase::Idle, Health::Up);
-        let mut pings = self.pings.iter_mut().filter(answers);
-        if let Some(ping) = pings.find(|ping| ping.is_at(cx.config, path.listener, path.remote)) {
+        let pings = self.pings.iter_mut().filter(answers);
+        for ping in pings.filter(|ping| ping.is_at(cx.config, path.listener, path.remote)) {
             ping.due = cx.now;
-            self.time_pings(cx.config);
         }
+        self.time_pings(cx.config);
     }
 
     /// An address has taken a call. Where its pings say that it fails they are wrong, or were right until now: calls
     /// alone tell until it answers another one.
     pub(super) fn takes_calls(&mut self, cx: &Cx<'_>, path: Path) {
-        let mut pings = self.pings.iter_mut().filter(|ping| ping.fails());
-        if let Some(ping) = pings.find(|ping| ping.is_at(cx.config, path.listener, path.remote)) {
+        let pings = self.pings.iter_mut().filter(|ping| ping.fails());
+        for ping in pings.filter(|ping| ping.is_at(cx.config, path.listener, path.remote)) {
             ping.is(Health::Unknown);
-            self.time_pings(cx.config);
         }
+        self.time_pings(cx.config);
     }
 
     /// A ping that its connection did not carry, and that is not sent again, has no answer.

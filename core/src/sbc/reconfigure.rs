@@ -94,12 +94,17 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         let interface = new.listener(leg.path.listener).map_or(u8::MAX, |(listener, _)| listener.interface);
         let address = leg.path.remote.ip();
-        let covering = filter::lookup(new.sources, interface, address).map(TrunkIndex);
         let named = renamed.trunk(leg.trunk);
+        let covering = filter::lookup(new.sources, interface, address).and_then(|source| {
+            new.speakers(source)
+                .find(|&speaker| Some(speaker) == named)
+                .or_else(|| new.speakers(source).next())
+        });
         let trunk = covering.or_else(|| named.filter(|&trunk| self.kept.add(interface, address, trunk)));
         leg.trunk = trunk.unwrap_or(TrunkIndex(u16::MAX));
         if let Some(state) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
-            state.legs = state.legs.saturating_add(1);
+            let traffic = state.traffic(leg.side);
+            traffic.legs = traffic.legs.saturating_add(1);
         }
         trunk.map(|_| ()).ok_or((leg.call, Reason::TrunkChanged))
     }
@@ -113,7 +118,7 @@ impl Sbc<'_> {
                 self.forget_registration(cx, trunk);
             }
             if let Some(state) = self.trunks.get_mut(usize::from(index)) {
-                state.legs = 0;
+                (state.starts.legs, state.takes.legs) = (0, 0);
                 state.goes = renamed.trunk(trunk).map_or(0, |trunk| trunk.0.saturating_add(1));
             }
         }

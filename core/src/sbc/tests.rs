@@ -4,6 +4,7 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod loops;
 mod phones;
 mod pinging;
 mod ports;
@@ -13,6 +14,7 @@ mod registering;
 mod reliable;
 mod restore;
 mod sessions;
+mod speakers;
 mod streams;
 mod torture;
 mod transfer;
@@ -121,6 +123,7 @@ fn config() -> Config<'static> {
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
         rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
         users: &[],
+        shared: &[],
     }
 }
 
@@ -149,7 +152,7 @@ impl World {
             blocks: empty(sizes.blocks, || Block::EMPTY),
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
-            trunks: empty(3, TrunkState::default),
+            trunks: empty(config.trunks.len(), TrunkState::default),
             pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
@@ -226,7 +229,7 @@ impl World {
         self.later(2_000);
         assert_eq!(self.sbc.usage(), Usage::default());
         assert_eq!(self.sbc.ports.free(0), 50);
-        assert!(self.sbc.trunks.iter().all(|trunk| trunk.legs == 0));
+        assert!(self.sbc.trunks.iter().all(|trunk| (trunk.starts.legs, trunk.takes.legs) == (0, 0)));
     }
 }
 
