@@ -1,9 +1,9 @@
 //! Addresses that are pinged: no caller waits for one that is known to fail, and none is passed over that does not.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU16;
 
 use warmline_core::reason::Reason;
-use warmline_core::time::Duration;
 use warmline_core::{Command, Health};
 use warmline_tests::{Answer, Memory, Outcome, Plan, Setting, Weather, World, address};
 
@@ -13,7 +13,7 @@ const SECOND: SocketAddr = address::OTHERS[0];
 
 fn setting() -> Setting {
     let mut setting = Setting::new(64, 16);
-    setting.trunks[2].ping = Some(Duration::from_secs(EVERY));
+    setting.trunks[2].ping = NonZeroU16::new(EVERY as u16);
     setting
 }
 
@@ -172,7 +172,7 @@ fn an_address_that_dns_names_anew_is_pinged_and_one_that_it_does_not_is_let_go()
 fn what_is_known_outlasts_another_configuration() {
     let (before, mut memory) = (setting(), Memory::of(&setting()));
     let mut after = setting();
-    after.trunks[2].ping = Some(Duration::from_secs(4 * EVERY));
+    after.trunks[2].ping = NonZeroU16::new(4 * EVERY as u16);
     let mut quiet = setting();
     quiet.trunks[2].ping = None;
     let mut world = world(&before, &mut memory, 8, Weather::FINE);

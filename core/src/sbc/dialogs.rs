@@ -88,8 +88,8 @@ impl Sbc<'_> {
         self.leg_with(from, local_tag, |dialog| dialog.is(e))
     }
 
-    /// The leg whose INVITE is not answered yet, and of whose early dialogs one is the sender's: which they are it does not
-    /// know from before.
+    /// The leg of ours whose INVITE is not answered yet, and has the Call-ID and the tag that a target's request names: that
+    /// is in one of its early dialogs, and which ones there are only their targets know.
     pub(super) fn early_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
         let local_tag = parse_hex(e.to.tag()?)?;
         e.from.tag()?;

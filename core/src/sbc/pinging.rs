@@ -35,7 +35,7 @@ const ROUND: Duration = Duration::from_secs(30);
 /// others then.
 const ROUNDS: u8 = 4;
 
-/// How long a ping waits when there is no room for it now, and the shortest time between two.
+/// How long a ping waits when there is no room for it now.
 const SOON: Duration = Duration::from_secs(1);
 
 /// An address that is pinged. A new one is all zero bits.
@@ -471,7 +471,7 @@ impl Sbc<'_> {
 
 /// How often the addresses of a trunk are pinged; none where they are not.
 fn pings(config: &Config<'_>, trunk: TrunkIndex) -> Option<Duration> {
-    config.trunk(trunk)?.ping.map(|every| every.max(SOON))
+    config.trunk(trunk)?.ping.map(|every| Duration::from_secs(every.get().into()))
 }
 
 /// Writes the URI of a target's server, without a user: it is the server that is asked, and not who is rung there.

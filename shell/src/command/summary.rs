@@ -86,7 +86,7 @@ impl fmt::Display for Summary<'_> {
             }
             write!(f, ", {}", Traffic(trunk))?;
             if let Some(every) = trunk.ping {
-                write!(f, ", pinged every {} s", every.as_millis() / 1000)?;
+                write!(f, ", pinged every {every} s")?;
             }
             writeln!(f)?;
         }

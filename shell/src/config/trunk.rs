@@ -1,6 +1,7 @@
 //! `[[trunk]]`: the SIP peers we know.
 
 use core::net::IpAddr;
+use core::num::NonZeroU16;
 use std::collections::HashMap;
 
 use super::appliance;
@@ -22,7 +23,6 @@ use super::traffic::{self, Traffic};
 use crate::certificates::Trust;
 use warmline_core::config::{List, MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
 use warmline_core::filter::{Prefix, Range};
-use warmline_core::time::Duration;
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -173,7 +173,7 @@ struct Section<'t> {
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     traffic: Option<Traffic>,
     /// Where it stands, and what it says.
-    ping: Option<Option<(usize, Duration)>>,
+    ping: Option<Option<(usize, NonZeroU16)>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     register: Option<Register<'t>>,

@@ -1,5 +1,7 @@
 //! Addresses that are pinged: what they are asked, what their answers and their silence mean, and for how long.
 
+use core::num::NonZeroU16;
+
 use super::*;
 
 const SECOND: &str = "54.172.60.2:5060";
@@ -11,7 +13,7 @@ const TARGET: TargetIndex = TargetIndex(0);
 /// Zendesk's trunk is pinged.
 fn pinging() -> Config<'static> {
     let mut config = config();
-    let trunk = Trunk { ping: Some(Duration::from_millis(EVERY)), ..config.trunks[1] };
+    let trunk = Trunk { ping: NonZeroU16::new((EVERY / 1_000) as u16), ..config.trunks[1] };
     config.trunks = leak(vec![config.trunks[0], trunk, config.trunks[2]]);
     config
 }
@@ -278,7 +280,7 @@ fn who_answers_pings_and_no_calls_is_tried_last_as_who_is_not_pinged() {
 #[test]
 fn who_was_silent_to_a_call_and_to_pings_is_back_with_its_first_answer() {
     let mut config = pinging();
-    let trunk = Trunk { ping: Some(Duration::from_secs(5)), ..config.trunks[1] };
+    let trunk = Trunk { ping: NonZeroU16::new(5), ..config.trunks[1] };
     config.trunks = leak(vec![config.trunks[0], trunk, config.trunks[2]]);
     let mut w = World::with(7, config);
     w.resolves(&[ZENDESK, SECOND]);

@@ -154,7 +154,7 @@ fn a_call_stays_its_trunks_over_a_reload() {
 #[test]
 fn the_answer_to_a_ping_is_its_trunk_s() {
     let mut config = shared();
-    let carrier = Trunk { ping: Some(Duration::from_secs(30)), ..config.trunks[2] };
+    let carrier = Trunk { ping: core::num::NonZeroU16::new(30), ..config.trunks[2] };
     config.trunks = leak(vec![config.trunks[0], config.trunks[1], carrier, config.trunks[3]]);
     config.targets = leak(vec![Target { trunk: TrunkIndex(2), ..config.targets[0] }]);
     let mut w = World::with(7, config);

@@ -260,13 +260,13 @@ max_rate = "lots""#,
         ),
         (
             r#"kind = "zendesk""#,
-            "kind = \"zendesk\"\nping = \"4999ms\"",
-            r#"config.toml:17:8: "4999ms" is no time between pings; it may be from 5s to 1h"#,
+            "kind = \"zendesk\"\nping = \"4s\"",
+            r#"config.toml:17:8: "4s" is no time between pings; it may be from 5s to 1h, in whole seconds"#,
         ),
         (
             r#"kind = "zendesk""#,
-            "kind = \"zendesk\"\nping = \"61m\"",
-            r#"config.toml:17:8: "61m" is no time between pings; it may be from 5s to 1h"#,
+            "kind = \"zendesk\"\nping = \"5500ms\"",
+            r#"config.toml:17:8: "5500ms" is no time between pings; it may be from 5s to 1h, in whole seconds"#,
         ),
         (
             r#"kind = "zendesk""#,

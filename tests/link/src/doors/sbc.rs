@@ -1,4 +1,5 @@
 use core::hint::black_box;
+use core::num::NonZeroU16;
 
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
@@ -271,7 +272,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         users: List::new(values.u16(), values.u16()),
         certified: values.flag(),
         return_to: values.flag().then(|| TargetIndex(values.u16())),
-        ping: values.flag().then(|| Duration::from_micros(values.u64())),
+        ping: NonZeroU16::new(values.u16()),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }
