@@ -93,9 +93,17 @@ impl Stage {
     ) -> Self {
         let media = ports(4 * CAPACITY);
         let cast = Cast::new(sip, targets[0].at);
+        Self::open(program, more, cast, &configuration(callers, sip, targets, media, transport))
+    }
+
+    /// Starts `program` around which `cast` stands, with more arguments `more` and this configuration, and waits until
+    /// it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn open(program: &str, more: &[&str], cast: Cast, configuration: &str) -> Self {
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(callers, sip, targets, media, transport))
-            .expect("a file can be written");
+        std::fs::write(&file, configuration).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
