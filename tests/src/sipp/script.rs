@@ -178,6 +178,15 @@ impl Script {
         self.send(true, &lines)
     }
 
+    /// Sends an UPDATE.
+    pub fn updates(mut self, say: Say) -> Self {
+        self.cseq += 1;
+        self.version += 1;
+        let ends = format!("{}{}", Self::CONTACT, say.body(self.format, self.version));
+        let lines = self.request("UPDATE", "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
+        self.send(true, &lines)
+    }
+
     /// Acknowledges the 2xx to the INVITE that is its `number`th request.
     pub fn acknowledges_number(self, number: u32, say: Say) -> Self {
         let ends = say.body(self.format, self.version);
@@ -337,6 +346,34 @@ impl Script {
             say.body(self.format, 1)
         );
         self.send(again, &lines)
+    }
+
+    /// Gets an INVITE within the dialog.
+    pub fn is_reinvited(self) -> Self {
+        let action = |header: &str, name: &str| {
+            format!(
+                "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>"
+            )
+        };
+        let actions = [("From", "other"), ("To", "own"), ("Via", "via_again"), ("CSeq", "cseq_again")]
+            .map(|(h, n)| action(h, n));
+        self.step(&format!(
+            "<recv request=\"INVITE\"><action>{}</action></recv>\n\
+             <Reference variables=\"other,own,via_again,cseq_again\"/>\n",
+            actions.concat()
+        ))
+    }
+
+    /// Answers that, whatever has come since.
+    pub fn answers_reinvite(mut self, status: u16, say: Say) -> Self {
+        self.version += 1;
+        let lines = format!(
+            "SIP/2.0 {status} As the RFC has it\nVia:[$via_again]\nFrom:[$other]\nTo:[$own]\n\
+             Call-ID: [call_id]\nCSeq:[$cseq_again]\n{}{}",
+            Self::CONTACT,
+            say.body(self.format, self.version)
+        );
+        self.send(status >= 200, &lines)
     }
 
     /// Answers what came last; `lines` are further ones.
