@@ -601,6 +601,7 @@ fn rfc_5407_3_2_3_our_bye_before_an_answer_to_our_reinvite() {
             .answers_reinvite(100, Say::Nothing)
             .gets("BYE")
             .answers(200)
+            .at_once()
             .answers_reinvite(200, Say::Audio)
             .gets("ACK")
             .lingers(),
