@@ -16,6 +16,8 @@ pub enum Say {
     Held,
     /// The same, expected at another port than before.
     Elsewhere,
+    /// The same, and whatever is heard there is sent back.
+    Echo,
 }
 
 impl Say {
@@ -26,6 +28,7 @@ impl Say {
             Self::Audio => ("sendrecv", "[field1]"),
             Self::Held => ("sendonly", "[field1]"),
             Self::Elsewhere => ("sendrecv", "60[field1]"),
+            Self::Echo => ("sendrecv", "[media_port]"),
         };
         let name = if format == 0 { "PCMU" } else { "PCMA" };
         format!(
@@ -57,6 +60,8 @@ pub struct Script {
     cancelled: bool,
     /// Whether there is a proxy before it that records itself.
     proxied: bool,
+    /// How long it may take, in milliseconds.
+    lasting: u32,
 }
 
 impl Script {
@@ -84,11 +89,26 @@ impl Script {
             once: false,
             cancelled: false,
             proxied: false,
+            lasting: 60_000,
         }
+    }
+
+    /// May take so many minutes more than others.
+    pub fn lasts(mut self, minutes: u32) -> Self {
+        self.lasting += minutes * 60_000;
+        self
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) const fn lasting(&self) -> u32 {
+        self.lasting
+    }
+
+    pub(super) fn echoes(&self) -> bool {
+        self.steps.contains("[media_port]")
     }
 
     pub(super) const fn is_called(&self) -> bool {
