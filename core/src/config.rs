@@ -79,9 +79,10 @@ pub struct Config<'c> {
     /// The SIP peers we know.
     pub trunks: &'c [Trunk],
     /// Which source belongs to which trunk: sorted and disjoint, scoped by interface, its value an index into
-    /// [`Config::trunks`]. See [`filter::build`] and
-    /// [`filter::lookup`].
+    /// [`Config::trunks`], or beyond those into [`Config::shared`]. See [`filter::build`] and [`filter::lookup`].
     pub sources: &'c [filter::Range],
+    /// Trunks that speak from the same addresses, as parts of [`Config::callers`].
+    pub shared: &'c [List<TrunkIndex>],
     /// Where trunks' media may come from; [`Trunk::media`] points here.
     pub media: &'c [MediaRange],
     /// Whom lines can ring.
@@ -120,7 +121,8 @@ pub struct Node {
     pub name: Span,
     /// The country code, digits only, by which national numbers become `+` numbers; empty where there is none.
     pub country: Span,
-    /// `limits.new_calls`: how many requests outside a dialog are taken, all sources together.
+    /// `limits.new_calls`: how many new calls are taken, all sources together. What is refused for another reason does
+    /// not count.
     pub new_calls: filter::Rate,
     /// How many relay workers share the media ports.
     pub workers: u8,
@@ -177,8 +179,10 @@ pub struct Trunk {
     pub media: MediaPolicy,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
-    /// Most new calls it is sent.
-    pub max_rate: Option<filter::Rate>,
+    /// What it may start.
+    pub starts: Limits,
+    /// What it is sent.
+    pub takes: Limits,
     /// Who we are to it, where it asks.
     pub credentials: Option<Credentials>,
     /// What it says of who calls, and is told of it.
@@ -203,7 +207,8 @@ impl Trunk {
             listener,
             media: MediaPolicy::Signalled,
             max_calls: u32::MAX,
-            max_rate: None,
+            starts: Limits::NONE,
+            takes: Limits::NONE,
             credentials: None,
             identity: Identity {
                 trusted: matches!(kind, TrunkKind::Carrier),
@@ -218,6 +223,20 @@ impl Trunk {
             return_to: None,
         }
     }
+}
+
+/// How many calls go one way over a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Most at once.
+    pub calls: u32,
+    /// Most new ones.
+    pub rate: filter::Rate,
+}
+
+impl Limits {
+    /// As many as there may be in all.
+    pub const NONE: Self = Self { calls: u32::MAX, rate: filter::Rate::UNLIMITED };
 }
 
 /// What a trunk says of who calls, and is told of it.
@@ -386,6 +405,20 @@ impl<'c> Config<'c> {
         entries(self.callers, line.from)
     }
 
+    /// The trunks that speak from a source: what a value in [`Config::sources`] stands for.
+    pub fn speakers(&self, source: u16) -> impl Iterator<Item = TrunkIndex> + use<'c> {
+        let beyond = usize::from(source).checked_sub(self.trunks.len());
+        let shared = beyond.and_then(|beyond| self.shared.get(beyond)).copied().unwrap_or(List::EMPTY);
+        let alone = beyond.is_none().then_some(TrunkIndex(source));
+        alone.into_iter().chain(entries(self.callers, shared).iter().copied())
+    }
+
+    /// Whether a trunk speaks from this address on this interface.
+    pub fn speaks_from(&self, trunk: TrunkIndex, interface: u8, address: IpAddr) -> bool {
+        let source = filter::lookup(self.sources, interface, address);
+        source.is_some_and(|source| self.speakers(source).any(|speaker| speaker == trunk))
+    }
+
     /// Who may speak for a trunk, by digest authentication.
     pub fn users(&self, trunk: &Trunk) -> &'c [User] {
         entries(self.users, trunk.users)
@@ -409,6 +442,7 @@ impl fmt::Debug for Config<'_> {
             .field("listeners", &self.listeners)
             .field("trunks", &self.trunks)
             .field("sources", &self.sources)
+            .field("shared", &self.shared)
             .field("media", &self.media)
             .field("targets", &self.targets)
             .field("lines", &self.lines)

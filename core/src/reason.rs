@@ -162,6 +162,8 @@ reasons! {
     Draining = "draining", 503;
     /// The trunk carries as many calls as it may.
     TrunkFull = "trunk-full", 480;
+    /// The trunk starts more new calls per second than its max_rate_in allows.
+    TrunkFlood = "trunk-flood", 503;
     /// The trunk to be dialled gets as many new calls per second as it may.
     TrunkLimit = "trunk-limit", 480;
 

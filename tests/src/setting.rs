@@ -86,8 +86,9 @@ impl Setting {
     /// A setting for `calls` calls at once and `rate` new ones each second, with as many ports. It stands in two
     /// networks, the outside one with the callers and the inside one with Zendesk, and has two relay workers.
     ///
-    /// Four lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
-    /// `private` may only be dialled by the AI platform. A fourth, `agent`, rings that.
+    /// Five lines: `support` rings Zendesk by name, `both` rings it for 8 s and then its second address, and
+    /// `private` may only be dialled by the AI platform. A fourth, `agent`, rings that, and a fifth, `mixed`, rings
+    /// Zendesk for 8 s, that for 8 s, and then Zendesk's second address.
     pub fn new(calls: u16, rate: usize) -> Self {
         let ports = |first: u16| (first, first + 2 * calls + 1);
         let outside = ports(10_000);
@@ -177,12 +178,14 @@ impl Setting {
             this.targets.push(Target::new(name, trunk, uri, host));
         }
         let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
-        this.rings = vec![ring(0, 60), ring(0, 8), ring(1, 30), ring(2, 30)];
+        this.rings =
+            vec![ring(0, 60), ring(0, 8), ring(1, 30), ring(2, 30), ring(0, 8), ring(2, 8), ring(1, 30)];
         for (name, from, rings, number) in [
             ("support", List::new(0, 2), List::new(0, 1), "+18005550100"),
             ("both", List::new(0, 2), List::new(1, 2), "+18005550101"),
             ("private", List::new(0, 1), List::new(0, 1), "+18005550102"),
             ("agent", List::new(0, 2), List::new(3, 1), "+18005550103"),
+            ("mixed", List::new(0, 2), List::new(4, 3), "+18005550104"),
         ] {
             let (name, number) = (this.say(name), this.say(number));
             let dial = List { start: this.dials.len() as u16, len: 2, of: PhantomData };
@@ -246,6 +249,7 @@ impl Setting {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &[],
         }
     }
 

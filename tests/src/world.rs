@@ -815,7 +815,12 @@ impl<'w> World<'w> {
         // By address, not by order: an INVITE may arrive when its target was given up already.
         let answer = match address::OTHERS.iter().position(|&other| other == at) {
             Some(other) => plan.others.get(other),
-            None => plan.answers.get(usize::from(at == address::BACKUP)),
+            None => plan.answers.get(match (plan.dial, at) {
+                ("mixed", address::AI) => 1,
+                ("mixed", address::BACKUP) => 2,
+                (_, address::BACKUP) => 1,
+                _ => 0,
+            }),
         };
         let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
         match plan.transfer.as_ref().filter(|_| transferred) {

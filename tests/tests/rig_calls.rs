@@ -5,7 +5,7 @@ use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_core::relay::Side;
 use warmline_tests::{
-    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, Who, World,
+    Answer, Ending, From, Memory, Outcome, Plan, Refresh, Setting, Tap, Told, Weather, Who, World, address,
 };
 
 /// Plays one call to its end, and judges what nobody may do wrong.
@@ -169,6 +169,55 @@ fn the_second_target_is_rung_when_the_first_fails() {
             assert!(world.callees[1].acknowledged);
             assert_eq!(told.reason, Some(Reason::CallerHungUp));
         });
+    }
+}
+
+/// A line whose targets are in different networks: the port towards whoever is rung moves along.
+#[test]
+fn targets_of_one_line_are_reached_from_where_they_are() {
+    let fails = [Answer::Refuse(486, 100), Answer::Ring, Answer::Silence, Answer::AnswerWhenCancelled];
+    for first in fails.iter().chain([&Answer::EarlyMedia(30_000)]) {
+        for second in fails {
+            let answers = vec![*first, second, Answer::After(900)];
+            let plan = Plan { dial: "mixed", from: From::Carrier, ticket: None, answers, ..Plan::plain() };
+            play(plan, |world, told| {
+                assert_eq!(world.callers[0].outcome, Outcome::Answered, "{first:?} {second:?}");
+                let rung: Vec<_> = world
+                    .callees
+                    .iter()
+                    .map(|callee| callee.session.as_ref().unwrap().address.clone())
+                    .collect();
+                let ours = [address::INSIDE, address::OUTSIDE, address::INSIDE].map(|at| at.ip().to_string());
+                assert_eq!(rung, ours, "{first:?} {second:?}");
+                assert_eq!(told.reason, Some(Reason::CallerHungUp));
+            });
+        }
+    }
+    // And both hear each other.
+    for answers in [vec![Answer::Refuse(486, 100), Answer::After(900)], vec![Answer::After(900)]] {
+        let setting = Setting::new(8, 4);
+        let mut memory = Memory::of(&setting);
+        let mut world = World::new(&setting, &mut memory, 1, Weather::FINE);
+        let plan = Plan {
+            dial: "mixed",
+            from: From::Carrier,
+            ticket: None,
+            answers,
+            ending: Ending::Caller(15_000),
+            ..Plan::plain()
+        };
+        let number = world.call(plan, 0);
+        world.seconds(5);
+        assert_eq!(world.callers[number].outcome, Outcome::Answered);
+        let [caller, target] = world.media_of(number);
+        for (side, format, to) in [(Side::A, 0u8, target.0), (Side::B, 8, caller.0)] {
+            let mut packet = vec![0x80, format, 0, 1, 0, 0, 0, 160, 0, 0, 0, 9];
+            packet.extend([0x55; 160]);
+            let (_, went, _) = world.speak(number, side, &packet).expect("it goes on");
+            assert_eq!(went, to);
+        }
+        world.settle(20);
+        world.expect_clean();
     }
 }
 

@@ -219,6 +219,15 @@ fn flows() -> Vec<Flow> {
             Plan { dial: "both", answers: vec![first, soon(dice)], ..plain(dice) }
         }),
         flow(
+            "another network",
+            &[Asks, Extra::Caller, Extra::Reliable, Extra::Hold, Extra::Ending],
+            |dice| {
+                let fails = [Answer::Refuse(486, 100), Answer::Ring, Answer::AnswerWhenCancelled];
+                let answers = vec![*dice.pick(&fails), *dice.pick(&fails), soon(dice)];
+                Plan { dial: "mixed", from: From::Carrier, ticket: None, answers, ..plain(dice) }
+            },
+        ),
+        flow(
             "next address",
             &[Scatter, Asks, Extra::Caller, Extra::Hold, Extra::Ending, Extra::Timers],
             |dice| {

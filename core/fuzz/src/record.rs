@@ -193,6 +193,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         callers: &[TrunkIndex(0)],
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
         users: &[],
+        shared: &[],
     };
     run(&config)
 }

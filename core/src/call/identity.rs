@@ -192,6 +192,7 @@ mod tests {
             callers: &[],
             rings: &[],
             users: &[],
+            shared: &[],
         };
         let mut trunk = Trunk::new(Span::default(), TrunkKind::Ai, 0);
         trunk.identity =

@@ -114,6 +114,8 @@ pub struct Call {
     /// Why the latest target was not reached, and the status it answered with where it did.
     pub(crate) failure: Option<(Reason, Option<u16>)>,
     pub(crate) max_forwards: u8,
+    /// Of its INVITE (RFC 5393): more branches at once may not come of it; 0 where it says nothing.
+    pub(crate) max_breadth: u8,
     /// The media port of each place of its stream, 0 where there is none, and what the relay has of it.
     pub(crate) ports: [u16; 3],
     pub(crate) places: [Place; 3],
@@ -195,6 +197,7 @@ impl Call {
             note: None,
             failure: None,
             max_forwards: 0,
+            max_breadth: 0,
             ports: [a, b, 0],
             places: [Place::Open, Place::Open, Place::Free],
             bridge: [Side::A, Side::B],

@@ -134,7 +134,9 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
     };
     ensure(config.users.iter().all(user), "users of trunks")?;
     ensure(config.media.iter().all(|range| range.ports.0 <= range.ports.1), "media ranges")?;
-    let source = |trunk: u16, scope: u8| config.trunk(TrunkIndex(trunk)).is_some() && scope == 0;
+    let shared = |set: &List<TrunkIndex>| set.len > 0 && within(*set, config.callers);
+    ensure(config.shared.iter().all(shared), "trunks that speak from the same addresses")?;
+    let source = |value: u16, scope: u8| config.speakers(value).next().is_some() && scope == 0;
     let known = config.sources.iter().all(|range| source(range.value, range.scope));
     ensure(known && is_table(config.sources), "the ranges that trunks signal from")
 }

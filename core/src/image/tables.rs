@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::appliance::{Appliance, MAX_DNS};
 use super::error::{ANY, Excess, ImageError};
 use crate::config::{
-    Config, Interface, Line, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
 use crate::filter::{Range, Rate};
 
@@ -38,6 +38,9 @@ pub const MAX_CALLERS: usize = 64;
 /// Most targets that lines ring, all lines together.
 pub const MAX_RINGS: usize = 64;
 
+/// Most sets of trunks that speak from the same addresses.
+pub const MAX_SHARED: usize = 8;
+
 /// Most users that trunks have, all trunks together.
 pub const MAX_USERS: usize = 16;
 
@@ -58,6 +61,7 @@ pub struct Tables {
     callers: Vec<TrunkIndex, MAX_CALLERS>,
     rings: Vec<Ring, MAX_RINGS>,
     users: Vec<User, MAX_USERS>,
+    shared: Vec<List<TrunkIndex>, MAX_SHARED>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
 }
@@ -91,6 +95,7 @@ impl Tables {
             callers: Vec::new(),
             rings: Vec::new(),
             users: Vec::new(),
+            shared: Vec::new(),
             leased: (false, false),
         }
     }
@@ -112,6 +117,7 @@ impl Tables {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 
@@ -144,6 +150,7 @@ impl Tables {
         self.callers.clear();
         self.rings.clear();
         self.users.clear();
+        self.shared.clear();
         self.leased = (false, false);
     }
 }
@@ -174,6 +181,7 @@ const DIALS: &str = "names and numbers that are dialled";
 const CALLERS: &str = "trunks that lines are dialled from";
 const RINGS: &str = "targets that lines ring";
 const USERS: &str = "users of trunks";
+const SHARED: &str = "sets of trunks that speak from the same addresses";
 
 /// Whether every table is short enough.
 pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
@@ -191,6 +199,7 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (CALLERS, config.callers.len(), MAX_CALLERS),
         (RINGS, config.rings.len(), MAX_RINGS),
         (USERS, config.users.len(), MAX_USERS),
+        (SHARED, config.shared.len(), MAX_SHARED),
     ]
     .into_iter()
     .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
@@ -220,6 +229,7 @@ pub(super) fn encode(
     body.put(config.callers)?;
     body.put(config.rings)?;
     body.put(config.users)?;
+    body.put(config.shared)?;
     Ok(body.len)
 }
 
@@ -246,6 +256,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(CALLERS, &mut tables.callers)?;
     body.entries(RINGS, &mut tables.rings)?;
     body.entries(USERS, &mut tables.users)?;
+    body.entries(SHARED, &mut tables.shared)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
     }

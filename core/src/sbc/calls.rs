@@ -7,7 +7,6 @@ use crate::call::{
 };
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
-use crate::filter;
 use crate::g711::Law;
 use crate::locate::{Found, Place};
 use crate::memory::{Chain, Id, Ports};
@@ -19,7 +18,6 @@ use crate::transaction::Due;
 use crate::transport::Path;
 
 use super::identity::told;
-use super::requests::rate_of;
 use super::sessions::first_branch;
 use super::{About, Command, Cx, Output, Question, Sbc};
 
@@ -171,7 +169,7 @@ impl Sbc<'_> {
             if there == Ok(false) {
                 return;
             }
-            let rung = match there.and_then(|_| self.may_ring(cx, id, target)) {
+            let rung = match there.and_then(|_| self.may_ring(cx, target)) {
                 Err(reason) => Err(reason),
                 Ok(()) if let Some(bound) = self.bound(cx, target) => {
                     let address = bound.map(|binding| binding.path().remote);
@@ -208,22 +206,11 @@ impl Sbc<'_> {
         self.guard(cx, id);
     }
 
-    /// Whether the target's trunk takes one more call now, and the call's port stands in its network.
-    fn may_ring(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<(), Reason> {
+    /// Whether the target's trunk takes one more call now.
+    fn may_ring(&mut self, cx: &Cx<'_>, target: &Target) -> Result<(), Reason> {
         let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
-        let (_, interface) = cx.config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
-        let port = self.calls.get(id).map_or(0, |call| call.port(call.rung));
-        if port < interface.media.0 || interface.media.1 < port {
-            return Err(Reason::NoPort);
-        }
         let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
-        if state.legs >= trunk.max_calls {
-            return Err(Reason::TrunkFull);
-        }
-        if !state.limiter.take(cx.now, rate_of(trunk)) {
-            return Err(Reason::TrunkLimit);
-        }
-        Ok(())
+        state.take(cx.now, trunk)
     }
 
     /// Rings `target` at `address`.
@@ -432,9 +419,7 @@ fn call_of(stream: StreamId) -> CallId {
 /// Whether an address is one of the trunk's.
 pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -> bool {
     let listener = config.trunk(trunk).and_then(|trunk| config.listener(trunk.listener));
-    listener.is_some_and(|(listener, _)| {
-        filter::lookup(config.sources, listener.interface, address) == Some(trunk.0)
-    })
+    listener.is_some_and(|(listener, _)| config.speaks_from(trunk, listener.interface, address))
 }
 
 /// The address of a target whose URI names one.

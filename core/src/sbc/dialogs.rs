@@ -22,7 +22,8 @@ impl Sbc<'_> {
         method: Method<'_>,
     ) -> u64 {
         // Its name stays when the configuration is another.
-        let trunk = config.trunk(from.trunk).map(|trunk| config.text(trunk.name)).unwrap_or_default();
+        let trunk = config.speakers(from.source).next().and_then(|trunk| config.trunk(trunk));
+        let trunk = trunk.map(|trunk| config.text(trunk.name)).unwrap_or_default();
         let method = method.as_bytes();
         match e.via.branch() {
             Some(branch) if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) => {

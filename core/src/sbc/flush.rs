@@ -122,7 +122,7 @@ impl Sbc<'_> {
         });
         if over {
             self.clock.cancel(id.index());
-            self.calls.remove(id);
+            self.remove_call(id);
         }
     }
 
@@ -209,6 +209,9 @@ impl Sbc<'_> {
         leg.dialog.first_request(&mut w, b"INVITE", leg.dialog.dialled(), leg.invited, max_forwards, |w| {
             via(w, listener, interface, leg.branch);
         });
+        if call.max_breadth > 0 && !zendesk {
+            w.name(b"Max-Breadth").number(call.max_breadth.into()).end_line();
+        }
         contact(&mut w, listener, interface);
         capabilities(&mut w);
         credentials(&mut w, &self.blocks, leg);

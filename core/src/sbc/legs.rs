@@ -24,7 +24,8 @@ impl Sbc<'_> {
             leg.merged = merged;
         }
         if let Some(trunk) = self.trunks.get_mut(usize::from(trunk.0)) {
-            trunk.legs = trunk.legs.saturating_add(1);
+            let traffic = trunk.traffic(side);
+            traffic.legs = traffic.legs.saturating_add(1);
         }
         let mut last = None;
         let mut next = self.calls.get(call).and_then(|call| call.first);
@@ -59,7 +60,8 @@ impl Sbc<'_> {
             self.dialogs.remove(merged, id.index());
         }
         if let Some(trunk) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
-            trunk.legs = trunk.legs.saturating_sub(1);
+            let traffic = trunk.traffic(leg.side);
+            traffic.legs = traffic.legs.saturating_sub(1);
         }
         self.forget_kept(leg.path.remote.ip());
         self.blocks.free(leg.authentication.credentials);

@@ -13,6 +13,7 @@ mod flush;
 mod forks;
 mod identity;
 mod legs;
+mod loops;
 mod notify;
 mod places;
 mod proof;
@@ -26,6 +27,7 @@ mod responses;
 mod restore;
 mod saved;
 mod sessions;
+mod speakers;
 mod storage;
 mod streams;
 #[cfg(test)]
@@ -65,6 +67,9 @@ pub struct Cx<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
     path: Path,
+    /// What its address stands for in [`Config::sources`].
+    source: u16,
+    /// Of the trunks that speak from there, as far as is known.
     trunk: TrunkIndex,
     /// It is in no trunk's ranges any more, and may only go on with calls that it has.
     in_calls_only: bool,
@@ -270,14 +275,15 @@ impl<'s> Sbc<'s> {
     /// comes over it belongs to that trunk.
     pub fn admit(&mut self, cx: &Cx<'_>, from: Path) -> Result<Admitted, Reason> {
         let (address, listener) = (from.remote.ip(), cx.config.listeners.get(usize::from(from.listener)));
-        let trunk =
+        let source =
             listener.and_then(|listener| filter::lookup(cx.config.sources, listener.interface, address));
+        let trunk = source.and_then(|source| Some((source, cx.config.speakers(source).next()?)));
         let kept = || {
             let trunk = listener.and_then(|listener| self.kept.trunk(listener.interface, address))?;
-            Some(Admitted { path: from, trunk, in_calls_only: true })
+            Some(Admitted { path: from, source: trunk.0, trunk, in_calls_only: true })
         };
         let admitted = match trunk {
-            Some(trunk) => Some(Admitted { path: from, trunk: TrunkIndex(trunk), in_calls_only: false }),
+            Some((source, trunk)) => Some(Admitted { path: from, source, trunk, in_calls_only: false }),
             None => kept(),
         };
         let admitted = admitted.ok_or(Reason::UnknownSource);
@@ -401,9 +407,14 @@ impl Admitted {
         self.path
     }
 
-    /// The trunk it belongs to.
+    /// The trunk it belongs to; the first one where several speak from there.
     pub const fn trunk(&self) -> TrunkIndex {
         self.trunk
+    }
+
+    /// What its address stands for in [`Config::sources`].
+    pub const fn source(&self) -> u16 {
+        self.source
     }
 }
 

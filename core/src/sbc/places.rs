@@ -45,7 +45,7 @@ impl Sbc<'_> {
             return;
         }
         let port = call.port(side);
-        let awaited = call.transfer.is_ringing() && call.rung == side && call.progress == Progress::Opening;
+        let awaited = call.rung == side && call.progress == Progress::Opening;
         match (open, awaited) {
             (true, true) => {
                 call.set_place(side, Place::Open, port);
@@ -77,7 +77,7 @@ impl Sbc<'_> {
         }
         let port = call.port(side);
         call.set_place(side, Place::Free, 0);
-        let awaited = call.transfer.is_ringing() && call.rung == side && call.progress == Progress::Opening;
+        let awaited = call.rung == side && call.progress == Progress::Opening;
         self.ports.give_back(port);
         if awaited {
             self.next_target(cx, id);
@@ -89,9 +89,6 @@ impl Sbc<'_> {
     /// the relay is asked for one.
     pub(super) fn has_place(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> Result<bool, Reason> {
         let call = self.calls.get_mut(id).ok_or(Reason::NoSuchCall)?;
-        if !call.transfer.is_ringing() {
-            return Ok(true);
-        }
         let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
         let (listener, interface) = cx.config.listener(trunk.listener).ok_or(Reason::TargetUnresolved)?;
         let (side, port, worker) = (call.rung, call.port(call.rung), call.worker);

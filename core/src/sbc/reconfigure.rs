@@ -97,12 +97,17 @@ impl Sbc<'_> {
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         let interface = new.listener(leg.path.listener).map_or(u8::MAX, |(listener, _)| listener.interface);
         let address = leg.path.remote.ip();
-        let covering = filter::lookup(new.sources, interface, address).map(TrunkIndex);
         let named = named(old, leg.trunk, new);
+        let covering = filter::lookup(new.sources, interface, address).and_then(|source| {
+            new.speakers(source)
+                .find(|&speaker| Some(speaker) == named)
+                .or_else(|| new.speakers(source).next())
+        });
         let trunk = covering.or_else(|| named.filter(|&trunk| self.kept.add(interface, address, trunk)));
         leg.trunk = trunk.unwrap_or(TrunkIndex(u16::MAX));
         if let Some(state) = self.trunks.get_mut(usize::from(leg.trunk.0)) {
-            state.legs = state.legs.saturating_add(1);
+            let traffic = state.traffic(leg.side);
+            traffic.legs = traffic.legs.saturating_add(1);
         }
         trunk.map(|_| ()).ok_or((leg.call, Reason::TrunkChanged))
     }
@@ -111,7 +116,10 @@ impl Sbc<'_> {
     fn recount_trunks(&mut self, old: &Config<'_>, new: &Config<'_>) {
         for (index, state) in (0u16..u16::MAX).zip(self.trunks.iter_mut()) {
             let same = named(old, TrunkIndex(index), new) == Some(TrunkIndex(index));
-            *state = if same { TrunkState { legs: 0, ..*state } } else { TrunkState::EMPTY };
+            if !same {
+                *state = TrunkState::EMPTY;
+            }
+            (state.starts.legs, state.takes.legs) = (0, 0);
         }
     }
 

@@ -88,6 +88,11 @@ enum Phase {
 }
 
 impl Registration {
+    /// Whether the REGISTER that is out has this branch.
+    pub(super) fn asked_by(&self, branch: u64) -> bool {
+        self.phase == Phase::Asking && self.branch == branch
+    }
+
     /// Nothing was done yet: all zero bits.
     pub const NEW: Self = Self {
         phase: Phase::Idle,

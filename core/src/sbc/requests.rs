@@ -5,7 +5,6 @@ use core::net::SocketAddr;
 use crate::call::{self, Call, Form, Leg, LegId, LegState, Pending, SessionTimer, Todo, Work};
 use crate::config::{Config, LineIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
-use crate::filter::Rate;
 use crate::g711::Law;
 use crate::memory::Ports;
 use crate::reason::Reason;
@@ -22,6 +21,9 @@ use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 /// Max-Forwards of a request that has none, and of what is sent to Zendesk (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
 
+/// The most that is taken of a request's Max-Breadth (RFC 5393 5.3.3).
+const MAX_BREADTH: u8 = 60;
+
 impl Sbc<'_> {
     pub(super) fn message(&mut self, cx: &Cx<'_>, from: Admitted, bytes: &[u8]) {
         // Keep-alives (RFC 5626 3.5.1) and what some peers send for one.
@@ -33,6 +35,7 @@ impl Sbc<'_> {
             Ok(message) => message,
             Err(error) => return self.counters.add(unreadable(error)),
         };
+        let from = self.speaker(cx.config, from, &message);
         match message.method() {
             Some(method) => self.request(cx, from, &message, method),
             None => self.response(cx, from, &message),
@@ -88,20 +91,21 @@ impl Sbc<'_> {
         if self.draining {
             return Err(Reason::Draining);
         }
-        if !self.new_calls.take(cx.now, config.node.new_calls) {
-            return Err(Reason::NewCallLimit);
-        }
         let trunk = config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         if trunk.kind == TrunkKind::Zendesk {
             return Err(Reason::TrunkMayNotCall);
         }
         let max_forwards =
             e.max_forwards.unwrap_or(MAX_FORWARDS).checked_sub(1).ok_or(Reason::TooManyHops)?;
-        if self.is_merged(e) || has_been_here(config, message) {
+        if self.goes_round(config, request) {
             return Err(Reason::Loop);
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener)?;
+        let caller = call::caller(config, trunk, message, e);
+        if self.comes_back(config, request, line, caller.number.as_ref()) {
+            return Err(Reason::Loop);
+        }
         if !takes_descriptions(message) {
             return Err(Reason::NothingAcceptable);
         }
@@ -110,8 +114,12 @@ impl Sbc<'_> {
         if self.calls.is_full() || self.legs.is_full() {
             return Err(Reason::NodeFull);
         }
-        if self.trunks.get(usize::from(from.trunk.0)).is_some_and(|state| state.legs >= trunk.max_calls) {
-            return Err(Reason::TrunkFull);
+        // The limits come last, so that what is refused anyway uses nothing of them up, and the trunk's own before the
+        // node's, so that no trunk uses up more of that than it may.
+        let state = self.trunks.get_mut(usize::from(from.trunk.0)).ok_or(Reason::UnknownSource)?;
+        state.start(cx.now, trunk)?;
+        if !self.new_calls.take(cx.now, config.node.new_calls) {
+            return Err(Reason::NewCallLimit);
         }
 
         let local_tag = self.random.next_u64();
@@ -120,7 +128,7 @@ impl Sbc<'_> {
             DialogError::Contact => Reason::MalformedRequest,
         })?;
         let ports = self.take_ports(config, line, from.path.listener)?;
-        let taken = self.take_call(cx, request, line, agreed, dialog, ports, max_forwards);
+        let taken = self.take_call(cx, request, line, caller, agreed, dialog, ports, max_forwards);
         if taken.is_err() {
             ports.iter().for_each(|&port| self.ports.give_back(port));
         }
@@ -133,6 +141,7 @@ impl Sbc<'_> {
         cx: &Cx<'_>,
         request: &Request<'_, '_>,
         line: LineIndex,
+        caller: call::Caller,
         agreed: Option<Agreed>,
         dialog: Dialog,
         ports: [u16; 2],
@@ -148,8 +157,7 @@ impl Sbc<'_> {
             _ => (None, Some(Reason::TicketNotTrusted)),
         };
         note.into_iter().for_each(|note| self.counters.add(note));
-        let call::Caller { number: caller, withheld, vouched, note: left_out } =
-            call::caller(cx.config, trunk, message, e);
+        let call::Caller { number: caller, withheld, vouched, note: left_out } = caller;
         left_out.into_iter().for_each(|note| self.counters.add(note));
         let note = note.or(left_out);
         let local_tag = dialog.local_tag();
@@ -171,12 +179,14 @@ impl Sbc<'_> {
             ticket,
             note,
             max_forwards,
+            max_breadth: max_breadth(message),
             ..Call::new(line, from.trunk, ports, worker, cx.now)
         };
         let Ok(call) = self.calls.insert(new) else {
             self.blocks.free(echo);
             return Err(Reason::NodeFull);
         };
+        self.name_call(call);
         let path = next_path(&dialog, cx.config, &from);
         let session = self.random.next_u64() >> 2;
         let mut timer = SessionTimer::NONE;
@@ -196,14 +206,14 @@ impl Sbc<'_> {
         };
         let merged = self.merged_key(e);
         if let Err(reason) = self.join(call, leg, Some(merged)) {
-            self.calls.remove(call);
+            self.remove_call(call);
             return Err(reason);
         }
         let first = self.calls.get(call).and_then(|call| call.first);
         let invite = first.and_then(|leg| self.transactions.serve(key, reply_path(from.path, &e.via), leg));
         let Some((leg, invite)) = first.zip(invite) else {
             first.into_iter().for_each(|leg| self.part(call, leg));
-            self.calls.remove(call);
+            self.remove_call(call);
             return Err(Reason::NoMemory);
         };
         if let Some(leg) = self.legs.get_mut(leg) {
@@ -420,15 +430,6 @@ impl Sbc<'_> {
         self.transactions.answered(cx.now, request.key, reply, invite, stray, request.from.path.transport);
         self.reply_with(cx, &request.from, request.message, request.e, reply);
     }
-
-    fn is_merged(&self, e: &Essentials<'_>) -> bool {
-        let key = self.merged_key(e);
-        let same = |slot| {
-            let leg = self.legs.id_at(slot).and_then(|id| self.legs.get(id));
-            leg.is_some_and(|leg| leg.merged == Some(key) && leg.dialog.is(e))
-        };
-        self.dialogs.find(key, same).is_some()
-    }
 }
 
 /// A request that was not seen before, and what is known of it.
@@ -463,6 +464,15 @@ fn acceptable(message: &Message<'_>, method: Method<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
+/// The request's Max-Breadth (RFC 5393 5.3.1), which our own INVITEs have as well (5.4.3): one target at a time is rung,
+/// so that it need not be divided. 0 where there is none, or none that can be read.
+fn max_breadth(message: &Message<'_>) -> u8 {
+    let value = message.header(Name::MaxBreadth).and_then(|value| core::str::from_utf8(value).ok());
+    value
+        .and_then(|value| value.parse::<u32>().ok())
+        .map_or(0, |value| u8::try_from(value).map_or(MAX_BREADTH, |value| value.min(MAX_BREADTH)))
+}
+
 /// Whether our answer may have a session description by the request's Accept, which where it is missing is nothing but
 /// that (20.1).
 fn takes_descriptions(message: &Message<'_>) -> bool {
@@ -472,19 +482,6 @@ fn takes_descriptions(message: &Message<'_>) -> bool {
         ours.iter().any(|ours| ours.eq_ignore_ascii_case(range))
     };
     message.header(Name::Accept).is_none() || message.tokens(Name::Accept).any(takes)
-}
-
-/// Whether one of the request's Vias is ours: then it left from here.
-fn has_been_here(config: &Config<'_>, message: &Message<'_>) -> bool {
-    message.vias().flatten().any(|via| {
-        let Host::Ip(host) = via.host else { return false };
-        config.listeners.iter().any(|listener| {
-            let interface = config.interfaces.get(usize::from(listener.interface));
-            let ours =
-                interface.is_some_and(|interface| host == interface.advertise || host == interface.address);
-            ours && via.port.unwrap_or_else(|| listener.transport.port()) == listener.port
-        })
-    })
 }
 
 /// What is agreed on when the request's offer is answered; none when it makes no offer.
@@ -607,12 +604,6 @@ pub(super) fn next_hop(dialog: &Dialog, config: &Config<'_>, from: &Admitted) ->
     let uri = dialog.next_hop()?;
     let Host::Ip(ip) = uri.host else { return None };
     let interface = config.listeners.get(usize::from(from.path.listener))?.interface;
-    let trunk = crate::filter::lookup(config.sources, interface, ip)?;
     let usual = super::streams::transport(&uri).unwrap_or(from.path.transport).port();
-    (trunk == from.trunk.0).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
-}
-
-/// What a sent call may still do at a trunk.
-pub(super) fn rate_of(trunk: &Trunk) -> Rate {
-    trunk.max_rate.unwrap_or(Rate::UNLIMITED)
+    config.speaks_from(from.trunk, interface, ip).then(|| SocketAddr::new(ip, uri.port.unwrap_or(usual)))
 }

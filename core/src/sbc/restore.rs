@@ -2,7 +2,6 @@
 
 use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo};
 use crate::config::{Config, TargetIndex};
-use crate::filter;
 use crate::memory::Ports;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -128,6 +127,7 @@ impl Sbc<'_> {
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
+        self.name_call(call);
         for (place, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
             let Some(leg) = leg else { continue };
             // Whoever was transferred to another may be somebody whom we had called.
@@ -191,7 +191,7 @@ impl Sbc<'_> {
         while let Some(leg) = self.leg_after(id, None) {
             self.part(id, leg);
         }
-        if let Some(call) = self.calls.remove(id) {
+        if let Some(call) = self.remove_call(id) {
             call.ports.iter().for_each(|&port| self.ports.give_back(port));
         }
     }
@@ -229,8 +229,7 @@ impl SavedLeg {
         let listener = self.listener.ok_or(Reason::AddressChanged)?;
         let (listener, _) = config.listener(listener).ok_or(Reason::AddressChanged)?;
         let trunk = config.trunk(self.trunk).ok_or(Reason::TrunkChanged)?;
-        let of = filter::lookup(config.sources, listener.interface, self.remote.ip());
-        if of != Some(self.trunk.0) {
+        if !config.speaks_from(self.trunk, listener.interface, self.remote.ip()) {
             return Err(Reason::TrunkChanged);
         }
         match &self.agreed {

@@ -4,6 +4,7 @@ mod addresses;
 mod authentication;
 mod forks;
 mod identity;
+mod loops;
 mod phones;
 mod ports;
 mod reconfigure;
@@ -12,6 +13,7 @@ mod registering;
 mod reliable;
 mod restore;
 mod sessions;
+mod speakers;
 mod streams;
 mod torture;
 mod transfer;
@@ -120,6 +122,7 @@ fn config() -> Config<'static> {
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
         rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
         users: &[],
+        shared: &[],
     }
 }
 
@@ -148,7 +151,7 @@ impl World {
             blocks: empty(sizes.blocks, || Block::EMPTY),
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
-            trunks: empty(3, TrunkState::default),
+            trunks: empty(config.trunks.len(), TrunkState::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
             reply: empty(4096, || 0),
@@ -224,7 +227,7 @@ impl World {
         self.later(2_000);
         assert_eq!(self.sbc.usage(), Usage::default());
         assert_eq!(self.sbc.ports.free(0), 50);
-        assert!(self.sbc.trunks.iter().all(|trunk| trunk.legs == 0));
+        assert!(self.sbc.trunks.iter().all(|trunk| (trunk.starts.legs, trunk.takes.legs) == (0, 0)));
     }
 }
 

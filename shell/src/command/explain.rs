@@ -15,7 +15,7 @@ use warmline_core::config::{Config, Span, Target, Trunk};
 use warmline_core::locate::Found;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Control, Report};
-use warmline_core::sip::Message;
+use warmline_core::sip::{Message, Method};
 use warmline_core::time::Instant;
 use warmline_core::transport::Path;
 use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
@@ -23,6 +23,8 @@ use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
 use crate::config::{self, Loaded};
 use crate::room::{self, LARGEST_MESSAGE};
 use crate::signal::Once;
+
+use super::summary::Traffic;
 
 /// Calls that the core made for the message has room for.
 const CALLS: usize = 4;
@@ -129,9 +131,9 @@ impl<'c> Replay<'c, '_> {
                     Some(format!("it is not even read, and gets no answer: {}", because(reason)));
             }
         };
-        let trunk = self.config.trunk(admitted.trunk()).map(|trunk| trunk.name).unwrap_or_default();
-        let trunk = self.text(trunk);
-        self.step("source", &format!("{at}: trunk \"{trunk}\""));
+        let speakers = self.config.speakers(admitted.source()).filter_map(|trunk| self.config.trunk(trunk));
+        let speakers: Vec<_> = speakers.map(|trunk| format!("\"{}\"", self.text(trunk.name))).collect();
+        self.step("source", &format!("{at}: trunk {}", speakers.join(" or ")));
 
         let text = on_the_wire(text);
         match Message::parse(&text) {
@@ -141,6 +143,18 @@ impl<'c> Replay<'c, '_> {
                 let known =
                     message.essentials().err().map(|error| format!(", but: {}", error.kind.sentence()));
                 self.step("message", &format!("{line}, {} bytes{}", text.len(), known.unwrap_or_default()));
+                let speaker = self.sbc.speaker(self.config, admitted, &message);
+                let Some(trunk) = self.config.trunk(speaker.trunk()) else { return };
+                if speakers.len() > 1 {
+                    self.step(
+                        "trunk",
+                        &format!("\"{}\", by what it dials or who it proves to be", self.text(trunk.name)),
+                    );
+                }
+                if message.method() == Some(Method::Invite) {
+                    let all = self.config.node.new_calls.per_second;
+                    self.step("limits", &format!("{}; {all}/s of all trunks together", Traffic(trunk)));
+                }
             }
             Err(error) => self.step("message", &format!("{} bytes: {}", text.len(), error.kind.sentence())),
         }
@@ -363,9 +377,12 @@ mod tests {
     #[test]
     fn a_call_that_goes_through() {
         let said = explained(INVITE, "127.0.0.1");
-        for part in
-            ["trunk \"ai\"", "\"support\"; caller +14155550100; ticket 35436", "| X-Zendesk-Ticket-Id: 35436"]
-        {
+        for part in [
+            "trunk \"ai\"",
+            "at most 100 calls; 30/s of all",
+            "\"support\"; caller +14155550100; ticket 35436",
+            "| X-Zendesk-Ticket-Id: 35436",
+        ] {
             assert!(said.contains(part), "{part} in {said}");
         }
         assert!(said.ends_with("=> a target is rung at 127.0.0.2:5080\n"), "{said}");

@@ -2,10 +2,30 @@
 
 use core::fmt;
 
-use warmline_core::config::{Config, Span, TrunkKind};
+use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 
 use crate::config::NamedRange;
+
+/// Displays as how many calls a trunk carries.
+pub(super) struct Traffic<'c>(pub(super) &'c Trunk);
+
+impl fmt::Display for Traffic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(trunk) = self;
+        write!(f, "at most {} calls", trunk.max_calls)?;
+        for (way, limits) in [("started", trunk.starts), ("sent", trunk.takes)] {
+            if limits.calls < trunk.max_calls {
+                write!(f, ", {} of them {way}", limits.calls)?;
+            }
+            if limits.rate != Rate::UNLIMITED {
+                write!(f, ", {}/s {way}", limits.rate.per_second)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Displays as a line for the node, and one for everything in it.
 pub(super) struct Summary<'c> {
@@ -57,13 +77,25 @@ impl fmt::Display for Summary<'_> {
                 TrunkKind::Carrier => "carrier",
                 TrunkKind::Phones => "phones",
             };
-            let ranges = config.sources.iter().filter(|range| usize::from(range.value) == index).count();
+            let own = |speaker: TrunkIndex| usize::from(speaker.0) == index;
+            let ranges = config.sources.iter().filter(|range| config.speakers(range.value).any(own)).count();
             write!(f, "trunk \"{}\": {kind}, {ranges} source ranges", text(trunk.name))?;
             let named = self.named.iter().filter(|named| usize::from(named.trunk) == index);
             for named in named.filter(|named| named.media.is_none()) {
                 write!(f, " and dns:{}", named.name)?;
             }
-            writeln!(f, ", at most {} calls", trunk.max_calls)?;
+            writeln!(f, ", {}", Traffic(trunk))?;
+        }
+        for set in (config.trunks.len()..).take(config.shared.len()).filter_map(|set| u16::try_from(set).ok())
+        {
+            let names =
+                config.speakers(set).filter_map(|trunk| config.trunk(trunk)).map(|trunk| text(trunk.name));
+            let names: Vec<_> = names.map(|name| format!("\"{name}\"")).collect();
+            writeln!(
+                f,
+                "trunks {}: some addresses are the same; what is dialled tells them apart",
+                names.join(" and ")
+            )?;
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));

@@ -2,12 +2,12 @@
 
 use warmline_core::image::{
     Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
-    MAX_RINGS, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
+    MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
 };
 
 use super::loaded::Loaded;
 use super::table::Table;
-use warmline_core::config::MediaPolicy;
+use warmline_core::config::{MediaPolicy, TrunkIndex};
 
 /// Says of what there is too much: at the section that is one too many, or at the one that has most of it.
 pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
@@ -27,9 +27,11 @@ pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
             sizes.iter().enumerate().max_by_key(|&(number, size)| (*size, core::cmp::Reverse(number)));
         refuse(root.section_at(key, fullest.map_or(0, |(number, _)| number)), what, found, most);
     };
+    let config = loaded.lend();
+    let speaks = |source: u16, trunk| config.speakers(source).any(|speaker| speaker == trunk);
     let of_trunks =
-        |trunk: usize| loaded.sources.iter().filter(|range| usize::from(range.value) == trunk).count();
-    let sources = (0..loaded.trunks.len()).map(of_trunks).collect();
+        |trunk: u16| loaded.sources.iter().filter(|range| speaks(range.value, TrunkIndex(trunk))).count();
+    let sources = (0..u16::MAX).take(loaded.trunks.len()).map(of_trunks).collect();
     within("trunk", sources, "ranges that trunks signal from", loaded.sources.len(), MAX_SOURCES);
     let media = loaded.trunks.iter().map(|trunk| match trunk.media {
         MediaPolicy::Signalled => 0,
@@ -38,6 +40,8 @@ pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
     within("trunk", media.collect(), "ranges that trunks' media comes from", loaded.media.len(), MAX_MEDIA);
     let users = loaded.trunks.iter().map(|trunk| usize::from(trunk.users.len)).collect();
     within("trunk", users, "users of trunks", loaded.users.len(), MAX_USERS);
+    let shared = "sets of trunks that speak from the same addresses";
+    within("trunk", vec![0; loaded.trunks.len()], shared, loaded.shared.len(), MAX_SHARED);
     let lines = |len: fn(&warmline_core::config::Line) -> u16| {
         loaded.lines.iter().map(|line| usize::from(len(line))).collect()
     };

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::interface::Interfaces;
 use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
@@ -41,7 +40,6 @@ type Dialled<'t> = HashMap<(usize, String), (&'t str, At<&'t str>)>;
 
 pub(super) fn read<'t>(
     root: &Table<'t>,
-    interfaces: &Interfaces<'t>,
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
     country: Span,
@@ -59,7 +57,7 @@ pub(super) fn read<'t>(
         let name = names.declare(table);
         let dials = dials(table);
         let callers = callers(table, trunks);
-        let rings = rings(table, interfaces, trunks, targets);
+        let rings = rings(table, targets);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -133,21 +131,9 @@ fn callers(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<At<usize>> {
 }
 
 /// Whom a line rings, one after the other.
-fn rings(
-    table: &Table<'_>,
-    interfaces: &Interfaces<'_>,
-    trunks: &Trunks<'_>,
-    targets: &Targets<'_>,
-) -> Vec<Ring> {
+fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<Ring> {
     let steps = table.need("ring").map(|value| value.tables("a step of \"ring\"", STEP)).unwrap_or_default();
     let mut rings = Vec::new();
-    // A call has its ports towards its targets before it is known which of them is rung.
-    let interface = |target: usize| {
-        let entry = targets.entries.get(target)?.as_ref()?;
-        let listener = trunks.entry(usize::from(entry.trunk.0))?.listener;
-        Some(usize::from(interfaces.listeners.get(usize::from(listener))?.interface))
-    };
-    let mut stood = None;
     for step in steps {
         let names = step.need("targets").map(|value| value.some_strings()).unwrap_or_default();
         if let Some(mode) = step.get("mode") {
@@ -156,18 +142,6 @@ fn rings(
         let time = step.get("for").and_then(|value| value.read(ring_time)).map_or(TIME, |time| time.value);
         for name in names {
             let Some(number) = targets.names.find(name) else { continue };
-            if let Some(stands) = interface(number) {
-                let &mut (first, other) = stood.get_or_insert((name, stands));
-                if other != stands {
-                    let (this, that) = (interfaces.names.of(stands), interfaces.names.of(other));
-                    let message = format!(
-                        "target \"{}\" is reached from interface \"{this}\", but \"{}\", which the line rings \
-                         first, from \"{that}\": a line's targets stand on one interface",
-                        name.value, first.value
-                    );
-                    table.report().mistake(name.at, message);
-                }
-            }
             rings.extend(u16::try_from(number).ok().map(|number| Ring { target: TargetIndex(number), time }));
         }
     }
@@ -198,6 +172,7 @@ fn refuse_dialled_twice<'t>(
         let number = number.and_then(|number| Some(str::from_utf8(&number).ok()?.to_owned()));
         let number = number.unwrap_or_else(|| dial.value.to_owned());
         for caller in callers {
+            refuse_unknown_caller(report, *dial, &number, caller.value, trunks, dialled);
             let Some((other, first)) = dialled.insert((caller.value, number.clone()), (line, *dial)) else {
                 continue;
             };
@@ -215,5 +190,30 @@ fn refuse_dialled_twice<'t>(
                 report.mistake(dial.at, message);
             }
         }
+    }
+}
+
+/// Where two trunks speak from the same addresses, what is dialled says which of them it is, or who proves to be its
+/// user.
+fn refuse_unknown_caller(
+    report: &Report<'_>,
+    dial: At<&str>,
+    number: &str,
+    caller: usize,
+    trunks: &Trunks<'_>,
+    dialled: &Dialled<'_>,
+) {
+    let proves = |trunk: usize| trunks.entry(trunk).is_none_or(|trunk| trunk.users.len > 0);
+    for other in trunks.sources.beside(caller) {
+        if !dialled.contains_key(&(other, number.to_owned())) || proves(caller) && proves(other) {
+            continue;
+        }
+        let (this, that) = (trunks.names.of(caller), trunks.names.of(other));
+        let message = format!(
+            "\"{}\" is dialled from trunk \"{this}\" and from \"{that}\", which speak from the same addresses: nothing \
+             tells them apart; take one of them out of \"from\", or give both a [[trunk.user]]",
+            dial.value
+        );
+        report.mistake(dial.at, message);
     }
 }

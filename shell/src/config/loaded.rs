@@ -30,6 +30,7 @@ pub struct Loaded {
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
+    pub(super) shared: Vec<List<TrunkIndex>>,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
@@ -70,6 +71,7 @@ impl Loaded {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 

@@ -27,6 +27,7 @@ mod sources;
 mod suggest;
 mod table;
 mod target;
+mod traffic;
 mod trunk;
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use toml::de::DeTable;
-use warmline_core::config::Node;
+use warmline_core::config::{Node, TrunkIndex};
 use warmline_core::image::Board;
 
 pub use loaded::{Loaded, Socket};
@@ -140,7 +141,16 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut targets = target::read(root, around, &mut text);
     let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
-    let lines = line::read(root, &interfaces, &trunks, &targets, node.country, &mut text);
+    let mut lines = line::read(root, &trunks, &targets, node.country, &mut text);
+    let shared = trunks
+        .sources
+        .shared
+        .iter()
+        .map(|set| loaded::append(&mut lines.callers, set.iter().map(|&trunk| TrunkIndex(trunk))));
+    let shared = shared.collect::<Option<Vec<_>>>().unwrap_or_else(|| {
+        root.report().mistake(0, "more trunks share addresses than can be counted");
+        Vec::new()
+    });
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -155,7 +165,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         listeners: interfaces.listeners,
         identities: interfaces.identities,
         trunks: trunks.entries.into_iter().flatten().collect(),
-        sources: trunks.sources.into_table(),
+        sources: trunks.sources.ranges,
+        shared,
         media: trunks.media,
         trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),

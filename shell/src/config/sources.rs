@@ -1,87 +1,83 @@
-//! Which source belongs to which trunk: the ranges of all trunks in one table.
+//! Which source belongs to which trunk: the ranges of all trunks in one table, cut where they overlap.
 
 use core::net::IpAddr;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::mistake::Report;
-use super::names::Names;
-use super::table::At;
-use warmline_core::filter::{Prefix, Range, build, lookup};
+use warmline_core::filter::{Range, lookup};
 
-/// A range that a trunk signals from, as it was written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'t> {
-    text: &'t str,
-    at: usize,
-    prefix: Prefix,
-    range: Range,
+/// The table, and the sets of trunks that speak from the same addresses.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) ranges: Vec<Range>,
+    /// Each in the order of the file. Values beyond the trunks are these.
+    pub(super) shared: Vec<Vec<u16>>,
+    trunks: u16,
 }
-
-impl<'t> Source<'t> {
-    pub(super) fn new(text: At<&'t str>, prefix: Prefix, interface: u8, trunk: u16) -> Self {
-        Self { text: text.value, at: text.at, prefix, range: Range::new(interface, prefix, trunk) }
-    }
-
-    /// Ranges that differ in this have nothing to do with each other.
-    fn group(&self) -> (u8, bool) {
-        (self.range.scope, self.prefix.address.is_ipv4())
-    }
-}
-
-/// The table, none where two trunks share a source.
-#[derive(Debug)]
-pub(super) struct Sources(Option<Vec<Range>>);
 
 impl Sources {
-    /// Sorts and merges the ranges. Two of different trunks that overlap are a mistake.
-    pub(super) fn build(report: &Report<'_>, mut sources: Vec<Source<'_>>, names: &Names<'_>) -> Self {
-        refuse_overlaps(report, &mut sources, names);
-        let mut ranges: Vec<Range> = sources.iter().map(|source| source.range).collect();
-        match build(&mut ranges) {
-            Ok(len) => {
-                ranges.truncate(len);
-                Self(Some(ranges))
-            }
-            Err(overlap) => {
-                if report.is_clean() {
-                    report.mistake(0, overlap.to_string());
-                }
-                Self(None)
+    /// Sorts the ranges of so many trunks, whose values are their numbers, and cuts them into such that each belongs to
+    /// the same trunks from its first to its last address. None where those are more sets than can be counted.
+    pub(super) fn build(ranges: &[Range], trunks: u16) -> Option<Self> {
+        let mut this = Self { trunks, ..Self::default() };
+        let mut known = HashMap::new();
+        // In the order in which core looks them up: in a scope, IPv6 before IPv4, which is mapped. `::/0` surrounds the
+        // mapped addresses without holding them.
+        let mut groups = BTreeMap::<(u8, bool), BTreeMap<u128, Vec<(bool, u16)>>>::new();
+        for range in ranges {
+            let mapped = range.first >> 32 == 0xffff;
+            let edges = groups.entry((range.scope, mapped)).or_default();
+            edges.entry(range.first).or_default().push((true, range.value));
+            if let Some(after) = range.last.checked_add(1) {
+                edges.entry(after).or_default().push((false, range.value));
             }
         }
+        for ((scope, _), edges) in groups {
+            let (mut open, begun) = (BTreeMap::<u16, usize>::new(), this.ranges.len());
+            let mut edges = edges.into_iter().peekable();
+            while let Some((first, changes)) = edges.next() {
+                for (opens, trunk) in changes {
+                    let count = open.entry(trunk).or_default();
+                    *count = if opens { *count + 1 } else { count.saturating_sub(1) };
+                }
+                open.retain(|_, count| *count > 0);
+                let last = edges.peek().map_or(u128::MAX, |(next, _)| next - 1);
+                let speakers: Vec<u16> = open.keys().copied().collect();
+                let value = match speakers.as_slice() {
+                    [] => continue,
+                    &[trunk] => trunk,
+                    _ => {
+                        let number = *known.entry(speakers).or_insert_with_key(|speakers| {
+                            this.shared.push(speakers.clone());
+                            this.shared.len() - 1
+                        });
+                        trunks.checked_add(u16::try_from(number).ok()?)?
+                    }
+                };
+                let before = this.ranges.get_mut(begun..).and_then(<[Range]>::last_mut);
+                match before {
+                    Some(before) if before.value == value && before.last + 1 == first => before.last = last,
+                    _ => this.ranges.push(Range { scope, first, last, value }),
+                }
+            }
+        }
+        Some(this)
     }
 
     /// Whether this trunk may speak from this address, as far as is known.
     pub(super) fn may_hold(&self, interface: u8, address: IpAddr, trunk: usize) -> bool {
-        let Some(ranges) = &self.0 else { return true };
-        lookup(ranges, interface, address).map(usize::from) == Some(trunk)
-    }
-
-    pub(super) fn into_table(self) -> Vec<Range> {
-        self.0.unwrap_or_default()
-    }
-}
-
-/// A source address must name its trunk.
-fn refuse_overlaps(report: &Report<'_>, sources: &mut [Source<'_>], names: &Names<'_>) {
-    sources.sort_by_key(|source| (source.group(), source.range.first, source.at));
-    let mut told = HashSet::new();
-    let mut widest: Option<Source<'_>> = None;
-    for &source in sources.iter() {
-        let open =
-            widest.filter(|wide| wide.group() == source.group() && wide.range.last >= source.range.first);
-        if let Some(wide) = open.filter(|wide| wide.range.value != source.range.value) {
-            let (early, late) = if wide.at <= source.at { (wide, source) } else { (source, wide) };
-            if told.insert((early.at, late.at)) {
-                let name = names.of(usize::from(early.range.value));
-                let place = report.place(early.at);
-                let message =
-                    format!("{} overlaps {} of trunk \"{name}\", at {place}", late.text, early.text);
-                report.mistake(late.at, message);
+        let speaks = |value: u16| match usize::from(value).checked_sub(usize::from(self.trunks)) {
+            Some(shared) => {
+                self.shared.get(shared).is_some_and(|set| set.iter().any(|&one| usize::from(one) == trunk))
             }
-        }
-        if open.is_none_or(|wide| wide.range.last < source.range.last) {
-            widest = Some(source);
-        }
+            None => usize::from(value) == trunk,
+        };
+        lookup(&self.ranges, interface, address).is_some_and(speaks)
+    }
+
+    /// The trunks that speak from an address that this one speaks from as well.
+    pub(super) fn beside(&self, trunk: usize) -> BTreeSet<usize> {
+        let with = |set: &&Vec<u16>| set.iter().any(|&one| usize::from(one) == trunk);
+        let all = self.shared.iter().filter(with).flatten().map(|&one| usize::from(one));
+        all.filter(|&one| one != trunk).collect()
     }
 }

@@ -9,16 +9,18 @@ use super::credentials::{self, Credentials};
 use super::identity::{self, Identity};
 use super::interface::Interfaces;
 use super::loaded::{Text, append};
+use super::mistake::Report;
 use super::named::{self, NamedRange};
 use super::names::Names;
-use super::notation::{ports, rate};
+use super::notation::ports;
 use super::register::{self, Register};
-use super::sources::{Source, Sources};
+use super::sources::Sources;
 use super::table::{At, Table, Value};
 use super::target::Targets;
+use super::traffic::{self, Traffic};
 use crate::certificates::Trust;
-use warmline_core::config::{MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
-use warmline_core::filter::{Prefix, Rate};
+use warmline_core::config::{List, MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
+use warmline_core::filter::{Prefix, Range};
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -29,7 +31,10 @@ const KEYS: &[&str] = &[
     "signalling",
     "media",
     "max_calls",
+    "max_calls_in",
+    "max_calls_out",
     "max_rate",
+    "max_rate_in",
     "credentials",
     "register",
     "user",
@@ -70,9 +75,6 @@ const ZENDESK_SIGNALLING: &[&str] = &[
 /// The addresses and ports its media comes from, as published.
 const ZENDESK_MEDIA: &str = "168.86.128.0/18:10000-60000";
 
-/// More than any node carries.
-const MOST_CALLS: u32 = 65_535;
-
 /// Core counts trunks in 16 bits.
 const MOST: usize = 65_535;
 
@@ -101,6 +103,35 @@ impl<'t> Trunks<'t> {
             let target = target.and_then(|target| u16::try_from(target).ok()).map(TargetIndex);
             if let Some(entry) = entry {
                 entry.return_to = target;
+            }
+        }
+    }
+
+    /// Refuses trunks with the same addresses that not even what they dial could tell apart.
+    fn refuse_indistinct(&self, report: &Report<'_>, places: &[usize], text: &Text) {
+        let users = |number: usize| -> Vec<&str> {
+            let list = self.entry(number).map_or(List::EMPTY, |trunk| trunk.users);
+            let users = self.users.iter().skip(list.start.into()).take(list.len.into());
+            users.map(|user| text.get(user.name)).collect()
+        };
+        for (number, &at) in places.iter().enumerate() {
+            for other in self.sources.beside(number) {
+                let (this, that) = (self.names.of(number), self.names.of(other));
+                if self.trust.get(number).is_some_and(|trust| trust.name.is_some()) {
+                    let message = format!(
+                        "trunk \"{this}\" shows a certificate, and trunk \"{that}\" speaks from the same addresses: \
+                         nothing tells them apart before a connection is there"
+                    );
+                    report.mistake(at, message);
+                }
+                let (own, others) = (users(number), users(other));
+                if let Some(user) = own.into_iter().find(|user| other < number && others.contains(user)) {
+                    let message = format!(
+                        "trunk \"{this}\" has the user \"{user}\" as well as trunk \"{that}\", and speaks from the \
+                         same addresses: nothing tells them apart"
+                    );
+                    report.mistake(at, message);
+                }
             }
         }
     }
@@ -135,8 +166,7 @@ struct Section<'t> {
     media: Option<Vec<Written<'t, MediaRange>>>,
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
-    max_calls: Option<u32>,
-    max_rate: Option<Option<Rate>>,
+    traffic: Option<Traffic>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     register: Option<Register<'t>>,
@@ -155,7 +185,7 @@ pub(super) fn read<'t>(
     let report = root.report();
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
-    let mut trust = Vec::new();
+    let (mut trust, mut places) = (Vec::new(), Vec::new());
     let mut returns = Vec::new();
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     let (mut registers, mut users) = (Vec::new(), Vec::new());
@@ -174,6 +204,7 @@ pub(super) fn read<'t>(
         sources.extend(section.sources(number));
         registers.extend(section.register.take().map(|register| (usize::from(number), register)));
         trust.push(section.trust.clone().unwrap_or_default());
+        places.push(table.at);
         returns.push(section.return_to);
         let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
@@ -181,8 +212,14 @@ pub(super) fn read<'t>(
         }
         entries.push(entry);
     }
-    let sources = Sources::build(report, sources, &names);
-    Trunks { names, entries, sources, media, named, registers, users, trust, returns }
+    let count = u16::try_from(places.len()).unwrap_or(u16::MAX);
+    let sources = Sources::build(&sources, count).unwrap_or_else(|| {
+        report.mistake(0, "more trunks share addresses than can be counted");
+        Sources::default()
+    });
+    let trunks = Trunks { names, entries, sources, media, named, registers, users, trust, returns };
+    trunks.refuse_indistinct(report, &places, text);
+    trunks
 }
 
 impl<'t> Section<'t> {
@@ -196,8 +233,6 @@ impl<'t> Section<'t> {
         let interface = interface(table, interfaces);
         let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
-        let max_calls = |value: Value<'t>| value.integer(1..=MOST_CALLS).map(|calls| calls.value);
-        let max_rate = |value: Value<'t>| value.read(rate).map(|rate| Some(Rate::per_second(rate.value)));
         let mut named = Vec::new();
         let register = register::read(table);
         let (register, login) = match register {
@@ -213,8 +248,7 @@ impl<'t> Section<'t> {
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
             named,
-            max_calls: table.get("max_calls").map_or(capacity, max_calls),
-            max_rate: table.get("max_rate").map_or(Some(None), max_rate),
+            traffic: traffic::read(table, kind, capacity),
             credentials: login,
             register,
             users: credentials::users(table),
@@ -315,13 +349,9 @@ impl<'t> Section<'t> {
         self.named.iter().map(named).collect()
     }
 
-    fn sources(&self, trunk: u16) -> impl Iterator<Item = Source<'t>> {
+    fn sources(&self, trunk: u16) -> impl Iterator<Item = Range> + '_ {
         let scope = self.interface.and_then(|interface| u8::try_from(interface).ok());
-        let source = move |range: &Written<'t, Prefix>| {
-            let (text, prefix) = range.value;
-            Some(Source::new(range.with(text), prefix, scope?, trunk))
-        };
-        self.signalling.iter().filter_map(source)
+        self.signalling.iter().filter_map(move |range| Some(Range::new(scope?, range.value.1, trunk)))
     }
 
     fn lower(
@@ -332,6 +362,7 @@ impl<'t> Section<'t> {
         text: &mut Text,
     ) -> Option<Trunk> {
         let ranges = self.media?;
+        let Traffic { max_calls, starts, takes } = self.traffic?;
         let named = self.named.iter().any(|named| named.value.1.is_some());
         let policy = match ranges.as_slice() {
             [] if !named => MediaPolicy::Signalled,
@@ -342,8 +373,9 @@ impl<'t> Section<'t> {
             kind: self.kind?,
             listener: interfaces.listener(self.interface?, self.transport?)?,
             media: policy,
-            max_calls: self.max_calls?,
-            max_rate: self.max_rate?,
+            max_calls,
+            starts,
+            takes,
             credentials: self.credentials?.map(|credentials| credentials.lower(text)),
             identity: self.identity?.lower(text),
             registration: None,

@@ -79,7 +79,9 @@ const CASES: &[Case] = &[
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(0, 2))),
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(u16::MAX, u16::MAX))),
     ("media ranges", |o| o.media[0].ports = (2, 1)),
-    ("the ranges that trunks signal from", |o| o.sources[0].value = 2),
+    ("the ranges that trunks signal from", |o| o.sources[0].value = 3),
+    ("trunks that speak from the same addresses", |o| o.shared[0] = List::new(1, 0)),
+    ("trunks that speak from the same addresses", |o| o.shared[0] = List::new(2, 2)),
     ("the ranges that trunks signal from", |o| o.sources[0].scope = 1),
     ("the ranges that trunks signal from", |o| o.sources.swap(0, 1)),
     ("the ranges that trunks signal from", |o| o.sources[1] = Range { value: 0, ..o.sources[0] }),
@@ -89,7 +91,7 @@ const CASES: &[Case] = &[
     ("targets", |o| o.targets[0].trunk = TrunkIndex(2)),
     ("targets", |o| o.targets[0].port = Some(0)),
     ("lines", |o| o.lines[0].dial = List::new(1, 1)),
-    ("lines", |o| o.lines[0].from = List::new(1, 1)),
+    ("lines", |o| o.lines[0].from = List::new(3, 1)),
     ("lines", |o| o.lines[0].ring = List::new(u16::MAX, u16::MAX)),
     ("who dials a line", |o| o.callers[0] = TrunkIndex(2)),
     ("whom a line rings", |o| o.rings[0].target = TargetIndex(1)),
@@ -134,6 +136,7 @@ fn more_than_a_board_keeps_is_refused() {
         ("trunks that lines are dialled from", MAX_CALLERS, |o| o.callers.push(o.callers[0])),
         ("targets that lines ring", MAX_RINGS, |o| o.rings.push(o.rings[0])),
         ("users of trunks", MAX_USERS, |o| o.users.push(o.users[0])),
+        ("sets of trunks that speak from the same addresses", MAX_SHARED, |o| o.shared.push(o.shared[0])),
     ];
     for &(what, most, push) in tables {
         let mut owned = Owned::largest();
@@ -166,8 +169,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 2 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 258, understood: 2 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 3 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 259, understood: 3 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));

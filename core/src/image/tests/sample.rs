@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Anonymous, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
+    Anonymous, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy, MediaRange, Node,
     Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
@@ -32,6 +32,7 @@ pub(super) struct Owned {
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
+    pub(super) shared: Vec<List<TrunkIndex>>,
 }
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -61,6 +62,7 @@ impl Owned {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 
@@ -130,12 +132,13 @@ impl Owned {
                 Trunk {
                     media: MediaPolicy::Ranges(List::new(0, 1)),
                     max_calls: 8,
-                    max_rate: Some(Rate { per_second: 1, burst: 1 }),
+                    takes: Limits { calls: 7, rate: Rate { per_second: 1, burst: 1 } },
                     ..Trunk::new(span(27, 7), TrunkKind::Zendesk, 1)
                 },
             ],
             sources: vec![
                 Range::new(0, prefix("54.172.60.0/30"), 1),
+                Range::new(0, prefix("192.0.2.0/28"), 2),
                 Range::new(0, prefix("198.51.100.0/24"), 0),
             ],
             media: vec![MediaRange { prefix: prefix("168.86.128.0/18"), ports: (10_000, 60_000) }],
@@ -153,9 +156,10 @@ impl Owned {
                 ring: List::new(0, 1),
             }],
             dials: vec![span(80, 7)],
-            callers: vec![TrunkIndex(0)],
+            callers: vec![TrunkIndex(0), TrunkIndex(1), TrunkIndex(0)],
             rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
+            shared: vec![List::new(1, 2)],
         }
     }
 
@@ -179,7 +183,8 @@ impl Owned {
         let trunk = Trunk {
             name: long,
             max_calls: u32::MAX,
-            max_rate: Some(fast),
+            starts: Limits { calls: u32::MAX, rate: fast },
+            takes: Limits { calls: u32::MAX, rate: fast },
             media: MediaPolicy::Ranges(List::new(0, MAX_MEDIA as u16)),
             credentials: Some(Credentials { user: long, realm: long, secret: long }),
             identity: Identity {
@@ -213,6 +218,7 @@ impl Owned {
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
+        owned.shared = vec![List::new(0, MAX_CALLERS as u16); MAX_SHARED];
         let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX) };
         owned.rings = vec![ring; MAX_RINGS];
         owned
@@ -246,6 +252,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
             owned.sources = sources(&tables.2, trunks);
             owned.text = text.clone();
             owned.users.clear();
+            owned.shared.clear();
             owned.node = Node { name, country: span(0, 0), new_calls, workers: 1 };
             let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
             owned.listeners = ports.into_iter().map(listener).collect();
@@ -337,14 +344,15 @@ impl Names {
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
         let back = prop::option::of(0..self.targets as u16);
-        let rest = (any::<u32>(), prop::option::of(rate()), login, back);
+        let rest = (any::<u32>(), (limits(), limits()), login, back);
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
-            |(name, kind, listener, list, (max_calls, max_rate, (user, realm, secret), back))| Trunk {
+            |(name, kind, listener, list, (max_calls, (starts, takes), (user, realm, secret), back))| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
                 max_calls,
-                max_rate,
+                starts,
+                takes,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
                 return_to: back.map(TargetIndex),
                 ..Trunk::new(name, kind, listener)
@@ -382,6 +390,10 @@ impl Names {
             time: Duration::from_micros(time),
         })
     }
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (any::<u32>(), rate()).prop_map(|(calls, rate)| Limits { calls, rate })
 }
 
 fn rate() -> impl Strategy<Value = Rate> {

@@ -40,7 +40,7 @@ fn register(branch: &str, call: &str, cseq: u32, user: &str, more: &str) -> Stri
 const CONTACT: &str = "Contact: <sip:201@10.9.9.9:5060>\r\n";
 
 /// Credentials that answer the challenge in `response`, for a request like `request`.
-fn answer(response: &str, request: &str, user: &str, secret: &str, count: u32) -> String {
+pub(super) fn answer(response: &str, request: &str, user: &str, secret: &str, count: u32) -> String {
     let message = Message::parse(response.as_bytes()).unwrap();
     assert_eq!(message.headers(Name::WwwAuthenticate).count(), 2, "SHA-256 and MD5: {response}");
     let challenge = strongest(message.headers(Name::WwwAuthenticate), b"sbc.example.com").unwrap();
@@ -56,7 +56,7 @@ fn answer(response: &str, request: &str, user: &str, secret: &str, count: u32) -
     String::from_utf8(out[..len].to_vec()).unwrap()
 }
 
-fn proven(request: &str, credentials: &str) -> String {
+pub(super) fn proven(request: &str, credentials: &str) -> String {
     request.replacen("CSeq:", &format!("{credentials}CSeq:"), 1).replacen(
         "branch=z9hG4bK",
         "branch=z9hG4bKp",
@@ -66,7 +66,7 @@ fn proven(request: &str, credentials: &str) -> String {
 
 impl World {
     /// Sends a request without proof, and then with it: what is answered then.
-    fn proves(&mut self, from: &str, request: &str, user: &str, secret: &str) -> Vec<Out> {
+    pub(super) fn proves(&mut self, from: &str, request: &str, user: &str, secret: &str) -> Vec<Out> {
         let outs = self.hear(from, request);
         let asked = message(&outs, from, "SIP/2.0 401 Unauthorized").to_string();
         let credentials = answer(&asked, request, user, secret, 1);

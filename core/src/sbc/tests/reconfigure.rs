@@ -17,7 +17,7 @@ fn admits(w: &mut World, from: &str) -> bool {
 }
 
 impl World {
-    fn reconfigure(&mut self, new: Config<'static>) -> Vec<Out> {
+    pub(super) fn reconfigure(&mut self, new: Config<'static>) -> Vec<Out> {
         let old = core::mem::replace(&mut self.config, new);
         self.sbc.reconfigure(&self.cx(), &old);
         self.drain()
@@ -55,7 +55,10 @@ fn a_call_goes_on_where_its_tables_are_now() {
     w.reconfigure(turned_round());
     let view = w.sbc.call(call).unwrap();
     assert_eq!((view.trunk, view.target), (TrunkIndex(2), Some(TargetIndex(1))));
-    assert_eq!(w.sbc.trunks.iter().map(|trunk| trunk.legs).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(
+        w.sbc.trunks.iter().map(|trunk| (trunk.starts.legs, trunk.takes.legs)).collect::<Vec<_>>(),
+        [(0, 0), (0, 1), (1, 0)]
+    );
     w.hang_up(call, &ok);
     w.is_clean();
 }

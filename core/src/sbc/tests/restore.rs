@@ -197,7 +197,10 @@ fn what_a_call_names_is_found_where_it_is_now() {
     assert_eq!((view.progress, view.trunk, view.target), (Progress::Answered, TrunkIndex(2), None));
     assert!(w.config.line(view.line).is_none());
     assert_eq!(controls(&w.opened(call)).len(), 2);
-    assert_eq!(w.sbc.trunks.iter().map(|trunk| trunk.legs).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(
+        w.sbc.trunks.iter().map(|trunk| (trunk.starts.legs, trunk.takes.legs)).collect::<Vec<_>>(),
+        [(0, 0), (0, 1), (1, 0)]
+    );
     let outs = w.hear(AI, &(request("BYE", "3", 2, &talk.ok) + END));
     message(&outs, AI, "SIP/2.0 200 OK");
     let bye = message(&outs, ZENDESK, "BYE").to_string();

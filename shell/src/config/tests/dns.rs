@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use warmline_core::config::{MediaPolicy, TrunkIndex};
+use warmline_core::config::{MediaPolicy, Ring, TrunkIndex};
 use warmline_core::filter::lookup;
 use warmline_core::locate::Place;
 
@@ -172,9 +172,13 @@ signalling = ["192.0.2.1", "dns:A.Example"]
 [[target]]"#,
             r#"config.toml:33:28: dns:A.Example is trunk "carrier"'s already, at config.toml:29:15"#,
         ),
-        (
-            "[[target]]",
-            r#"[[interface]]
+    ]);
+}
+
+/// A line's targets may be in several networks.
+#[test]
+fn a_line_rings_wherever_its_targets_are() {
+    let more = r#"[[interface]]
 name = "office"
 address = "10.0.0.5"
 media = "30000-30999"
@@ -193,10 +197,15 @@ name = "both"
 dial = ["both"]
 from = ["ai"]
 ring = [{ targets = ["support", "201"] }]
-[[target]]"#,
-            r#"config.toml:44:33: target "201" is reached from interface "office", but "support", which the line rings first, from "public": a line's targets stand on one interface"#,
-        ),
-    ]);
+"#;
+    let loaded = loaded(&PLAIN.replacen("[[target]]", &format!("{more}[[target]]"), 1));
+    let config = loaded.lend();
+    let interfaces = config.lines.iter().find(|line| config.rings(line).len() == 2).map(|line| {
+        let trunk = |ring: &Ring| config.trunk(config.target(ring.target).unwrap().trunk).unwrap();
+        let interface = |ring| config.listener(trunk(ring).listener).unwrap().0.interface;
+        config.rings(line).iter().map(interface).collect::<Vec<_>>()
+    });
+    assert_eq!(interfaces, Some(vec![0, 1]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use warmline_core::config::{Config, MediaPolicy, Span, TrunkKind};
+use warmline_core::config::{Config, Limits, MediaPolicy, Span, TrunkKind};
 use warmline_core::filter::{self, Prefix, Rate};
 use warmline_core::time::Duration;
 use warmline_core::transport::Transport;
@@ -50,6 +50,9 @@ kind       = "ai"
 interface  = "public"
 signalling = ["198.51.100.0/25", "198.51.100.128/25"]
 media      = "signalled"
+max_calls_in  = 40
+max_calls_out = 60
+max_rate_in   = "9/s"
 
 [[trunk]]
 name       = "carrier"
@@ -148,8 +151,14 @@ fn the_trunks_are_as_written() {
     let expected =
         [(TrunkKind::Zendesk, 0), (TrunkKind::Ai, 0), (TrunkKind::Carrier, 0), (TrunkKind::Phones, 2)];
     assert_eq!(kinds, expected);
-    let limits: Vec<_> = config.trunks.iter().map(|trunk| (trunk.max_calls, trunk.max_rate)).collect();
-    assert_eq!(limits[..2], [(100, Some(Rate::per_second(25))), (1000, None)]);
+    let limits: Vec<_> =
+        config.trunks.iter().map(|trunk| (trunk.max_calls, trunk.starts, trunk.takes)).collect();
+    let rate = Rate::per_second(25);
+    assert_eq!(limits[0], (100, Limits::NONE, Limits { rate, ..Limits::NONE }));
+    assert_eq!(
+        limits[1],
+        (1000, Limits { calls: 40, rate: Rate::per_second(9) }, Limits { calls: 60, ..Limits::NONE })
+    );
 }
 
 #[test]

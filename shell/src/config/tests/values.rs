@@ -253,6 +253,20 @@ max_calls = 0"#,
 max_rate = "lots""#,
             r#"config.toml:22:12: "lots" is no rate; write it like "30/s", at least 1 a second"#,
         ),
+        (
+            r#"kind = "ai""#,
+            r#"kind = "ai"
+max_calls = 3
+max_calls_in = 3
+max_calls_out = 4"#,
+            r#"config.toml:24:17: "max_calls_out" is more than the trunk carries in all, which is 3"#,
+        ),
+        (
+            r#"kind = "zendesk""#,
+            r#"kind = "zendesk"
+max_rate_in = "3/s""#,
+            r#"config.toml:17:15: "max_rate_in" is for trunks that start calls, and those of kind zendesk do not"#,
+        ),
     ]);
 }
 

@@ -1,8 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::config::{
-    Anonymous, Config, Credentials, Identity, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
+    MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
@@ -157,6 +157,7 @@ struct Tables {
     callers: [TrunkIndex; 2],
     rings: [Ring; 2],
     users: [User; 2],
+    shared: [List<TrunkIndex>; 2],
 }
 
 impl Tables {
@@ -210,6 +211,7 @@ impl Tables {
                 time: Duration::from_micros(values.u64()),
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
+            shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
         }
     }
 
@@ -229,6 +231,7 @@ impl Tables {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            shared: &self.shared,
         }
     }
 }
@@ -244,13 +247,13 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         true => MediaPolicy::Signalled,
         false => MediaPolicy::Ranges(List::new(values.u16(), values.u16())),
     };
-    let max_rate = values.flag().then(|| rate(values));
     let credentials =
         values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
     Trunk {
         media,
         max_calls: values.u32(),
-        max_rate,
+        starts: Limits { calls: values.u32(), rate: rate(values) },
+        takes: Limits { calls: values.u32(), rate: rate(values) },
         credentials,
         identity: identity(values),
         registration: values
