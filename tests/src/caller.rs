@@ -549,7 +549,8 @@ impl Caller {
             return Ok(());
         }
         if request.method() == "ACK" {
-            let known = self.timer.refreshed + self.timer.met > 0;
+            // It may come twice.
+            let known = self.peer.was_invited(request);
             return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
         }
         if matches!(request.method(), "INVITE" | "UPDATE") && self.outcome == Outcome::Answered {
