@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, oneshot};
 use warmline_core::Usage;
+use warmline_core::config::Interface;
 use warmline_core::reason::{Counters, Reason};
 use warmline_core::transport::Transport;
 
@@ -170,7 +171,7 @@ impl Node {
         }
         let written = loaded.clone();
         let streams = loaded.sockets().any(|socket| socket.transport.is_reliable());
-        allow_files(loaded.capacity(), if streams { MOST_CONNECTIONS } else { 0 })?;
+        let sockets = allow_files(&loaded, if streams { MOST_CONNECTIONS } else { 0 })?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
         let (addresses, transports) = (listeners.addresses().to_vec(), listeners.transports().to_vec());
         let loaded = Arc::new(loaded);
@@ -192,10 +193,12 @@ impl Node {
             relaying: vec![],
             broken,
         };
-        for number in 0..loaded.workers().max(1) {
+        let workers = loaded.workers().max(1);
+        let sockets = sockets / usize::from(workers);
+        for number in 0..workers {
             let alarm = Alarm(Arc::clone(&node.broken));
             let (worker, thread) =
-                media::start(number, Arc::clone(&loaded), clock, reporting.clone(), alarm)?;
+                media::start(number, Arc::clone(&loaded), clock, reporting.clone(), sockets, alarm)?;
             node.workers.push(worker);
             node.relaying.push(thread);
         }
@@ -325,20 +328,26 @@ pub(crate) fn seed() -> Result<[u8; 32], StartError> {
     Ok(seed)
 }
 
-/// Sees to it that each of `calls` calls can have its four sockets, beside so many connections.
-pub(crate) fn allow_files(calls: u32, connections: usize) -> Result<(), StartError> {
+/// Sees to it that each call can have its four sockets, beside so many connections, and if it can be, that every media
+/// port can keep its own. How many media sockets may be open in all.
+pub(crate) fn allow_files(loaded: &Loaded, connections: usize) -> Result<usize, StartError> {
+    let calls = loaded.capacity();
     let others = OPEN_FILES + connections as u64;
     let needed = u64::from(calls) * 4 + others;
+    let ports = |interface: &Interface| u64::from(interface.media.1.saturating_sub(interface.media.0)) + 1;
+    let all = loaded.lend().interfaces.iter().map(ports).sum::<u64>().saturating_add(others).max(needed);
     let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
+    let mut current = limit.current.unwrap_or(u64::MAX);
+    if current < all {
+        let wanted = limit.maximum.map_or(all, |maximum| maximum.min(all)).max(current);
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            current = wanted;
+        }
     }
-    let allowed = limit.maximum.unwrap_or(u64::MAX);
-    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if allowed >= needed && setrlimit(Resource::Nofile, wanted).is_ok() {
-        return Ok(());
+    if current < needed {
+        let possible = current.saturating_sub(others) / 4;
+        return Err(StartError::Files { calls, needed, allowed: current, possible });
     }
-    let allowed = limit.current.map_or(allowed, |current| current.max(allowed));
-    let possible = allowed.saturating_sub(others) / 4;
-    Err(StartError::Files { calls, needed, allowed, possible })
+    Ok(usize::try_from(current.min(all) - others).unwrap_or(usize::MAX))
 }

@@ -2,18 +2,20 @@
 //!
 //! The measure is RFC 7502's session establishment rate: the highest rate at which so many calls in a row all succeed.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs;
 
+use super::kamailio::Kamailio;
 use super::peers::{Load, Peers, Run};
-use super::system::{Cores, Cpu, kernel, threads};
+use super::system::{Cores, Cpu, Thread, kernel, threads};
 use super::{Calls, Error};
 use crate::loopback;
 use crate::node::{Node, Options};
 use crate::room;
 
-/// Media ports: two pairs for each call, below those that the system gives away by itself.
-const PORTS: core::ops::RangeInclusive<u16> = 10_000..=32_767;
+/// The first media port. Two pairs for each call from there on are below those that the system gives away by itself.
+const FIRST_PORT: u16 = 10_000;
 
 /// By how much a rate goes up while nothing fails.
 const STEP: f64 = 1.5;
@@ -28,7 +30,7 @@ const WARM_UP: u32 = 500;
 struct Trial {
     rate: u32,
     run: Run,
-    /// What Warmline's threads used.
+    /// What it used.
     cpu: Cpu,
     threads: usize,
 }
@@ -50,18 +52,30 @@ impl Calls {
         println!("  calls/s  failed    p50     p99    max   us/call  for core");
         cores.pin_generator();
         let mut peers = Peers::new()?;
+        self.measure(&mut |rate| self.trial(&mut peers, &cores, rate))?;
+        let Some(kamailio) = Kamailio::start(peers.called())? else {
+            println!("\n  Kamailio is not installed: nothing is measured beside.");
+            return Ok(());
+        };
+        println!("\n  beside: Kamailio, a proxy that keeps transactions, without dialogs or media ports");
+        self.measure(&mut |rate| {
+            self.load(&mut peers, &cores, kamailio.address(), &|| kamailio.processes(), rate, &mut |_| {})
+        })
+    }
+
+    fn measure(&self, trial: &mut dyn FnMut(u32) -> Result<Trial, Error>) -> Result<(), Error> {
         match self.rate {
-            Some(rate) => self.trial(&mut peers, &cores, rate)?.print(),
-            None => self.search(&mut peers, &cores)?,
+            Some(rate) => trial(rate)?.print(),
+            None => self.search(trial)?,
         }
         Ok(())
     }
 
     /// Looks for the highest rate without a failure.
-    fn search(&self, peers: &mut Peers, cores: &Cores) -> Result<(), Error> {
+    fn search(&self, measure: &mut dyn FnMut(u32) -> Result<Trial, Error>) -> Result<(), Error> {
         let (mut good, mut bad, mut rate) = (0, u32::MAX, self.start);
         while f64::from(bad) > f64::from(good) * CLOSE && rate > 10 {
-            let trial = self.trial(peers, cores, rate)?;
+            let trial = measure(rate)?;
             trial.print();
             if trial.is_good() {
                 good = rate;
@@ -84,14 +98,11 @@ impl Calls {
     /// A node of its own for every rate: one is not to suffer from what another left behind.
     fn trial(&self, peers: &mut Peers, cores: &Cores, rate: u32) -> Result<Trial, Error> {
         let limit = rate.saturating_mul(2).max(WARM_UP);
-        let loaded = loopback::busy(self.capacity, limit, PORTS, peers.called())?;
+        let ports = u16::try_from(self.capacity * 4).unwrap_or(u16::MAX);
+        let ports = FIRST_PORT..=FIRST_PORT.saturating_add(ports - 1);
+        let loaded = loopback::busy(self.capacity, limit, ports, peers.called())?;
         let node = Node::start(loaded, Options { next_free_port: true })?;
         let warmline = *node.addresses().first().ok_or(Error::Worker)?;
-        cores.pin_node();
-        let hold = Duration::from_millis(self.hold.into());
-        peers.call(warmline, Load { calls: WARM_UP, rate: rate.min(1_000), hold }, &mut |_| {})?;
-        let threads = threads(&["signalling", "relay-0"]);
-        let before = Cpu::of(&threads);
         let mut told = 0;
         let mut watch = |over: u32| {
             if self.calls > 200_000 && over / 100_000 > told {
@@ -99,7 +110,26 @@ impl Calls {
                 println!("           {:>7} calls: {} kB resident", told * 100_000, resident());
             }
         };
-        let run = peers.call(warmline, Load { calls: self.calls, rate, hold }, &mut watch)?;
+        self.load(peers, cores, warmline, &|| threads(&["signalling", "relay-0"]), rate, &mut watch)
+    }
+
+    /// Measures what is at `address` and runs on these threads, which are kept on one core.
+    fn load(
+        &self,
+        peers: &mut Peers,
+        cores: &Cores,
+        address: SocketAddr,
+        threads: &dyn Fn() -> Vec<Thread>,
+        rate: u32,
+        watch: &mut dyn FnMut(u32),
+    ) -> Result<Trial, Error> {
+        let hold = Duration::from_millis(self.hold.into());
+        peers.call(address, Load { calls: WARM_UP, rate: rate.min(1_000), hold }, &mut |_| {})?;
+        // It runs, so its threads have their names by now.
+        let threads = threads();
+        cores.pin_measured(&threads);
+        let before = Cpu::of(&threads);
+        let run = peers.call(address, Load { calls: self.calls, rate, hold }, watch)?;
         Ok(Trial { rate, run, cpu: Cpu::of(&threads).since(before), threads: threads.len() })
     }
 

@@ -5,6 +5,7 @@
 
 mod calls;
 mod generator;
+mod kamailio;
 mod mark;
 mod peers;
 mod relays;

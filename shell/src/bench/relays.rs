@@ -39,12 +39,13 @@ impl Relays {
         cores: &Cores,
     ) -> Result<Self, Error> {
         let loaded = Arc::new(loopback::config(sessions, PORTS, workers, None)?);
-        allow_files(loaded.capacity(), 0)?;
+        allow_files(&loaded, 0)?;
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());
         let mut relays = Self { workers: vec![], ports: vec![] };
         for number in 0..workers {
             let alarm = Alarm(Arc::new(Notify::new()));
-            let worker = media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), alarm)?;
+            let worker =
+                media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), 0, alarm)?;
             relays.workers.push(worker);
         }
         relays.open(sessions, &reports)?;

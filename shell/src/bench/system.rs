@@ -18,7 +18,8 @@ impl Cpu {
     /// So far, by the scheduler's own count; zero where it keeps none.
     pub(super) fn of(threads: &[Thread]) -> Self {
         let one = |thread: &Thread| {
-            let text = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+            // A thread of ours is found there as another process is.
+            let text = fs::read_to_string(format!("/proc/{thread}/schedstat")).unwrap_or_default();
             let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
             Self { run: numbers.next().unwrap_or(0), wait: numbers.next().unwrap_or(0) }
         };
@@ -76,10 +77,10 @@ impl Cores {
         }
     }
 
-    /// Keeps a node of one relay worker, signalling and all, on the second.
-    pub(super) fn pin_node(&self) {
+    /// Keeps what is measured on the second: threads, or processes of one.
+    pub(super) fn pin_measured(&self, threads: &[Thread]) {
         if let [_, second, ..] = *self.0 {
-            threads(&["signalling", "relay-0"]).into_iter().for_each(|thread| pin(Some(thread), second));
+            threads.iter().for_each(|&thread| pin(Some(thread), second));
         }
     }
 

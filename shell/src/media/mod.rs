@@ -120,12 +120,13 @@ impl Handle {
     }
 }
 
-/// Starts worker `number`.
+/// Starts worker `number`, which may have so many sockets open.
 pub(crate) fn start(
     number: u8,
     loaded: Arc<Loaded>,
     clock: Clock,
     reports: Reports,
+    sockets: usize,
     alarm: Alarm,
 ) -> Result<(Handle, JoinHandle<()>), StartError> {
     let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
@@ -139,7 +140,7 @@ pub(crate) fn start(
         .name(format!("relay-{number}"))
         .spawn(move || {
             let _alarm = alarm;
-            Worker::run(&loaded, &seed, poll, clock, &queue, reports);
+            Worker::run(&loaded, &seed, poll, clock, &queue, reports, sockets);
         })
         .map_err(thread)?;
     Ok((Handle { orders, waker }, thread))

@@ -1,4 +1,7 @@
 //! A worker's media sockets, by their port.
+//!
+//! A port rests before it is used again, and meanwhile keeps its socket: opening and closing four of them would be half
+//! of what a call costs, and whatever still comes there is taken and dropped, where the system would answer it with ICMP.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
@@ -16,6 +19,10 @@ const RECEIVE_BUFFER: usize = 104 << 10;
 
 /// The sockets of one worker. Each stream has two for each of its sides: RTP and RTCP, on the next port.
 pub(super) struct Sockets {
+    /// How many are open, how many of them rest, and how many may be open before those that rest are closed.
+    open: usize,
+    resting: usize,
+    most: usize,
     /// The lowest port of all.
     first: u16,
     places: Vec<Place>,
@@ -28,16 +35,21 @@ pub(super) struct Sockets {
 #[derive(Default)]
 struct Place {
     socket: Option<UdpSocket>,
+    /// Whether a stream has it; otherwise it rests.
+    taken: bool,
     /// Whether it stands in the list of those with more to read.
     listed: bool,
 }
 
 impl Sockets {
-    /// No sockets yet, and a place for each media port.
-    pub(super) fn new(config: &Config<'_>) -> Self {
+    /// No sockets yet, and a place for each media port; so many sockets may be open.
+    pub(super) fn new(config: &Config<'_>, most: usize) -> Self {
         let (first, last) = media_ports(config);
         let places = usize::from(last.saturating_sub(first)) + 2;
         Self {
+            open: 0,
+            resting: 0,
+            most,
             first,
             places: core::iter::repeat_with(Place::default).take(places).collect(),
             interfaces: config.interfaces.iter().map(|i| (i.address, i.media)).collect(),
@@ -79,17 +91,49 @@ impl Sockets {
         let place = place.and_then(|place| self.places.get_mut(place));
         let opened = match place {
             None => Err(io::ErrorKind::InvalidInput.into()),
-            Some(place) if place.socket.is_some() => Err(io::ErrorKind::AddrInUse.into()),
-            Some(place) => bind(registry, address, self.buffer).map(|socket| place.socket = Some(socket)),
+            Some(place) if place.taken => Err(io::ErrorKind::AddrInUse.into()),
+            Some(place) if place.socket.is_some() => {
+                self.resting -= 1;
+                place.taken = true;
+                return Ok(());
+            }
+            Some(_) => {
+                if self.open >= self.most {
+                    self.let_go();
+                }
+                bind(registry, address, self.buffer)
+            }
         };
-        opened.map_err(|source| OpenError { address, source })
+        let opened = opened.or_else(|error| match self.let_go() {
+            true => bind(registry, address, self.buffer),
+            false => Err(error),
+        });
+        let socket = opened.map_err(|source| OpenError { address, source })?;
+        if let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) {
+            (place.socket, place.taken) = (Some(socket), true);
+            self.open += 1;
+        }
+        Ok(())
     }
 
     fn close_one(&mut self, port: u16) {
-        // The poller forgets what is closed.
-        if let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) {
+        let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) else { return };
+        if core::mem::take(&mut place.taken) {
+            self.resting += 1;
+        }
+    }
+
+    /// Closes what rests, where the process may have no more files. Whether anything did.
+    fn let_go(&mut self) -> bool {
+        if self.resting == 0 {
+            return false;
+        }
+        for place in self.places.iter_mut().filter(|place| !place.taken) {
+            // The poller forgets what is closed.
             place.socket = None;
         }
+        self.open -= core::mem::take(&mut self.resting);
+        true
     }
 
     fn place(&self, port: u16) -> Option<usize> {
@@ -166,4 +210,47 @@ fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<(
 #[cfg(not(target_os = "linux"))]
 fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<()> {
     registry.register(socket, mio::Token(port.into()), mio::Interest::READABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::loopback;
+
+    fn is_free(port: u16) -> bool {
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    }
+
+    #[test]
+    fn a_port_keeps_its_socket_while_there_is_room() {
+        let ports = loopback::free_ports(12).expect("ports");
+        let first = *ports.start();
+        let loaded = loopback::config(2, ports, 1, None).expect("it is sound");
+        let poll = mio::Poll::new().expect("a poller");
+        let mut sockets = Sockets::new(&loaded.lend(), 4);
+        let places = [first, first + 2, first + 4];
+        sockets.open(poll.registry(), &places[..2]).expect("they are free");
+        assert!(sockets.open(poll.registry(), &places[..1]).is_err(), "it is taken");
+        sockets.close(places[0]);
+        assert!(!is_free(first) && !is_free(first + 1), "it rests");
+        sockets.close(places[0]);
+        assert_eq!((sockets.open, sockets.resting), (4, 2));
+        sockets.open(poll.registry(), &places[..1]).expect("it is there");
+        assert_eq!((sockets.open, sockets.resting), (4, 0));
+        // More than there may be: what rests is closed.
+        sockets.close(places[0]);
+        sockets.open(poll.registry(), &places[2..]).expect("it is free");
+        assert!(is_free(first) && !is_free(first + 2) && !is_free(first + 4));
+        assert_eq!((sockets.open, sockets.resting), (4, 0));
+        // Streams come before all bounds.
+        sockets.open(poll.registry(), &places[..1]).expect("it is free");
+        assert_eq!((sockets.open, sockets.resting), (6, 0));
+        // Where one port cannot be had, the others are not left open.
+        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, first + 9)).expect("it is free");
+        assert!(sockets.open(poll.registry(), &[first + 6, first + 8]).is_err());
+        drop(other);
+        sockets.open(poll.registry(), &[first + 6, first + 8]).expect("they are free");
+    }
 }

@@ -55,7 +55,7 @@ pub(super) struct Worker<'s> {
 }
 
 impl Worker<'_> {
-    /// Works until it is told to stop, or nobody is left to tell it.
+    /// Works until it is told to stop, or nobody is left to tell it. It may have so many sockets open.
     pub(super) fn run(
         loaded: &Loaded,
         seed: &[u8; 32],
@@ -63,6 +63,7 @@ impl Worker<'_> {
         clock: Clock,
         orders: &Receiver<Order>,
         reports: Reports,
+        sockets: usize,
     ) {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
@@ -72,7 +73,7 @@ impl Worker<'_> {
             Traffic { streams: 0, received: 0, sent: 0, unsent: 0, dropped: relay.counters().clone() };
         let mut worker = Worker {
             relay,
-            sockets: Sockets::new(&config),
+            sockets: Sockets::new(&config, sockets),
             opened: vec![None; calls],
             failed: Vec::with_capacity(calls),
             unsent: None,
