@@ -50,8 +50,8 @@ impl Door {
             if let_in == invite.branch() {
                 return Ok(true);
             }
+            // Earlier ones may arrive later, but not another one with the proof that was good.
             let fresh = self.nonce(usize::from(self.challenge.stale));
-            // Nothing that comes after it was made before.
             if invite.get(self.field()).and_then(|given| parameter(given, "nonce")) == Some(&fresh) {
                 return Err("an INVITE again that was let in".into());
             }
