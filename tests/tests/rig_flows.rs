@@ -541,7 +541,9 @@ fn missing(world: &World<'_>, caller: &Caller, callees: &[&Callee]) -> Option<St
         Refresh::TargetHolds | Refresh::TargetHoldsAs(..) => Some(1),
         _ => None,
     };
-    if let Some(side) = holder.filter(|_| talk >= 8_000) {
+    // Who asks for a transfer sooner may be gone before the call is taken back.
+    let stays = plan.transfer.as_ref().is_none_or(|transfer| transfer.after >= 2_500);
+    if let Some(side) = holder.filter(|_| talk >= 8_000 && stays) {
         let direction = sessions[side].as_ref().map(|session| session.direction.clone());
         if direction.as_deref() != Some("sendrecv") {
             return Some(format!("still held: {direction:?}"));
