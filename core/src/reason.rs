@@ -119,6 +119,8 @@ reasons! {
     RegistrarWantsCredentials = "registrar-wants-credentials", 0;
     /// The registrar refused its trunk's credentials.
     RegistrarRefusedCredentials = "registrar-refused-credentials", 0;
+    /// The registration was given back: the node stops, or its configuration is another.
+    RegistrationGivenBack = "registration-given-back", 0;
     /// The request has no credentials yet, or they are out of date.
     NotAuthenticated = "not-authenticated", 401;
     /// The user or the password is not right.
@@ -186,6 +188,12 @@ reasons! {
     MediaOutsideRange = "media-outside-range", 488;
     /// The relay could not open its ports.
     MediaFailed = "media-failed", 503;
+
+    // How an address fails that is pinged.
+    /// The address does not answer pings any more.
+    PingUnanswered = "ping-unanswered", 0;
+    /// The address answers pings with 503: it takes no calls now.
+    PingRefused = "ping-refused", 0;
 
     // How a target fails.
     /// The target's name has no address in its trunk's ranges.

@@ -281,7 +281,7 @@ impl Callee {
                         lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
                     }
                     self.peer.request(now, "REFER", &lines, "", out);
-                    self.referrer.asked = true;
+                    self.referrer.asked = Some(now);
                 }
             }
             Step::Bye => {
@@ -602,7 +602,7 @@ impl Callee {
                 self.steps.push((now + 1_100_000, step));
             }
             // It was overtaken by the BYE, or by the REFER.
-            ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked => {}
+            ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
         }
         Ok(())

@@ -14,9 +14,10 @@ use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
-use crate::transaction::Due;
+use crate::transaction::{Asked, Due};
 use crate::transport::Path;
 
+use super::addresses::Failing;
 use super::identity::told;
 use super::sessions::first_branch;
 use super::{About, Binding, Command, Cx, Output, Question, Sbc};
@@ -104,7 +105,10 @@ impl Sbc<'_> {
     pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let id = match question.about {
             About::Call(id) => id,
-            About::Trunk(trunk) => return self.registrar_resolved(cx, trunk, question.target, found),
+            About::Trunk(trunk) => {
+                self.registrar_resolved(cx, trunk, question.target, found);
+                return self.pings_resolved(cx, question.target, found);
+            }
         };
         let Some(call) = self.calls.get(id) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
@@ -123,7 +127,8 @@ impl Sbc<'_> {
         match command {
             Command::Drain => {
                 self.draining = true;
-                self.leave_registrars(cx);
+                self.leave_registrars(cx, |_| true);
+                self.time_pings(cx.config);
             }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
             Command::HangUpAll => {
@@ -331,13 +336,16 @@ impl Sbc<'_> {
         if let Some(output) = self.registrations_due(cx, out) {
             return Some(output);
         }
+        if let Some(output) = self.pings_due(cx, out) {
+            return Some(output);
+        }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
                 self.addressee = self.transactions.target(id);
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
-            Due::Failed(leg, invite) => self.unanswered(cx, leg, invite),
+            Due::Failed(leg, asked) => self.unanswered(cx, leg, asked),
             Due::Nothing => {}
         }
         Some(None)
@@ -359,24 +367,24 @@ impl Sbc<'_> {
         self.wake(id);
     }
 
-    /// Nobody answered a request of ours in time.
-    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
-        let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, path) = (leg.call, leg.path);
-        if self.refresh_unanswered(cx, id, invite) {
+    /// Nobody answered a request of ours in time. Others of its leg's may be out still.
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
+        if self.refresh_unanswered(cx, id, asked) {
             return;
         }
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if invite {
-            leg.state = LegState::Terminated;
-            if self.is_rung(id) {
-                self.is_down(cx, path);
-                self.address_failed(cx, call, Reason::TargetSilent, None);
+        let (call, path) = (leg.call, leg.path);
+        match asked {
+            Asked::Invite => {
+                leg.state = LegState::Terminated;
+                if self.is_rung(id) {
+                    self.is_down(cx, path, Failing::Silent);
+                    self.address_failed(cx, call, Reason::TargetSilent, None);
+                }
             }
-        } else if leg.notifier.is_busy() {
-            self.notified(cx, id, false);
-        } else if leg.state == LegState::Terminating {
-            leg.state = LegState::Terminated;
+            Asked::Notify => self.notified(cx, id, false),
+            Asked::Bye => leg.state = LegState::Terminated,
+            Asked::Update | Asked::Other => {}
         }
         self.wake(call);
     }

@@ -76,6 +76,8 @@ impl Sbc<'_> {
                 Ok(()) => self.reply_with(cx, &from, message, e, Reply::Trying),
                 Err(reason) => self.refuse(cx, &request, reason),
             },
+            // As an INVITE would be (11.2), so that who asks first sends no calls here.
+            Method::Options if self.draining => self.refuse(cx, &request, Reason::Draining),
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
             Method::Refer => self.refer_outside(cx, &request),
             Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
@@ -322,7 +324,10 @@ impl Sbc<'_> {
             if method == Method::Prack && self.was_provisional(request.e, request.message) {
                 return self.answer_at_once(cx, request, Reply::Ok);
             }
-            return self.refuse(cx, request, Reason::NoSuchCall);
+            let early =
+                if method == Method::Update { self.early_leg(&request.from, request.e) } else { None };
+            let updated = early.ok_or(Reason::NoSuchCall).and_then(|id| self.update_early(cx, request, id));
+            return updated.unwrap_or_else(|reason| self.refuse(cx, request, reason));
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
         if !leg.dialog.hear(&request.e.cseq) {

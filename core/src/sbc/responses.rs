@@ -8,6 +8,7 @@ use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
 use crate::transaction::{Answerer, Class, Heard};
 
+use super::addresses::Failing;
 use super::dialogs::our_branch;
 use super::registrar::dialled;
 use super::requests::accept;
@@ -27,6 +28,9 @@ impl Sbc<'_> {
             let key = self.client_key(branch, Method::Register);
             self.transactions.hear(cx.now, key, status, Answerer::NOBODY, &mut self.blocks);
             return self.registrar_answered(cx, &from, message, branch, status);
+        }
+        if e.cseq.method == Method::Options {
+            return self.ping_answered(cx, &from, message, branch, status);
         }
         let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
         let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
@@ -109,7 +113,7 @@ impl Sbc<'_> {
                     return self.wake(call);
                 }
                 if status == 503 {
-                    self.is_down(cx, path);
+                    self.is_down(cx, path, Failing::Refusing);
                 }
                 self.note_causes(call, message);
                 match tries_next_address(status) {
@@ -147,7 +151,7 @@ impl Sbc<'_> {
             return;
         }
         if first {
-            self.is_up(path);
+            self.is_up(cx, path);
             self.time_ringing(cx, call, false);
         }
         // What ends one early dialog of several (RFC 6228) is no news for a caller who has but one.
@@ -219,7 +223,7 @@ impl Sbc<'_> {
             return self.target_failed(cx, call, Reason::TargetMedia, None);
         };
         self.set_agreed(call, id, agreed);
-        self.is_up(asked);
+        self.is_up(cx, asked);
         self.answered(cx, call);
     }
 

@@ -5,9 +5,10 @@ use crate::call::{Form, Leg, LegId, LegState, Move, Todo, Work, retry_after, tar
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::relay::Side;
+use crate::sdp::Agreed;
 use crate::sip::{Essentials, Message, Method, Writer, echo, phrase};
 use crate::time::{Duration, Instant};
-use crate::transaction::{Class, GIVE_UP, Machine, Reply};
+use crate::transaction::{Asked, Class, GIVE_UP, Machine, Reply};
 use crate::transport::Path;
 
 use super::authentication::credentials;
@@ -37,7 +38,7 @@ pub(super) const fn is_again(branch: u64) -> bool {
 impl Sbc<'_> {
     /// An UPDATE (RFC 3311 5.2) is answered at once, from what its leg can do.
     pub(super) fn update(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) -> Result<(), Reason> {
-        let Request { from, message, e, key } = *request;
+        let Request { from, message, .. } = *request;
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         let early = match leg.state {
@@ -67,10 +68,31 @@ impl Sbc<'_> {
             None => leg.timer.meet(message),
         }
         let timed = leg.timer.is_set();
+        leg.offered &= agreed.is_none();
+        self.accept_update(cx, request, id, agreed, !early)?;
+        if let Some(call) = self.calls.get_mut(call).filter(|_| moved || timed && !early) {
+            call.unsettle();
+        }
+        self.wake(call);
+        Ok(())
+    }
+
+    /// Answers an UPDATE with a 200: with our session description, where it made an offer that agrees with it, and with
+    /// the session timer, where the session is one that is `timed`.
+    pub(super) fn accept_update(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        id: LegId,
+        agreed: Option<Agreed>,
+        timed: bool,
+    ) -> Result<(), Reason> {
+        let Request { from, message, e, key } = *request;
+        let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
+        let call = leg.call;
         let described = agreed.is_some();
         if let Some(agreed) = agreed {
             leg.timer.form = Form::Answer;
-            leg.offered = false;
             leg.is_told_its_port();
             self.set_agreed(call, id, agreed);
             self.revise(cx, id);
@@ -83,7 +105,7 @@ impl Sbc<'_> {
         echo(&mut w, message, from.path.remote, None);
         contact(&mut w, listener, interface);
         capabilities(&mut w);
-        if !early {
+        if timed {
             leg.timer.tell(&mut w);
         }
         if described {
@@ -103,16 +125,12 @@ impl Sbc<'_> {
         }
         self.transactions.answered(cx.now, key, Reply::Kept, false, false, from.path.transport);
         self.arm_leg(id);
-        if let Some(call) = self.calls.get_mut(call).filter(|_| moved || timed && !early) {
-            call.unsettle();
-        }
-        self.wake(call);
         Ok(())
     }
 
     /// An UPDATE that was answered comes again. One that is not the leg's latest has had its answer.
     pub(super) fn answer_update_again(&mut self, from: &Admitted, e: &Essentials<'_>, key: u64) {
-        let leg = self.find_leg(from, e).and_then(|id| self.legs.get(id));
+        let leg = self.find_leg(from, e).or_else(|| self.early_leg(from, e)).and_then(|id| self.legs.get(id));
         let Some(leg) = leg.filter(|leg| leg.timer.answered == key && !leg.timer.answer.is_empty()) else {
             return;
         };
@@ -218,6 +236,7 @@ impl Sbc<'_> {
             Work::Updating => (Method::Update, Machine::Client),
             _ => (Method::Invite, Machine::InviteClient),
         };
+        let asked = Asked::of(method);
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
             let leg = self.legs.get_mut(id)?;
@@ -233,7 +252,9 @@ impl Sbc<'_> {
         self.legs.get_mut(id)?.timer.branch = branch;
         let (key, nobody) = (self.client_key(branch, method), TargetIndex(u16::MAX));
         let kept = self.keep(out, len);
-        if let Err(kept) = self.transactions.request(cx.now, key, machine, to, Some(id), nobody, kept) {
+        if let Err(kept) =
+            self.transactions.request(cx.now, key, machine, to, Some((id, asked)), nobody, kept)
+        {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
         }
@@ -365,6 +386,9 @@ impl Sbc<'_> {
         };
         leg.timer.work = match wait {
             Some(wait) if leg.timer.try_again() => Work::Waiting(cx.now.after(wait)),
+            // It is not refused: the peer has a request under way, which may take until its timer B. The session's end
+            // bounds it.
+            Some(_) if set && status == 491 => Work::Waiting(cx.now.after(LATER)),
             _ if set => Work::Failed,
             _ => Work::None,
         };
@@ -376,25 +400,15 @@ impl Sbc<'_> {
     }
 
     /// Nobody answered a re-INVITE or UPDATE of ours in time. Whether it was one.
-    pub(super) fn refresh_unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) -> bool {
-        let Some(leg) = self.legs.get(id) else { return false };
+    pub(super) fn refresh_unanswered(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return false };
         let call = leg.call;
-        let was = match leg.timer.work {
-            Work::Inviting => invite,
-            // Another request of the leg's may be the one that has none.
-            Work::Updating => {
-                !invite && !self.transactions.knows(self.client_key(leg.timer.branch, Method::Update))
-            }
-            _ => false,
-        };
-        if !was {
-            return false;
+        match (leg.timer.work, asked) {
+            (Work::Inviting, Asked::Invite) | (Work::Updating, Asked::Update) => leg.timer.work = Work::None,
+            _ => return false,
         }
-        if let Some(leg) = self.legs.get_mut(id) {
-            leg.timer.work = Work::None;
-            if leg.state == LegState::Confirmed {
-                self.lose(cx, id, Reason::RefreshFailed);
-            }
+        if leg.state == LegState::Confirmed {
+            self.lose(cx, id, Reason::RefreshFailed);
         }
         self.arm_leg(id);
         self.wake(call);

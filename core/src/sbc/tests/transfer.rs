@@ -529,6 +529,35 @@ fn a_notify_that_fails_does_not_stop_the_transfer() {
 }
 
 #[test]
+fn a_prack_without_an_answer_is_no_notify_without_one() {
+    let mut w = World::with(7, setting(false));
+    let outs = w.hear(CARRIER, &invite("1", "agent", "").replace(AI, CARRIER));
+    let call = started(&outs);
+    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+    let asked = find(&outs, "INVITE sip:agent@").to_string();
+    let reliably = answer(AI, "agent", &asked, "180 Ringing", "");
+    let outs = w.hear(AI, &reliably.replace("CSeq:", "Require: 100rel\r\nRSeq: 1\r\nCSeq:"));
+    find(&outs, "PRACK");
+    let outs = w.hear(AI, &answer(AI, "agent", &asked, "200 OK", OFFER));
+    let ok = message(&outs, CARRIER, "SIP/2.0 200").to_string();
+    w.hear(CARRIER, &(request("ACK", "2", 1, &ok).replace(AI, CARRIER) + END));
+    (0..60).for_each(|_| drop(w.later(500)));
+    let mut agent = End::called(AI, &asked, "agent");
+    let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
+    let notify = find(&outs, "NOTIFY").to_string();
+    w.place_joined(call, Side::C);
+    let rung = find(&w.zendesk_found(call), "INVITE").to_string();
+    (0..10).for_each(|_| drop(w.later(500)));
+    // The PRACK had its time; the NOTIFY has not, and the next waits for its answer.
+    let outs = w.hear(ZENDESK, &respond(&rung, "180 Ringing", "", ""));
+    assert_eq!(told(&outs), [""; 0]);
+    let outs = w.hear(AI, &respond(&notify, "200 OK", "", ""));
+    assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 180 Ringing active")]);
+    w.answer_notify(&outs);
+    w.tell(Input::Command(Command::HangUpAll));
+}
+
+#[test]
 fn what_is_refused() {
     let mut w = World::with(7, setting(false));
     let (call, mut carrier, mut agent) = w.talk_to_agent();
