@@ -591,7 +591,9 @@ impl Callee {
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
             // Who has transferred its call away is not in the call's record.
-            ("BYE", 481) if self.orphaned || self.resumed && self.referrer.asked => self.over = true,
+            ("BYE", 481) if self.orphaned || self.resumed && self.referrer.asked.is_some() => {
+                self.over = true
+            }
             // It was one too many, and has not heard so yet.
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.

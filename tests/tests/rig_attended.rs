@@ -243,7 +243,7 @@ fn storm(pairs: u64, weather: Weather, seed: u64) -> (usize, usize) {
             plan.ending = match (plan.from, dice.below(4)) {
                 (_, 0) => Ending::Both(talk),
                 (From::Carrier, _) => Ending::Caller(talk),
-                (From::Ai, _) => Ending::Target(talk),
+                _ => Ending::Target(talk),
             };
             plan.refresh =
                 *dice.pick(&[Refresh::None, Refresh::None, Refresh::CallerHolds, Refresh::TargetHolds]);
