@@ -1,5 +1,6 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
+mod attended;
 mod audio;
 mod connections;
 mod restart;
@@ -119,6 +120,10 @@ enum What {
     Caller(usize),
     Callee(usize),
     Begin(usize),
+    /// The AI platform asks to transfer the first of these calls to the other party of the second.
+    Attend([usize; 2]),
+    /// The AI platform hangs up its leg of this call.
+    Leave(usize),
     Media(Report),
     Resolved(Question),
     /// The sides of this call speak, where there is audio.
@@ -387,7 +392,10 @@ impl<'w> World<'w> {
             What::Arrives(carried) => self.arrives(carried),
             What::Cut(caller) => self.cut_off(caller),
             What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
+            What::Attend(calls) => self.attends(calls),
+            What::Leave(number) => self.leaves(number),
             What::Begin(number) => {
+                self.name_the_replaced(number);
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
                 self.send(out);

@@ -20,7 +20,7 @@ use crate::transport::Path;
 use super::addresses::Failing;
 use super::identity::told;
 use super::sessions::first_branch;
-use super::{About, Command, Cx, Output, Question, Sbc};
+use super::{About, Binding, Command, Cx, Output, Question, Sbc};
 
 /// How long the host may take to open ports or to look an address up.
 const HOST_PATIENCE: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ impl Sbc<'_> {
             let Some(target) = cx.config.target(ring.target) else {
                 return self.unreached(cx, id, Reason::TargetUnresolved);
             };
-            let there = self.has_place(cx, id, target);
+            let there = self.may_be_told(cx, id, target).and_then(|()| self.has_place(cx, id, target));
             if there == Ok(false) {
                 return;
             }
@@ -251,6 +251,7 @@ impl Sbc<'_> {
         let leg = Leg {
             timer: SessionTimer::offering(Law::Mu),
             place,
+            user: bound.as_ref().map_or(0, Binding::user),
             target: index,
             todo,
             branch,
@@ -305,7 +306,7 @@ impl Sbc<'_> {
             call.pending.add(Pending::CLOSE);
             self.guard(cx, id);
         }
-        self.transfer_ends(id, reason);
+        self.transfer_ends(cx, id, reason);
         let mut leg = self.leg_after(id, None);
         while let Some(this) = leg {
             self.hang_up(cx, this, reason);
@@ -359,7 +360,7 @@ impl Sbc<'_> {
             Progress::Ringing => self.ringing_due(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
-            Progress::Answered => self.stayed(cx, id),
+            Progress::Answered => self.transfer_due(cx, id),
             // The relay does not answer: its ports are free when its host says so, or now.
             Progress::Ended(_) => self.closed(id),
         }

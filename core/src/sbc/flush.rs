@@ -2,7 +2,9 @@
 
 use core::net::IpAddr;
 
-use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, Progress, Stream, Todo, Work};
+use crate::call::{
+    self, Call, CallId, Form, Leg, LegId, LegState, Move, Pending, Progress, Stream, Todo, Work,
+};
 use crate::config::TrunkKind;
 use crate::g711::Law;
 use crate::memory::Chain;
@@ -188,7 +190,7 @@ impl Sbc<'_> {
         leg.todo = Todo::default();
         if self.is_rung(id) {
             self.target_failed(cx, call, Reason::MessageTooLarge, None);
-        } else {
+        } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }
     }
@@ -220,6 +222,9 @@ impl Sbc<'_> {
         leg.timer.ask(&mut w);
         identity(&mut w, cx.config, trunk, interface, call);
         carried(&mut w, cx.config, trunk, &self.blocks, call, self.reply);
+        for piece in self.blocks.pieces(&call.transfer.replaces) {
+            w.lines(piece);
+        }
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
@@ -425,9 +430,13 @@ impl Leg {
         version: u32,
         out: &mut [u8],
     ) -> Option<usize> {
+        let port = match self.moves {
+            Move::To { port: port @ 1.., .. } if self.timer.work == Work::Inviting => port,
+            _ => call.port(self.place),
+        };
         let local = Local {
             address,
-            port: call.port(self.place),
+            port,
             session: self.session,
             version: version.into(),
             direction: Direction::SendRecv,

@@ -5,6 +5,7 @@
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
 mod addresses;
+mod attended;
 mod authentication;
 mod calls;
 mod dialogs;
@@ -23,6 +24,7 @@ mod registering;
 mod registrar;
 mod reliable;
 mod remote;
+mod replaces;
 mod replies;
 mod requests;
 mod responses;

@@ -404,7 +404,8 @@ impl Sbc<'_> {
         }
     }
 
-    fn tag_of(&self, tag: &[u8]) -> u32 {
+    /// What an early dialog of a target's is known by: a hash of its tag.
+    pub(super) fn tag_of(&self, tag: &[u8]) -> u32 {
         (self.key.hash(&[b"early", tag]) >> 32) as u32
     }
 }

@@ -1,6 +1,8 @@
 //! Responses that arrive.
 
-use crate::call::{LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address};
+use crate::call::{
+    CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
@@ -140,6 +142,11 @@ impl Sbc<'_> {
             LegState::Proceeding => {}
             _ => return,
         }
+        if let Some(tag) = e.to.tag().map(|tag| self.tag_of(tag))
+            && let Some(leg) = self.legs.get_mut(id)
+        {
+            leg.early_tag = tag;
+        }
         if !self.is_rung(id) {
             return;
         }
@@ -217,8 +224,13 @@ impl Sbc<'_> {
         };
         self.set_agreed(call, id, agreed);
         self.is_up(cx, asked);
+        self.answered(cx, call);
+    }
+
+    /// Who is rung for the call has answered.
+    pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId) {
         self.clock.cancel(call.index());
-        if self.transfer_answered(cx, call, id) {
+        if self.transfer_answered(cx, call) {
             return;
         }
         let Some(owner) = self.calls.get_mut(call) else { return };

@@ -1,7 +1,7 @@
 //! What happens to a session that is under way: UPDATE (RFC 3311), re-INVITEs of our own (RFC 3261 14.1), and the
 //! session timer (RFC 4028) that they serve. Each leg has a session of its own, and the other leg hears of none of it.
 
-use crate::call::{CallId, Form, Leg, LegId, LegState, Todo, Work, retry_after};
+use crate::call::{Form, Leg, LegId, LegState, Move, Todo, Work, retry_after, target_failure};
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::relay::Side;
@@ -93,6 +93,7 @@ impl Sbc<'_> {
         let described = agreed.is_some();
         if let Some(agreed) = agreed {
             leg.timer.form = Form::Answer;
+            leg.is_told_its_port();
             self.set_agreed(call, id, agreed);
             self.revise(cx, id);
         }
@@ -181,7 +182,7 @@ impl Sbc<'_> {
         if leg.is_in_session() {
             if leg.timer.due().is_some_and(|at| at <= cx.now) {
                 if leg.timer.is_set() && leg.timer.expiry() <= cx.now {
-                    return self.lose(cx, call, id, Reason::SessionExpired);
+                    return self.lose(cx, id, Reason::SessionExpired);
                 }
                 self.refresh(cx, id);
             }
@@ -198,7 +199,7 @@ impl Sbc<'_> {
     /// Refreshes a leg's session: by UPDATE where the peer takes that, else by a re-INVITE that says what was said.
     fn refresh(&mut self, cx: &Cx<'_>, id: LegId) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if leg.state == LegState::Confirmed && leg.timer.updates() {
+        if leg.state == LegState::Confirmed && leg.timer.updates() && leg.moves == Move::None {
             leg.timer.work = Work::Updating;
             leg.todo.add(Todo::UPDATE);
         } else if !self.invite_again_now(id)
@@ -238,7 +239,13 @@ impl Sbc<'_> {
         let asked = Asked::of(method);
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
+            let leg = self.legs.get_mut(id)?;
+            leg.is_told_its_port();
+            let (version, said) = (leg.version, leg.said);
             self.revise(cx, id);
+            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.version != version) {
+                leg.unsaid = said;
+            }
         }
         self.renew_credentials(cx, id, method);
         let (len, to) = self.write_again(cx, id, method, branch, out)?;
@@ -323,6 +330,7 @@ impl Sbc<'_> {
         self.refresh_target(cx, from, message, id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let call = leg.call;
+        leg.unsaid.take_if(|_| invite);
         leg.timer.agreed(cx.now, message);
         if let Some(call) = self.calls.get_mut(call) {
             call.unsettle();
@@ -336,9 +344,16 @@ impl Sbc<'_> {
             (Some(trunk), ..) => accept(cx.config, trunk, message),
         };
         match agreed {
-            Ok(agreed) => self.set_agreed(call, id, agreed),
+            Ok(agreed) => match leg.moves {
+                moves if moves.is_told() => self.arrive(cx, id, agreed),
+                Move::Back => {
+                    leg.timer.work = Work::Waiting(cx.now);
+                    self.set_agreed(call, id, agreed);
+                }
+                _ => self.set_agreed(call, id, agreed),
+            },
             // 14.1 knows no other way: the peer believes in what it has said.
-            Err(reason) => self.lose(cx, call, id, reason),
+            Err(reason) => self.lose(cx, id, reason),
         }
     }
 
@@ -346,10 +361,18 @@ impl Sbc<'_> {
     fn not_refreshed(&mut self, cx: &Cx<'_>, message: &Message<'_>, id: LegId, status: u16, invite: bool) {
         let random = self.random.next_u64();
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, set) = (leg.call, leg.timer.is_set());
+        if let Some(said) = leg.unsaid.take_if(|_| invite) {
+            // What comes next follows what was said before this (RFC 3264 section 8).
+            (leg.version, leg.said) = (leg.version.saturating_sub(1), Some(said));
+            if let Some(call) = self.calls.get_mut(leg.call) {
+                call.unsettle();
+            }
+        }
+        let moves = invite && (leg.moves.is_told() || leg.moves == Move::Back);
+        let set = leg.timer.is_set() && !moves;
         let wait = match status {
             // The peer does not know of the dialog (12.2.1.2).
-            408 | 481 => return self.lose(cx, call, id, Reason::RefreshFailed),
+            408 | 481 => return self.lose(cx, id, Reason::RefreshFailed),
             491 => Some(after_glare(leg.side, random)),
             422 if leg.timer.lengthen(message) => Some(Duration::ZERO),
             405 | 501 if !invite => {
@@ -369,7 +392,11 @@ impl Sbc<'_> {
             _ if set => Work::Failed,
             _ => Work::None,
         };
+        let stays = moves && leg.timer.work == Work::None;
         self.counters.add(Reason::RefreshFailed);
+        if stays {
+            self.will_not_move(cx, id, target_failure(status));
+        }
     }
 
     /// Nobody answered a re-INVITE or UPDATE of ours in time. Whether it was one.
@@ -381,18 +408,11 @@ impl Sbc<'_> {
             _ => return false,
         }
         if leg.state == LegState::Confirmed {
-            self.lose(cx, call, id, Reason::RefreshFailed);
+            self.lose(cx, id, Reason::RefreshFailed);
         }
         self.arm_leg(id);
         self.wake(call);
         true
-    }
-
-    /// A leg is lost, and with it its call; one that its call has given up already is lost alone.
-    fn lose(&mut self, cx: &Cx<'_>, call: CallId, id: LegId, reason: Reason) {
-        self.counters.add(reason);
-        self.end(cx, call, reason);
-        self.hang_up(cx, id, reason);
     }
 
     /// The ACK to a failed re-INVITE of ours, made from its leg's dialog (17.1.1.3). Where that is gone there is nothing
@@ -422,7 +442,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Whether both sides take the session for established.
-    const fn is_in_session(&self) -> bool {
+    pub(super) const fn is_in_session(&self) -> bool {
         matches!(self.state, LegState::Accepted { ending: false } | LegState::Confirmed)
     }
 
@@ -434,6 +454,13 @@ impl Leg {
         };
         let kept = (!self.timer.answer.is_empty()).then_some(self.timer.keep_until);
         session.into_iter().chain(kept).min()
+    }
+
+    /// Its peer is told its own port by what answers it: that need not be told any more.
+    pub(super) fn is_told_its_port(&mut self) {
+        if self.moves == Move::Back {
+            self.moves = Move::None;
+        }
     }
 
     /// The leg is being ended: nothing new is begun, and what is out gets a while.

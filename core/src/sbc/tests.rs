@@ -1,6 +1,7 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
 mod addresses;
+mod attended;
 mod authentication;
 mod forks;
 mod identity;
@@ -12,6 +13,7 @@ mod reconfigure;
 mod records;
 mod registering;
 mod reliable;
+mod replaces;
 mod restore;
 mod sessions;
 mod speakers;
