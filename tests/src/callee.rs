@@ -289,7 +289,7 @@ impl Callee {
                         lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
                     }
                     self.peer.request(now, "REFER", &lines, "", out);
-                    self.referrer.asked = true;
+                    self.referrer.asked = Some(now);
                 }
             }
             Step::Bye => {
@@ -581,7 +581,7 @@ impl Callee {
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}
             // It was overtaken by the BYE, or by the REFER.
-            ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked => {}
+            ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
         }
         Ok(())

@@ -2,10 +2,12 @@
 
 use core::net::SocketAddr;
 
+use crate::digest::{Algorithm, answer, parameter};
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, Plan, Refers, Refresh, Who, Wish};
+use crate::plan::{Ending, From, Plan, Refers, Refresh, Who, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
+use crate::setting::USER;
 use crate::text::Text;
 use crate::timer::Timer;
 
@@ -64,6 +66,12 @@ pub struct Caller {
     pub(crate) timer: Timer,
     steps: Vec<(u64, Step)>,
     invite: String,
+    /// The number of that.
+    invited: u32,
+    /// What it says beside what every request says, and its description.
+    asks: (String, String),
+    /// How often it was asked who it is.
+    pub challenged: u32,
     other: String,
     again: String,
     cancelled: bool,
@@ -112,6 +120,9 @@ impl Caller {
             orphaned: false,
             steps: Vec::new(),
             invite: String::new(),
+            invited: 0,
+            asks: (String::new(), String::new()),
+            challenged: 0,
             other: String::new(),
             again: String::new(),
             cancelled: false,
@@ -149,6 +160,7 @@ impl Caller {
         lines.push_str(&self.plan.lines);
         let body = if self.plan.offers { self.sdp("sendrecv", false) } else { String::new() };
         self.invite = self.peer.request(now, "INVITE", &lines, &body, out);
+        self.invited = self.peer.cseq;
         if self.plan.merged {
             self.other = self.peer.branch();
             let bytes = self.peer.compose("INVITE", &self.other, self.peer.cseq, &lines, &body);
@@ -157,6 +169,30 @@ impl Caller {
         if let Ending::Cancel(after) = self.plan.ending {
             self.steps.push((now + after * 1_000, Step::Cancel));
         }
+        self.asks = (lines, body);
+    }
+
+    /// Sends its INVITE again with what proves who it is (22.2).
+    fn proves(&mut self, now: u64, response: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        // Half of all telephones know what is new.
+        let algorithm = if self.number.is_multiple_of(2) { Algorithm::Md5 } else { Algorithm::Sha256 };
+        let mut challenges = response.all("WWW-Authenticate");
+        let challenge =
+            challenges.find(|challenge| parameter(challenge, "algorithm") == Some(algorithm.name()));
+        let challenge = challenge.ok_or_else(|| format!("401 without {algorithm:?}"))?;
+        let stale = parameter(challenge, "stale") == Some("true");
+        if stale != (self.challenged > 0) {
+            return Err(format!("asked {} times before for {challenge}", self.challenged));
+        }
+        self.challenged += 1;
+        let credentials = answer(challenge, algorithm, USER, "INVITE", &self.peer.target);
+        let credentials = credentials.ok_or_else(|| format!("no challenge: {challenge}"))?;
+        let (lines, body) = &self.asks;
+        let lines = format!("{lines}Authorization: {credentials}\r\n");
+        self.times.0 = now;
+        self.invite = self.peer.request(now, "INVITE", &lines, &body.clone(), out);
+        self.invited = self.peer.cseq;
+        Ok(())
     }
 
     pub(crate) fn next(&self) -> Option<u64> {
@@ -184,6 +220,9 @@ impl Caller {
                     self.outcome = Outcome::Silent;
                     self.over = true;
                 }
+                Late::Request("BYE") if core::mem::take(&mut self.expects_wrong) => {
+                    self.steps.push((now, Step::Bye));
+                }
                 Late::Request("BYE") => self.over = true,
                 Late::Request("REFER") => self.referrer.answer = Some(0),
                 Late::Request("INVITE" | "UPDATE") => self.timer.branch.clear(),
@@ -208,7 +247,7 @@ impl Caller {
             }
             Step::Cancel if self.outcome == Outcome::Open => {
                 self.cancelled = true;
-                let bytes = self.peer.compose("CANCEL", &self.invite.clone(), 1, "", "");
+                let bytes = self.peer.compose("CANCEL", &self.invite.clone(), self.invited, "", "");
                 self.peer.start(now, "CANCEL", self.invite.clone(), bytes, out);
             }
             Step::Cancel | Step::Bye => {
@@ -244,7 +283,7 @@ impl Caller {
                     lines.push_str(&format!("X-Zendesk-Ticket-Id: {ticket}\r\n"));
                 }
                 self.peer.request(now, "REFER", &lines, "", out);
-                self.referrer.asked = true;
+                self.referrer.asked = Some(now);
             }
             Step::Ask => {
                 let lines = self.peer.contact() + &self.timer.asks();
@@ -282,6 +321,9 @@ impl Caller {
                 482 => self.merged += 1,
                 _ => return Err(format!("a merged INVITE got {status}")),
             },
+            ("INVITE", 401) if branch == self.invite && self.plan.from == From::Phone => {
+                return self.proves(now, response, out);
+            }
             ("INVITE", status) if branch == self.invite => {
                 if status < 200 {
                     if !self.acknowledges(now, response, status, out)? {
@@ -352,7 +394,8 @@ impl Caller {
             // The call is being ended, or the target's answer has not been acknowledged yet.
             ("INVITE" | "UPDATE", 481 | 491) if branch == self.again => {}
             // It was overtaken by the BYE, or by the REFER.
-            ("INVITE" | "UPDATE", 500) if branch == self.again && (self.leaving || self.referrer.asked) => {}
+            ("INVITE" | "UPDATE", 500)
+                if branch == self.again && (self.leaving || self.referrer.asked.is_some()) => {}
             ("BYE", 500) if self.expects_wrong => {
                 self.expects_wrong = false;
                 self.steps.push((now, Step::Bye));
@@ -361,6 +404,8 @@ impl Caller {
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.bye_heard > 0 => {
                 self.over = true
             }
+            // Its first answer was lost with the connection, over which nothing is kept for what comes again.
+            ("BYE", 481) if self.plan.cuts > 0 => self.over = true,
             ("BYE", 200) if !self.expects_wrong || self.orphaned => self.over = true,
             ("CANCEL", 200) => {}
             ("PRACK", 200) => self.pracked += 1,
@@ -400,12 +445,16 @@ impl Caller {
         }
         let answers = !self.plan.offers && !answered_early;
         let body = if answers { self.sdp("sendrecv", false) } else { String::new() };
-        self.peer.acknowledge(&self.invite.clone(), 1, &body, out);
+        self.peer.acknowledge(&self.invite.clone(), self.invited, &body, out);
         match self.plan.ending {
             Ending::Caller(after) | Ending::Both(after) => {
                 self.steps.push((now + after * 1_000, Step::Bye));
             }
             Ending::WrongCSeq(after) => self.steps.push((now + after * 1_000, Step::WrongBye)),
+            // Where its connections are lost, the BYE may be, and then it has had enough some day.
+            Ending::Target(after) if self.plan.cuts > 0 => {
+                self.steps.push((now + after * 1_000 + 60_000_000, Step::Bye));
+            }
             Ending::Cancel(_) if self.cancelled => self.steps.push((now, Step::Bye)),
             _ => {}
         }
@@ -500,7 +549,8 @@ impl Caller {
             return Ok(());
         }
         if request.method() == "ACK" {
-            let known = self.timer.refreshed + self.timer.met > 0;
+            // It may come twice.
+            let known = self.peer.was_invited(request);
             return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
         }
         if matches!(request.method(), "INVITE" | "UPDATE") && self.outcome == Outcome::Answered {

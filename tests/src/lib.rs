@@ -11,6 +11,8 @@
 mod callee;
 mod caller;
 mod dice;
+mod digest;
+mod door;
 mod media;
 mod peer;
 mod plan;
@@ -31,6 +33,8 @@ pub mod zendesk;
 pub use callee::Callee;
 pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
+pub use digest::Algorithm;
+pub use door::Challenge;
 pub use mutation::{mutate, renew};
 pub use plan::{Answer, Ending, From, Hold, Plan, Refers, Refresh, Reliable, Timers, Transfer, Who, Wish};
 pub use record::{Entered, Left, Record};

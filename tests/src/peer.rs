@@ -389,6 +389,12 @@ impl Peer {
         })
     }
 
+    /// Whether an ACK is for an INVITE that has come.
+    pub(crate) fn was_invited(&self, ack: &Text<'_>) -> bool {
+        let cseq = ack.cseq().map_or(0, |cseq| cseq.0);
+        self.served.iter().any(|served| served.method == "INVITE" && served.cseq == cseq)
+    }
+
     /// When something is due.
     pub(crate) fn next(&self) -> Option<u64> {
         let clients = self.clients.iter().flat_map(|client| [client.resend_at, client.give_up_at]);

@@ -1,5 +1,7 @@
 //! What is to happen in one call.
 
+use crate::door::Challenge;
+
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
@@ -7,6 +9,8 @@ pub enum From {
     Ai,
     /// A carrier.
     Carrier,
+    /// A telephone, which proves that it is its trunk's user. The setting must have such a trunk.
+    Phone,
 }
 
 /// By what an INVITE names the caller.
@@ -257,6 +261,12 @@ pub struct Plan {
     /// Whether the caller is at the end of a connection: its messages arrive once each, in their order, unless the
     /// connection is lost with what is under way on it. The setting must listen for connections.
     pub connected: bool,
+    /// How many milliseconds after the answer that connection is lost.
+    pub cut: Option<u64>,
+    /// The chance, in 10,000, that it is lost when something is sent over it.
+    pub cuts: u64,
+    /// How the target asks who we are. The setting's trunk must have credentials.
+    pub challenge: Option<Challenge>,
     /// Whether somebody asks for a transfer.
     pub transfer: Option<Transfer>,
 }
@@ -303,6 +313,9 @@ impl Plan {
             anonymous: false,
             who: Who::From,
             connected: false,
+            cut: None,
+            cuts: 0,
+            challenge: None,
             transfer: None,
         }
     }

@@ -5,8 +5,8 @@ use crate::text::Text;
 /// A transfer, for the one who asks for it.
 #[derive(Clone, Debug, Default)]
 pub struct Referrer {
-    /// Whether the REFER is out.
-    pub asked: bool,
+    /// When the REFER went out.
+    pub asked: Option<u64>,
     /// What was answered to it; 0 where nobody did.
     pub answer: Option<u16>,
     /// The statuses that were told.
@@ -21,7 +21,7 @@ impl Referrer {
     /// Takes in a NOTIFY that was not seen before; what it is answered with.
     pub(crate) fn hear(&mut self, notify: &Text<'_>) -> Result<u16, String> {
         let (number, _) = notify.cseq().ok_or("no CSeq")?;
-        if !self.asked {
+        if self.asked.is_none() {
             return Err("a NOTIFY of nothing".into());
         }
         if number <= self.number {

@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target, TargetIndex,
-    Trunk, TrunkIndex, TrunkKind, User,
+    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
+    TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{self, Prefix, Range, Rate};
@@ -18,6 +18,8 @@ use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
+
+use crate::digest::Login;
 
 /// The addresses of everybody.
 pub mod address {
@@ -33,6 +35,8 @@ pub mod address {
     pub const INSIDE: SocketAddr = at([192, 0, 2, 65], 5062);
     /// The AI agent's platform.
     pub const AI: SocketAddr = at([198, 51, 100, 10], 5060);
+    /// A telephone.
+    pub const PHONE: SocketAddr = at([198, 18, 0, 10], 5064);
     /// The carrier.
     pub const CARRIER: SocketAddr = at([198, 51, 100, 140], 5070);
     /// Zendesk, and what its name leads to.
@@ -45,6 +49,13 @@ pub mod address {
     /// Somebody.
     pub const STRANGER: SocketAddr = at([192, 88, 99, 1], 5060);
 }
+
+/// Who we are to Zendesk, where it asks.
+pub(crate) const LOGIN: Login = Login { user: "warmline", secret: "only the desk knows", realm: "talk" };
+
+/// Who a telephone is to us.
+pub(crate) const USER: Login =
+    Login { user: "201", secret: "only the phone knows", realm: "sbc.example.com" };
 
 /// The configuration's tables. Public, so that a test can change one thing.
 #[derive(Debug)]
@@ -182,6 +193,30 @@ impl Setting {
             this.lines.push(Line { name, dial, from, ring: rings });
         }
         this
+    }
+
+    /// Has a fourth trunk, whose one user calls `support`, `both` and `agent` from [`address::PHONE`] and proves it.
+    pub fn have_telephones(&mut self) {
+        let (name, user, secret) = (self.say("phones"), self.say(USER.user), self.say(USER.secret));
+        let number = self.trunks.len() as u16;
+        self.trunks.push(Trunk {
+            users: List::new(self.users.len() as u16, 1),
+            ..Trunk::new(name, TrunkKind::Phones, 0)
+        });
+        self.users.push(User { name: user, secret });
+        let prefix = Prefix::new(address::PHONE.ip(), 32).expect("no host bits are set");
+        self.sources.push(Range::new(0, prefix, number));
+        let kept = filter::build(&mut self.sources).expect("no ranges overlap");
+        self.sources.truncate(kept);
+        self.callers.push(TrunkIndex(number));
+        let every = List::new(0, self.callers.len() as u16);
+        self.lines.iter_mut().filter(|line| line.from.len > 1).for_each(|line| line.from = every);
+    }
+
+    /// Is somebody to Zendesk, where it asks.
+    pub fn have_credentials(&mut self) {
+        let [user, secret, realm] = [LOGIN.user, LOGIN.secret, LOGIN.realm].map(|text| self.say(text));
+        self.trunks[2].credentials = Some(Credentials { user, realm, secret });
     }
 
     /// Leaves only so many pairs of media ports on each interface.

@@ -35,6 +35,9 @@ struct Got {
     answered: Option<(u16, Vec<u8>)>,
     finals: Vec<u64>,
     acked: bool,
+    /// Whether it came over a connection: then its transaction is over when it is answered (17.2.2), and what comes again
+    /// even so is something else.
+    connected: bool,
     /// The reliable provisional response that went out last.
     reliable: Option<Provisional>,
 }
@@ -111,8 +114,14 @@ impl Tap {
         }
     }
 
-    /// A message reaches the SBC.
-    pub(crate) fn arrives(&mut self, now: u64, from: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+    /// A message reaches the SBC, over a connection or not.
+    pub(crate) fn arrives(
+        &mut self,
+        now: u64,
+        from: SocketAddr,
+        bytes: &[u8],
+        connected: bool,
+    ) -> Result<(), String> {
         let text = Text::parse(bytes).map_err(|wrong| format!("the rig's own message: {wrong}"))?;
         self.note(now, "->", from, &text);
         if let Some(status) = text.status() {
@@ -180,6 +189,7 @@ impl Tap {
             answered: None,
             finals: Vec::new(),
             acked: false,
+            connected,
             reliable: None,
         });
         got.times += 1;
@@ -403,7 +413,8 @@ impl Tap {
         }
         if let Some((before, was)) = &got.answered
             && *before >= 200
-            && was != bytes
+            && !same(was, bytes, status)
+            && !got.connected
         {
             return Err(format!("{status} after {before}"));
         }
@@ -439,6 +450,11 @@ impl Tap {
         if let Some(ladder) = &mut self.ladder {
             ladder.push("-- restart --".into());
         }
+    }
+
+    /// When our INVITE with this branch went out first.
+    pub(crate) fn first_sent(&self, branch: &str) -> Option<u64> {
+        self.asked.get(&format!("INVITE {branch}"))?.sent.first().copied()
     }
 
     /// Whether nothing ever came back for the INVITE of this dialog, so that it could not even be cancelled (9.1).
@@ -534,6 +550,15 @@ impl Got {
         }
         Ok(())
     }
+}
+
+/// Whether a final response is the one before. To challenge somebody takes no state: every challenge may be another.
+fn same(one: &[u8], other: &[u8], status: u16) -> bool {
+    let rest = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.lines().filter(|line| !line.starts_with("WWW-Authenticate")).collect::<Vec<_>>().join("\n")
+    };
+    one == other || status == 401 && rest(one) == rest(other)
 }
 
 fn is_zendesk(at: SocketAddr) -> bool {

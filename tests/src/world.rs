@@ -21,6 +21,7 @@ use warmline_core::{Command, Cx, Event, Input, Output, Question, Sbc, Usage};
 use crate::callee::Callee;
 use crate::caller::{Caller, Outcome, number_of};
 use crate::dice::Dice;
+use crate::door::Door;
 use crate::media::{Media, Said};
 use crate::peer::Sent;
 use crate::plan::{Answer, From, Plan};
@@ -111,6 +112,8 @@ enum What {
     },
     /// Something comes out at the end of a connection.
     Arrives(Carried),
+    /// This caller's connection is lost.
+    Cut(usize),
     /// The SBC is told that a connection was lost.
     Lost(Vec<Path>),
     Caller(usize),
@@ -229,6 +232,8 @@ pub struct World<'w> {
     answers: VecDeque<What>,
     /// The targets by their Call-ID: more than one where the INVITE forked, the first branch first.
     rung: HashMap<String, Vec<usize>>,
+    /// Who asks before they ring, by the same.
+    doors: HashMap<String, Door>,
     out: Vec<u8>,
     sending: Vec<Sent>,
 }
@@ -287,6 +292,7 @@ impl<'w> World<'w> {
             media,
             answers: VecDeque::new(),
             rung: HashMap::new(),
+            doors: HashMap::new(),
             out: vec![0; 4096],
             sending: Vec::new(),
         }
@@ -298,6 +304,7 @@ impl<'w> World<'w> {
         let at = match plan.from {
             From::Ai => address::AI,
             From::Carrier => address::CARRIER,
+            From::Phone => address::PHONE,
         };
         let port = 10_000 + (number as u16 % 20_000) * 2;
         let media = SocketAddr::new(IpAddr::from([198, 51, 100, 20]), port);
@@ -378,6 +385,7 @@ impl<'w> World<'w> {
             }
             What::ToPeer { to, bytes } => self.reaches(to, &bytes),
             What::Arrives(carried) => self.arrives(carried),
+            What::Cut(caller) => self.cut_off(caller),
             What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
             What::Begin(number) => {
                 let mut out = core::mem::take(&mut self.sending);
@@ -491,7 +499,7 @@ impl<'w> World<'w> {
         if let Some(recording) = &mut self.recording {
             recording.push((listener, from, bytes.to_vec()));
         }
-        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.arrives(self.now, from, bytes));
+        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.arrives(self.now, from, bytes, false));
         self.judge("tap", result);
         self.input(Input::Message(admitted, bytes));
         true
@@ -738,16 +746,24 @@ impl<'w> World<'w> {
             let number = number.filter(|&number: &usize| number < self.callers.len());
             if let Some(number) = number {
                 let caller = &mut self.callers[number];
+                let before = caller.outcome;
                 let result = match text.status() {
                     Some(_) => caller.response(now, &text, &mut out),
                     None => caller.request(now, &text, &mut out),
                 };
+                let answered = (before, caller.outcome) == (Outcome::Open, Outcome::Answered);
+                if let Some(cut) = caller.plan.cut.filter(|_| answered) {
+                    self.arrange(now + cut * 1_000, What::Cut(number));
+                }
                 self.judge(&format!("caller {number}"), result);
                 self.send(out);
                 return self.mind_caller(number);
             }
         }
         if matches!(network, 198 | 203) {
+            if self.is_at_the_door(to, &text, &mut out) {
+                return self.send(out);
+            }
             let places = match self.rung.get(call_id) {
                 Some(places) => self.meant(places, &text),
                 None if text.method() == "INVITE" => self.ring(to, &text, bytes, &mut out),
@@ -798,6 +814,79 @@ impl<'w> World<'w> {
         self.send(vec![Sent { from: at, to, bytes: bytes.into_bytes() }]);
     }
 
+    /// Whether a message ends with who asks for credentials before anybody's telephone rings.
+    fn is_at_the_door(&mut self, at: SocketAddr, text: &Text<'_>, out: &mut Vec<Sent>) -> bool {
+        let call_id = text.get("Call-ID").unwrap_or_default();
+        if let Some(door) = self.doors.get(call_id)
+            && door.is_acknowledged_by(text)
+        {
+            return true;
+        }
+        if text.method() != "INVITE" || text.tag("To").is_some() || at == address::AI {
+            return false;
+        }
+        let number = self.number_of(text);
+        let Some(plan) = self.callers.get(number).map(|caller| &caller.plan) else { return false };
+        let answer = self.answer_at(number, at, self.is_transfer(number, text));
+        let Some(challenge) = plan.challenge.filter(|_| answer != Answer::Silence) else { return false };
+        let sbc = self.setting.heard_at(1);
+        let door = self.doors.entry(call_id.to_owned());
+        let door = door.or_insert_with(|| Door::new(challenge, number, at, sbc));
+        match door.lets_in(self.now, text, out) {
+            Ok(let_in) => !let_in,
+            Err(wrong) => {
+                self.judge(&format!("door {number}"), Err(wrong));
+                true
+            }
+        }
+    }
+
+    /// Which call an INVITE to a target is of.
+    fn number_of(&self, invite: &Text<'_>) -> usize {
+        let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
+        // Of one who withholds the number, the ticket tells which call it is.
+        let ticket = || {
+            let ticket = invite.get("X-Zendesk-Ticket-Id")?.parse().ok();
+            self.callers.iter().position(|caller| caller.plan.anonymous && caller.plan.ticket == ticket)
+        };
+        user.and_then(number_of).or_else(ticket).unwrap_or(0)
+    }
+
+    /// What is planned to become of an INVITE at this address.
+    fn answer_at(&self, number: usize, at: SocketAddr, transferred: bool) -> Answer {
+        let plain = Plan::plain();
+        let plan = self.callers.get(number).map_or(&plain, |caller| &caller.plan);
+        // By address, not by order: an INVITE may arrive when its target was given up already.
+        let answer = match address::OTHERS.iter().position(|&other| other == at) {
+            Some(other) => plan.others.get(other),
+            None => plan.answers.get(match (plan.dial, at) {
+                ("mixed", address::AI) => 1,
+                ("mixed", address::BACKUP) => 2,
+                (_, address::BACKUP) => 1,
+                _ => 0,
+            }),
+        };
+        let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
+        match plan.transfer.as_ref().filter(|_| transferred) {
+            Some(_) if at == address::AI => Answer::AtOnce,
+            Some(transfer) => transfer.answer,
+            None => answer,
+        }
+    }
+
+    /// Whether an INVITE of a call was sent for a transfer that somebody in it has asked for, or since that has failed. One
+    /// that was sent before may arrive later.
+    fn is_transfer(&self, number: usize, invite: &Text<'_>) -> bool {
+        let by_caller = self.callers.get(number).and_then(|caller| caller.referrer.asked);
+        let callees = self.callees.iter().filter(|callee| callee.number == number);
+        let Some(asked) = by_caller.or_else(|| callees.filter_map(|callee| callee.referrer.asked).min())
+        else {
+            return false;
+        };
+        let sent = self.tap.as_ref().and_then(|tap| tap.first_sent(invite.branch()));
+        sent.is_none_or(|sent| sent > asked)
+    }
+
     /// Which branches of a fork a message is for.
     fn meant(&self, places: &[usize], text: &Text<'_>) -> Vec<usize> {
         let with = |is: &dyn Fn(&Callee) -> bool| -> Vec<usize> {
@@ -829,36 +918,10 @@ impl<'w> World<'w> {
 
     /// A target's telephone rings for the first time, or all those that its INVITE leads to.
     fn ring(&mut self, at: SocketAddr, invite: &Text<'_>, bytes: &[u8], out: &mut Vec<Sent>) -> Vec<usize> {
-        let user = invite.address("From").and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
-        // Of one who withholds the number, the ticket tells which call it is.
-        let ticket = || {
-            let ticket = invite.get("X-Zendesk-Ticket-Id")?.parse().ok();
-            self.callers.iter().position(|caller| caller.plan.anonymous && caller.plan.ticket == ticket)
-        };
-        let number = user.and_then(number_of).or_else(ticket).unwrap_or(0);
+        let number = self.number_of(invite);
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
-        // By address, not by order: an INVITE may arrive when its target was given up already.
-        let other = address::OTHERS.iter().position(|&other| other == at);
-        let answer = match other {
-            Some(other) => plan.others.get(other),
-            None => plan.answers.get(match (plan.dial, at) {
-                ("mixed", address::AI) => 1,
-                ("mixed", address::BACKUP) => 2,
-                (_, address::BACKUP) => 1,
-                _ => 0,
-            }),
-        };
-        let answer = answer.copied().unwrap_or(Answer::Refuse(480, 10));
-        // Whoever is rung when somebody has asked for a transfer is rung for that, or since that has failed.
-        let asked = self.callers.get(number).is_some_and(|caller| caller.referrer.asked)
-            || self.callees.iter().any(|callee| callee.number == number && callee.referrer.asked);
-        let transfer = plan.transfer.as_ref().filter(|_| asked);
-        let transferred = transfer.is_some();
-        let answer = match transfer {
-            Some(_) if at == address::AI => Answer::AtOnce,
-            Some(transfer) => transfer.answer,
-            None => answer,
-        };
+        let transferred = plan.transfer.is_some() && self.is_transfer(number, invite);
+        let answer = self.answer_at(number, at, transferred);
         let sbc = self.setting.heard_at(u8::from(at != address::AI));
         let result = check_invite(&plan, at, sbc, transferred, invite);
         if self.tap.is_some() {
@@ -953,11 +1016,7 @@ fn check_invite(
     let brought = plan.transfer.as_ref().filter(|_| transferred).and_then(|transfer| transfer.ticket);
     let expected = brought.or_else(|| plan.ticket.filter(|_| plan.from == From::Ai));
     let expected = expected.filter(|_| at != address::AI).map(|ticket| ticket.to_string());
-    // Where addresses were silent, one may hear only now of the INVITE before the transfer.
-    let is_old = transferred && plan.others.iter().any(|other| plan.answers.first() != Some(other));
-    let old = plan.ticket.filter(|_| is_old).map(|ticket| ticket.to_string());
-    let is_old = old.is_some() && ticket == old.as_deref().into_iter().collect::<Vec<_>>();
-    if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() && !is_old {
+    if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
         return Err(format!("ticket {ticket:?} and not {expected:?}"));
     }
     let uri = match at {

@@ -12,8 +12,8 @@ use warmline_core::config::{Listener, TargetIndex};
 use warmline_core::reason::Reason;
 use warmline_core::transport::Transport;
 use warmline_tests::{
-    Answer, Callee, Caller, Dice, Ending, From, Hold, Memory, Outcome, Plan, Refers, Refresh, Reliable,
-    Setting, Tap, Timers, Told, Transfer, Weather, Who, Wish, World, address, seed,
+    Algorithm, Answer, Callee, Caller, Challenge, Dice, Ending, From, Hold, Memory, Outcome, Plan, Refers,
+    Refresh, Reliable, Setting, Tap, Timers, Told, Transfer, Weather, Who, Wish, World, address, seed,
 };
 
 /// What a flow's calls have in common, and what chance adds to each.
@@ -45,12 +45,24 @@ enum Extra {
     Scatter,
     /// The target ends it, or both do.
     Ending,
+    /// A telephone calls, which has to prove who it is, or the target asks us.
+    Proof,
 }
 
 use Extra::{Asks, Early, Forks, Scatter};
 
-const ANY: &[Extra] =
-    &[Asks, Early, Extra::Caller, Extra::Reliable, Extra::Hold, Extra::Timers, Forks, Scatter, Extra::Ending];
+const ANY: &[Extra] = &[
+    Asks,
+    Early,
+    Extra::Caller,
+    Extra::Reliable,
+    Extra::Hold,
+    Extra::Timers,
+    Forks,
+    Scatter,
+    Extra::Ending,
+    Extra::Proof,
+];
 
 fn flow(name: &'static str, with: &'static [Extra], plan: fn(&mut Dice) -> Plan) -> Flow {
     Flow { name, plan, with }
@@ -106,6 +118,27 @@ fn reliable(dice: &mut Dice, caller: Wish, target: bool) -> Plan {
         answers: vec![Answer::EarlyMedia(time)],
         ..plain(dice)
     }
+}
+
+/// A telephone calls, whose trunk has users.
+fn telephones(plan: Plan) -> Plan {
+    Plan { from: From::Phone, who: Who::From, ..plan }
+}
+
+fn challenged(dice: &mut Dice, plan: Plan) -> Plan {
+    let algorithm = *dice.pick(&[None, Some(Algorithm::Md5), Some(Algorithm::Sha256)]);
+    let challenge = Challenge { proxy: dice.chance(5_000), algorithm, stale: dice.chance(3_000) };
+    Plan { challenge: Some(challenge), ..plan }
+}
+
+/// The caller's connection is lost while nothing is under way on it.
+fn cut(dice: &mut Dice) -> Plan {
+    if dice.chance(5_000) {
+        let timers = timers(dice);
+        return Plan { connected: true, cut: Some(dice.between(1_000, 85_000)), ..timed(dice, 0, timers) };
+    }
+    let ending = Ending::Caller(dice.between(5_000, 10_000));
+    Plan { connected: true, cut: Some(dice.between(1_000, 4_500)), ending, ..plain(dice) }
 }
 
 const BOTH: [Refers; 2] = [Refers::Caller, Refers::Target];
@@ -313,6 +346,21 @@ fn flows() -> Vec<Flow> {
         flow("by a connection", &[Asks, Early, Extra::Hold, Extra::Timers, Forks, Extra::Ending], |dice| {
             Plan { connected: true, ..plain(dice) }
         }),
+        flow("connection lost in mid-call", &[Asks, Early, Forks, Extra::Ending], cut),
+        flow(
+            "connection lost at any time",
+            &[Asks, Early, Extra::Hold, Extra::Timers, Forks, Extra::Ending],
+            |dice| Plan { connected: true, cuts: dice.between(100, 2_000), ..plain(dice) },
+        ),
+        flow("telephone", ANY, |dice| telephones(plain(dice))),
+        flow("target asks who we are", ANY, |dice| {
+            let plan = plain(dice);
+            challenged(dice, plan)
+        }),
+        flow("both prove who they are", ANY, |dice| {
+            let plan = plain(dice);
+            telephones(challenged(dice, plan))
+        }),
         flow("merged", &[Asks, Early, Extra::Hold, Forks, Extra::Ending], |dice| Plan {
             merged: true,
             // It lasts for as long as a copy may still arrive: what comes after it is another call.
@@ -392,6 +440,7 @@ fn add(extra: Extra, dice: &mut Dice, mut plan: Plan, scatters: bool) -> Plan {
         }
         Extra::Caller => match dice.below(3) {
             0 => plan.proxied = true,
+            _ if plan.from == From::Phone => {}
             1 if plan.transfer.is_none() && plan.who == Who::From => plan.from = From::Carrier,
             _ if plan.from == From::Carrier => plan.who = Who::Asserted,
             _ => plan.who = Who::Header,
@@ -424,6 +473,14 @@ fn add(extra: Extra, dice: &mut Dice, mut plan: Plan, scatters: bool) -> Plan {
         Scatter if scatters && plan.others.is_empty() && plan.dial == "support" => {
             plan = scattered(dice, plan)
         }
+        Extra::Proof => {
+            if dice.chance(5_000) {
+                return challenged(dice, plan);
+            }
+            if plan.transfer.is_none() && plan.from == From::Ai {
+                return telephones(plan);
+            }
+        }
         Extra::Ending => {
             if let (Ending::Caller(talk), None) = (plan.ending, &plan.transfer) {
                 plan.ending = *dice.pick(&[Ending::Target(talk), Ending::Both(talk)]);
@@ -446,7 +503,7 @@ fn expected(plan: &Plan) -> Option<Outcome> {
     }
     // Where addresses fail that would fork, it depends on the order.
     let scattered = plan.others.iter().any(|other| plan.answers.first() != Some(other));
-    if plan.reliable.mute || scattered && !plan.forks.is_empty() {
+    if plan.cuts > 0 || plan.reliable.mute || scattered && !plan.forks.is_empty() {
         return None;
     }
     if all.iter().any(|&answer| is_good(answer)) {
@@ -471,17 +528,22 @@ fn length(plan: &Plan) -> Option<u64> {
 /// What else should have come of a call that was answered and not disturbed; the first thing that did not.
 fn missing(world: &World<'_>, caller: &Caller, callees: &[&Callee]) -> Option<String> {
     let plan = &caller.plan;
+    if plan.from == From::Phone && caller.challenged == 0 {
+        return Some("never asked who it is".into());
+    }
     let talk = length(plan)?;
     // Of several who answered, one has the call, and the others were hung up at once.
     let answered = callees.iter().filter(|callee| callee.acknowledged && !callee.transferred);
-    let target = answered.max_by_key(|callee| (callee.refreshed(), callee.referrer.asked))?;
+    let target = answered.max_by_key(|callee| (callee.refreshed(), callee.referrer.asked.is_some()))?;
     let sessions = [&caller.session, &target.session];
     let holder = match plan.refresh {
         Refresh::CallerHolds | Refresh::CallerHoldsAs(..) => Some(0),
         Refresh::TargetHolds | Refresh::TargetHoldsAs(..) => Some(1),
         _ => None,
     };
-    if let Some(side) = holder.filter(|_| talk >= 8_000) {
+    // Who asks for a transfer sooner may be gone before the call is taken back.
+    let stays = plan.transfer.as_ref().is_none_or(|transfer| transfer.after >= 2_500);
+    if let Some(side) = holder.filter(|_| talk >= 8_000 && stays) {
         let direction = sessions[side].as_ref().map(|session| session.direction.clone());
         if direction.as_deref() != Some("sendrecv") {
             return Some(format!("still held: {direction:?}"));
@@ -526,7 +588,11 @@ struct Score {
 }
 
 fn call_id(number: usize, caller: &Caller) -> String {
-    let address = if caller.plan.from == From::Ai { address::AI } else { address::CARRIER };
+    let address = match caller.plan.from {
+        From::Ai => address::AI,
+        From::Carrier => address::CARRIER,
+        From::Phone => address::PHONE,
+    };
     format!("zxa{number}-id@{}", address.ip())
 }
 
@@ -543,6 +609,8 @@ const FOUR: [SocketAddr; 4] = [address::ZENDESK, address::OTHERS[0], address::OT
 fn storm(calls: u64, seconds: u64, weather: Weather, seed: u64) -> Vec<Score> {
     let mut setting = Setting::new(4_000, 200);
     setting.trunks[0].return_to = Some(TargetIndex(2));
+    setting.have_telephones();
+    setting.have_credentials();
     let listeners = listeners(&setting);
     let mut memory = Memory::of(&setting);
     let mut world = World::new(&setting, &mut memory, seed, weather);

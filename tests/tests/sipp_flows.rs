@@ -78,6 +78,24 @@ fn target() -> Script {
 
 const NOTHING_AMISS: &str = "refused, failed or dropped: none";
 
+/// Whoever answers with this has Warmline refresh the session 10 s later, and again.
+const TIMED: &str = "Supported: timer\nRequire: timer\nSession-Expires: 20;refresher=uac\n";
+
+/// A target whose session Warmline refreshes.
+fn timed(lines: &str) -> Script {
+    target()
+        .is_invited()
+        .answers_invite(180, Say::Nothing)
+        .waits(100)
+        .answers_invite_with(200, &format!("{TIMED}{lines}"), Say::Audio)
+        .gets("ACK")
+}
+
+/// A caller who stays for so many milliseconds and hangs up.
+fn stays(milliseconds: u32) -> Script {
+    caller().gets_through().waits(milliseconds).hangs_up().hears(200)
+}
+
 // ---- RFC 3665 -----------------------------------------------------------------------------------------------------
 
 #[test]
@@ -416,6 +434,88 @@ fn rfc_5407_3_2_3_a_bye_before_our_answer_to_a_reinvite() {
     holds!(log, "caller-hung-up", "failed or dropped: 1 stray-ack\n");
 }
 
+#[test]
+fn rfc_5407_3_2_1_byes_cross_at_the_caller() {
+    let log = flow(
+        "rfc_5407_3_2_1_byes_cross_at_the_caller",
+        caller().gets_through().gets("BYE").at_once().hangs_up().answers(200).hears(200).lingers(),
+        target().takes_the_call().waits(300).hangs_up().hears(200).lingers(),
+    );
+    holds!(log, "target-hung-up", NOTHING_AMISS);
+}
+
+#[test]
+fn rfc_5407_3_2_2_a_reinvite_crosses_our_bye_at_the_caller() {
+    let log = flow(
+        "rfc_5407_3_2_2_a_reinvite_crosses_our_bye_at_the_caller",
+        caller()
+            .gets_through()
+            .gets("BYE")
+            .at_once()
+            .reinvites(Say::Held)
+            .answers(200)
+            .hears(481)
+            .acknowledges_failure()
+            .lingers(),
+        target().takes_the_call().waits(300).hangs_up().hears(200).lingers(),
+    );
+    holds!(log, "target-hung-up", "failed or dropped: 1 no-such-call\n");
+}
+
+/// The caller made the Call-ID up: it tries again later than we do.
+#[test]
+#[ignore = "takes 50 s"]
+fn rfc_5407_3_3_1_reinvites_cross_at_the_caller() {
+    let told = "Supported: timer\nRequire: timer\nSession-Expires: 90;refresher=uac\n";
+    let log = flow(
+        "rfc_5407_3_3_1_reinvites_cross_at_the_caller",
+        caller()
+            .invites_with("Supported: timer\nSession-Expires: 90;refresher=uas\n", Say::Audio)
+            .may_hear(100)
+            .may_hear(180)
+            .hears_with(200, "Session-Expires: 90;refresher=uas")
+            .acknowledges()
+            .gets_with("INVITE", "Session-Expires: 90;refresher=uac")
+            .at_once()
+            .reinvites(Say::Held)
+            .answers(491)
+            .may_hear(100)
+            .hears(491)
+            .acknowledges_failure()
+            .gets("ACK")
+            .gets_with("INVITE", "Session-Expires: 90;refresher=uac")
+            .answers_with(200, told, Say::Audio)
+            .gets("ACK")
+            .waits(500)
+            .reinvites(Say::Held)
+            .may_hear(100)
+            .hears_with(200, "a=recvonly")
+            .acknowledges()
+            .waits(200)
+            .hangs_up()
+            .hears(200),
+        target().takes_the_call().is_hung_up(),
+    );
+    holds!(log, "caller-hung-up", "failed or dropped: 1 offer-pending, 1 refresh-failed\n");
+}
+
+#[test]
+fn rfc_5407_3_3_3_a_refer_crosses_our_bye() {
+    let log = flow(
+        "rfc_5407_3_3_3_a_refer_crosses_our_bye",
+        caller()
+            .gets_through()
+            .gets("BYE")
+            .at_once()
+            .says("REFER", "Contact: <sip:peer@known>\nRefer-To: <sip:support@warmline>\n")
+            .answers(200)
+            .hears(481)
+            .lingers(),
+        target().takes_the_call().waits(300).hangs_up().hears(200).lingers(),
+    );
+    holds!(log, "target-hung-up", "failed or dropped: 1 no-such-call\n");
+}
+
 // ---- RFC 5407, we calling -----------------------------------------------------------------------------------------
 
 #[test]
@@ -489,4 +589,89 @@ fn rfc_5407_3_2_4_a_bye_crosses_our_ack() {
             .lingers(),
     );
     holds!(log, "target-hung-up", NOTHING_AMISS);
+}
+
+#[test]
+fn rfc_5407_3_2_3_our_bye_before_an_answer_to_our_reinvite() {
+    let log = flow(
+        "rfc_5407_3_2_3_our_bye_before_an_answer_to_our_reinvite",
+        stays(11_000),
+        timed("")
+            .is_reinvited()
+            .answers_reinvite(100, Say::Nothing)
+            .gets("BYE")
+            .answers(200)
+            .at_once()
+            .answers_reinvite(200, Say::Audio)
+            .gets("ACK")
+            .lingers(),
+    );
+    holds!(log, "caller-hung-up", NOTHING_AMISS);
+}
+
+/// We made the Call-ID up: the target tries again first, and as that refreshes the session, we need not.
+#[test]
+fn rfc_5407_3_3_1_reinvites_cross() {
+    let log = flow(
+        "rfc_5407_3_3_1_reinvites_cross",
+        stays(16_000),
+        timed("")
+            .gets_with("INVITE", "Session-Expires: 20;refresher=uac")
+            .at_once()
+            .reinvites(Say::Held)
+            .answers(491)
+            .may_hear(100)
+            .hears(491)
+            .acknowledges_failure()
+            .gets("ACK")
+            .waits(1_500)
+            .reinvites(Say::Held)
+            .may_hear(100)
+            .hears_with(200, "a=recvonly")
+            .acknowledges()
+            .is_hung_up(),
+    );
+    holds!(log, "caller-hung-up", "failed or dropped: 1 offer-pending, 1 refresh-failed\n");
+}
+
+/// The target waits until we have tried again.
+#[test]
+fn rfc_5407_3_3_2_an_update_crosses_our_reinvite() {
+    let log = flow(
+        "rfc_5407_3_3_2_an_update_crosses_our_reinvite",
+        stays(16_000),
+        timed("")
+            .gets_with("INVITE", "Session-Expires: 20;refresher=uac")
+            .at_once()
+            .updates(Say::Held)
+            .answers(491)
+            .hears(491)
+            .gets("ACK")
+            .gets_with("INVITE", "Session-Expires: 20;refresher=uac")
+            .answers_with(200, TIMED, Say::Audio)
+            .gets("ACK")
+            .updates(Say::Held)
+            .hears_with(200, "a=recvonly")
+            .is_hung_up(),
+    );
+    holds!(log, "caller-hung-up", "failed or dropped: 1 offer-pending, 1 refresh-failed\n");
+}
+
+/// Ours describes nothing, so that both succeed.
+#[test]
+fn rfc_5407_3_3_2_a_reinvite_crosses_our_update() {
+    let log = flow(
+        "rfc_5407_3_3_2_a_reinvite_crosses_our_update",
+        stays(11_500),
+        timed("Allow: INVITE, ACK, CANCEL, BYE, UPDATE\n")
+            .gets_with("UPDATE", "Session-Expires: 20;refresher=uac")
+            .at_once()
+            .reinvites(Say::Held)
+            .answers_with(200, TIMED, Say::Nothing)
+            .may_hear(100)
+            .hears_with(200, "a=recvonly")
+            .acknowledges()
+            .is_hung_up(),
+    );
+    holds!(log, "caller-hung-up", NOTHING_AMISS);
 }

@@ -1,7 +1,9 @@
 //! Warmline as users start it, between SIPp and a far end like Zendesk's, which it knows by name.
 
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::time::Duration;
 
+use warmline_tests::Timers;
 use warmline_tests::sipp::{
     AI, PATIENCE, Rung, Say, Scenario, Script, Stage, WARMLINE, ZENDESK, poll, ports, sipp_is_missing,
 };
@@ -133,4 +135,54 @@ fn zendesk_is_silent_at_its_first_address() {
     assert!(visit.answered && visit.address == 1, "{visit:?}");
     let log = stage.stop();
     assert!(log.contains("answered by zendesk-support-2"), "{log}");
+}
+
+/// Both ends have us refresh their sessions every 45 s, as only a call of real length needs it, and talk meanwhile.
+#[test]
+#[ignore = "takes 15 minutes"]
+fn a_quarter_of_an_hour_is_talked_and_refreshed_on_both_legs() {
+    if sipp_is_missing("a_quarter_of_an_hour_is_talked_and_refreshed_on_both_legs") {
+        return;
+    }
+    /// Seconds between refreshes: half of what is demanded.
+    const EVERY: u32 = 45;
+    const REFRESHES: u32 = 15 * 60 / EVERY;
+    let (mut stage, at) = set();
+    let timers = Some(Timers::of(2 * EVERY));
+    let far_end = open(&[at], Manners { timers, ..manners(Goodbye::Never) });
+    let asks = "Supported: timer\nSession-Expires: 90;refresher=uas\nMin-SE: 90\n";
+    let told = "Supported: timer\nRequire: timer\nSession-Expires: 90;refresher=uac\n";
+    let mut script = Script::caller("caller")
+        .lasts(REFRESHES * EVERY / 60)
+        .invites_with(asks, Say::Echo)
+        .may_hear(100)
+        .may_hear(180)
+        .hears_with(200, "Session-Expires: 90;refresher=uas")
+        .acknowledges();
+    for _ in 0..REFRESHES {
+        script = script
+            .gets_with("INVITE", "Session-Expires: 90;refresher=uac")
+            .answers_with(200, told, Say::Echo)
+            .gets("ACK");
+    }
+    let caller = SocketAddrV4::new(CALLER, ports(2));
+    let caller = stage.cast.follow(&script.waits(3_000).hangs_up().hears(200), caller);
+    let until = |patience: Duration, what: &str, holds: &dyn Fn(&Visit) -> bool| {
+        let found = poll(patience, || far_end.visits().first().filter(|visit| holds(visit)).cloned());
+        found.unwrap_or_else(|| panic!("not {what}: {:?} {:?}", far_end.visits(), far_end.faults()))
+    };
+    for refreshes in 0..=REFRESHES {
+        let next = PATIENCE + Duration::from_secs(EVERY.into());
+        let so_far = until(next, "refreshed", &|visit| visit.answered && visit.refreshed >= refreshes);
+        until(PATIENCE, "talking", &|visit| visit.heard.own >= so_far.heard.own + 50);
+    }
+    stage.cast.ends_well(caller);
+    let visit = over(&far_end);
+    assert_eq!(visit.refreshed, REFRESHES, "{visit:?}");
+    // All the time, but for the beginnings.
+    assert!(visit.heard.own >= u64::from(REFRESHES * EVERY * 50 / 100 * 95), "{visit:?}");
+    let log = stage.stop();
+    assert!(log.contains("caller-hung-up") && !log.contains("hanging up"), "{log}");
+    assert!(log.contains("stopped after 1 calls"), "{log}");
+    println!("{visit:?}\n{log}");
 }

@@ -363,6 +363,9 @@ impl Sbc<'_> {
         };
         leg.timer.work = match wait {
             Some(wait) if leg.timer.try_again() => Work::Waiting(cx.now.after(wait)),
+            // It is not refused: the peer has a request under way, which may take until its timer B. The session's end
+            // bounds it.
+            Some(_) if set && status == 491 => Work::Waiting(cx.now.after(LATER)),
             _ if set => Work::Failed,
             _ => Work::None,
         };

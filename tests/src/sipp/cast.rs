@@ -112,7 +112,9 @@ impl Cast {
     pub fn play(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", scenario.name));
         let port = if scenario.at == *self.zendesk.ip() { self.zendesk.port() } else { ports(2) };
-        self.start(scenario, &file, SocketAddrV4::new(scenario.at, port), self.sip, ends)
+        // One end that sends back what it hears is enough.
+        let echoes = scenario.at == *self.zendesk.ip();
+        self.start(scenario, &file, SocketAddrV4::new(scenario.at, port), self.sip, ends, echoes)
     }
 
     /// Starts SIPp at `at` with a part that is written in the test. Whoever calls, calls Warmline.
@@ -138,8 +140,8 @@ impl Cast {
         let file = self.folder.join(format!("{number}-{}.xml", script.name()));
         std::fs::write(&file, script.text(known, self.sip)).expect("a file can be written");
         // What it waits for stands in it, and may be half of a session.
-        let scenario = Scenario { lasting: 60_000, ..Scenario::once(script.name(), *at.ip()) };
-        let player = self.start(scenario, &file, at, next, &[9]);
+        let scenario = Scenario { lasting: script.lasting(), ..Scenario::once(script.name(), *at.ip()) };
+        let player = self.start(scenario, &file, at, next, &[9], script.echoes());
         if script.is_called() {
             listens(at, script.name());
         }
@@ -153,6 +155,7 @@ impl Cast {
         at: SocketAddrV4,
         next: SocketAddrV4,
         ends: &[u16],
+        echoes: bool,
     ) -> Program {
         let number = self.players.get();
         self.players.set(number + 1);
@@ -163,8 +166,7 @@ impl Cast {
             writeln!(lines, "{ticket};{port};").expect("text takes text");
         }
         std::fs::write(&calls, lines).expect("a file can be written");
-        // One end that sends back what it hears is enough.
-        let echo = (scenario.at == *self.zendesk.ip()).then_some("-rtp_echo");
+        let echo = echoes.then_some("-rtp_echo");
         let trace = |ending: &str| self.folder.join(format!("{name}.{ending}"));
         let mut command = Command::new("sipp");
         command

@@ -3,6 +3,7 @@
 //! SIPp signals; its scenarios are in `tests/scenarios`. What is heard is held to what was said by [`Talk`], at the
 //! addresses that SIPp's session descriptions name, because SIPp does not look into what it receives.
 
+mod authority;
 mod baresip;
 mod cast;
 mod companding;
@@ -14,7 +15,8 @@ mod script;
 mod stage;
 mod talk;
 
-pub use baresip::Baresip;
+pub use authority::Authority;
+pub use baresip::{Baresip, Telephone};
 pub use cast::{Cast, Scenario, is_missing, sipp_is_missing};
 pub use companding::{a_to_mu, mu_to_a};
 pub use distance::Distance;

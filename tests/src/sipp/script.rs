@@ -16,6 +16,8 @@ pub enum Say {
     Held,
     /// The same, expected at another port than before.
     Elsewhere,
+    /// The same, and whatever is heard there is sent back.
+    Echo,
 }
 
 impl Say {
@@ -26,6 +28,7 @@ impl Say {
             Self::Audio => ("sendrecv", "[field1]"),
             Self::Held => ("sendonly", "[field1]"),
             Self::Elsewhere => ("sendrecv", "60[field1]"),
+            Self::Echo => ("sendrecv", "[media_port]"),
         };
         let name = if format == 0 { "PCMU" } else { "PCMA" };
         format!(
@@ -57,6 +60,8 @@ pub struct Script {
     cancelled: bool,
     /// Whether there is a proxy before it that records itself.
     proxied: bool,
+    /// How long it may take, in milliseconds.
+    lasting: u32,
 }
 
 impl Script {
@@ -84,11 +89,26 @@ impl Script {
             once: false,
             cancelled: false,
             proxied: false,
+            lasting: 60_000,
         }
+    }
+
+    /// May take so many minutes more than others.
+    pub fn lasts(mut self, minutes: u32) -> Self {
+        self.lasting += minutes * 60_000;
+        self
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) const fn lasting(&self) -> u32 {
+        self.lasting
+    }
+
+    pub(super) fn echoes(&self) -> bool {
+        self.steps.contains("[media_port]")
     }
 
     pub(super) const fn is_called(&self) -> bool {
@@ -175,6 +195,15 @@ impl Script {
         self.invited = self.cseq;
         let ends = format!("{}{}", Self::CONTACT, say.body(self.format, self.version));
         let lines = self.request("INVITE", "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
+        self.send(true, &lines)
+    }
+
+    /// Sends an UPDATE.
+    pub fn updates(mut self, say: Say) -> Self {
+        self.cseq += 1;
+        self.version += 1;
+        let ends = format!("{}{}", Self::CONTACT, say.body(self.format, self.version));
+        let lines = self.request("UPDATE", "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
         self.send(true, &lines)
     }
 
@@ -337,6 +366,34 @@ impl Script {
             say.body(self.format, 1)
         );
         self.send(again, &lines)
+    }
+
+    /// Gets an INVITE within the dialog.
+    pub fn is_reinvited(self) -> Self {
+        let action = |header: &str, name: &str| {
+            format!(
+                "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>"
+            )
+        };
+        let actions = [("From", "other"), ("To", "own"), ("Via", "via_again"), ("CSeq", "cseq_again")]
+            .map(|(h, n)| action(h, n));
+        self.step(&format!(
+            "<recv request=\"INVITE\"><action>{}</action></recv>\n\
+             <Reference variables=\"other,own,via_again,cseq_again\"/>\n",
+            actions.concat()
+        ))
+    }
+
+    /// Answers that, whatever has come since.
+    pub fn answers_reinvite(mut self, status: u16, say: Say) -> Self {
+        self.version += 1;
+        let lines = format!(
+            "SIP/2.0 {status} As the RFC has it\nVia:[$via_again]\nFrom:[$other]\nTo:[$own]\n\
+             Call-ID: [call_id]\nCSeq:[$cseq_again]\n{}{}",
+            Self::CONTACT,
+            say.body(self.format, self.version)
+        );
+        self.send(status >= 200, &lines)
     }
 
     /// Answers what came last; `lines` are further ones.

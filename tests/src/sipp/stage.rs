@@ -21,6 +21,8 @@ pub const PASSWORD: &str = "only the desk knows";
 
 /// How many calls Warmline may carry.
 const CAPACITY: u16 = 200;
+/// The same where there are only a few, since ports are given out once.
+const FEW: u16 = 20;
 
 /// Whom the line rings.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +67,11 @@ impl Stage {
     pub fn with(program: &str, more: &[&str], transport: &str) -> Self {
         let (sip, zendesk) = (SocketAddrV4::new(WARMLINE, ports(2)), SocketAddrV4::new(ZENDESK, ports(2)));
         let uri = format!("sip:support@{zendesk}");
-        Self::place(program, more, &[AI], sip, &[Rung::new(zendesk, &uri)], transport)
+        Self::place(program, more, &[AI], sip, &[Rung::new(zendesk, &uri)], transport, CAPACITY)
     }
 
-    /// The same with calls from `callers` as AI agents' platforms, and with the line rung at several targets, one after
-    /// the other.
+    /// The same with a few calls from `callers` as AI agents' platforms, and with the line rung at several targets, one
+    /// after the other.
     ///
     /// # Panics
     /// When it does not listen.
@@ -80,7 +82,7 @@ impl Stage {
         sip: SocketAddrV4,
         targets: &[Rung<'_>],
     ) -> Self {
-        Self::place(program, more, callers, sip, targets, "udp")
+        Self::place(program, more, callers, sip, targets, "udp", FEW)
     }
 
     fn place(
@@ -90,12 +92,21 @@ impl Stage {
         sip: SocketAddrV4,
         targets: &[Rung<'_>],
         transport: &str,
+        capacity: u16,
     ) -> Self {
-        let media = ports(4 * CAPACITY);
+        let media = ports(4 * capacity);
         let cast = Cast::new(sip, targets[0].at);
+        Self::open(program, more, cast, &configuration(callers, sip, targets, (media, capacity), transport))
+    }
+
+    /// Starts `program` around which `cast` stands, with more arguments `more` and this configuration, and waits until
+    /// it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn open(program: &str, more: &[&str], cast: Cast, configuration: &str) -> Self {
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration(callers, sip, targets, media, transport))
-            .expect("a file can be written");
+        std::fs::write(&file, configuration).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -119,10 +130,10 @@ fn configuration(
     callers: &[Ipv4Addr],
     sip: SocketAddrV4,
     targets: &[Rung<'_>],
-    media: u16,
+    (media, capacity): (u16, u16),
     transport: &str,
 ) -> String {
-    let last = media + 4 * CAPACITY - 1;
+    let last = media + 4 * capacity - 1;
     let list = |places: &mut dyn Iterator<Item = Ipv4Addr>| {
         let mut places: Vec<String> = places.map(|place| format!("\"{place}\"")).collect();
         places.sort();
@@ -152,7 +163,7 @@ fn configuration(
         r#"
 [node]
 name     = "end-to-end"
-capacity = {CAPACITY}
+capacity = {capacity}
 
 [[interface]]
 name    = "loopback"

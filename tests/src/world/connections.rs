@@ -72,7 +72,7 @@ impl World<'_> {
     fn put_on_connection(&mut self, caller: usize, peer: SocketAddr, to_sbc: bool, bytes: Vec<u8>) {
         let (shortest, longest) = self.weather.delay;
         let arrives = self.now + self.dice.between(shortest, longest);
-        let cut = self.dice.chance(self.cut);
+        let cut = self.dice.chance(self.cut.max(self.callers[caller].plan.cuts));
         let Connections { by_caller, opened } = &mut self.connections;
         let connection = by_caller.entry(caller).or_default();
         if connection.flow == 0 {
@@ -89,7 +89,7 @@ impl World<'_> {
     }
 
     /// A connection is lost. Its ends learn of it a little later.
-    fn cut_off(&mut self, caller: usize) {
+    pub(super) fn cut_off(&mut self, caller: usize) {
         let Some(connection) = self.connections.by_caller.get_mut(&caller) else { return };
         connection.flow = 0;
         let ways = core::mem::take(&mut connection.ways);
@@ -113,7 +113,7 @@ impl World<'_> {
         let config = self.config;
         let cx = warmline_core::Cx { now: self.clock(), utc: Some(self.utc()), config: &config };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return };
-        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.arrives(self.now, peer, &bytes));
+        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.arrives(self.now, peer, &bytes, true));
         self.judge("tap", result);
         self.input(Input::Message(admitted, &bytes));
     }

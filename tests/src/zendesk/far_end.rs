@@ -13,7 +13,7 @@ use super::greeting::{Greeting, Heard};
 use crate::callee::Callee;
 use crate::dice::Dice;
 use crate::peer::{Peer, Sent};
-use crate::plan::{Answer, Ending, Plan};
+use crate::plan::{Answer, Ending, Plan, Timers};
 use crate::text::Text;
 
 /// How often it looks for what has come and what is due.
@@ -54,11 +54,13 @@ pub struct Manners {
     pub goodbye: Goodbye,
     /// How many of its addresses, from the first on, are silent.
     pub silent: usize,
+    /// The session timer that it demands.
+    pub timers: Option<Timers>,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { rules: Rules::default(), answers: 300, goodbye: Goodbye::Never, silent: 0 }
+        Self { rules: Rules::default(), answers: 300, goodbye: Goodbye::Never, silent: 0, timers: None }
     }
 }
 
@@ -81,6 +83,8 @@ pub struct Visit {
     pub cancelled: bool,
     /// Whether it is over.
     pub over: bool,
+    /// How often its session was refreshed.
+    pub refreshed: u32,
     /// What was heard.
     pub heard: Heard,
 }
@@ -281,7 +285,7 @@ impl Desk {
                     Goodbye::Unserved { least, most } => Ending::Target(self.dice.between(least, most)),
                     Goodbye::After(time) => Ending::Target(time),
                 };
-                let plan = Plan { ending, ..Plan::plain() };
+                let plan = Plan { ending, timers: [None, self.manners.timers], ..Plan::plain() };
                 let answer = Answer::After(self.manners.answers);
                 let mut callee = Callee::new(number, 0, plan, answer, at, heard_at, from, invite, bytes)?;
                 callee.begin(now, invite, out);
@@ -352,6 +356,7 @@ impl Call {
                 }
                 (visit.answered, visit.cancelled) = (callee.answered, callee.cancelled);
                 visit.over = callee.over;
+                visit.refreshed = callee.refreshed().0;
                 if callee.over {
                     *greeting = None;
                 } else if callee.answered

@@ -411,6 +411,16 @@ fn a_refresh_that_is_refused_is_tried_again_when_it_may_be() {
     let again = message(&outs, ZENDESK, "INVITE").to_string();
     assert_eq!(field(&again, "Session-Expires"), "3600;refresher=uac");
     s.end();
+    // A request of the peer's own that gets nowhere is no refusal, but who asks that often does so less often.
+    let (mut s, mut asked) = begin(UPDATES);
+    for _ in 0..10 {
+        s.respond(ZENDESK, &asked, "491 Request Pending", "", "");
+        asked = message(&s.w.later(4_000), ZENDESK, "UPDATE").to_string();
+    }
+    s.respond(ZENDESK, &asked, "491 Request Pending", "", "");
+    s.quiet(9);
+    s.then(ZENDESK, "UPDATE");
+    s.end();
     // Not for ever: the session expires.
     let (mut s, mut asked) = begin(UPDATES);
     let mut times = 0;
