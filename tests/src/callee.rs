@@ -66,6 +66,7 @@ pub struct Callee {
     pub updated: u32,
     /// The branch of the UPDATE before its answer.
     update: String,
+    updating: bool,
     refreshed: String,
     /// Whether it was hung up.
     pub heard_bye: bool,
@@ -125,6 +126,7 @@ impl Callee {
             pracked: 0,
             updated: 0,
             update: String::new(),
+            updating: false,
             refreshed: String::new(),
             heard_bye: false,
             leaving: false,
@@ -224,7 +226,10 @@ impl Callee {
                     self.steps.clear();
                     self.steps.push((now, Step::Refuse(504)));
                 }
-                Late::Request("INVITE" | "UPDATE") => self.timer.branch.clear(),
+                Late::Request("INVITE" | "UPDATE") => {
+                    self.timer.branch.clear();
+                    self.updating = false;
+                }
                 Late::Prack | Late::Request(_) => {}
             }
         }
@@ -247,6 +252,11 @@ impl Callee {
         });
         if waits {
             self.waiting.push(step);
+            return;
+        }
+        // RFC 3264 section 4: one offer after the other.
+        if self.updating && matches!(step, Step::Hold | Step::Resume) {
+            self.steps.push((now + 500_000, step));
             return;
         }
         let reliable = self.plan.reliable.target;
@@ -272,6 +282,7 @@ impl Callee {
             Step::Update => {
                 self.peer.version += 1;
                 let sdp = self.sdp("sendrecv");
+                self.updating = true;
                 self.update = self.peer.request(now, "UPDATE", &contact, &sdp, out);
             }
             Step::Accept => {
@@ -525,6 +536,7 @@ impl Callee {
         }
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
         let branch = response.branch();
+        self.updating &= heard.status < 200 || branch != self.update;
         if heard.status >= 200 && heard.method != "BYE" && branch == self.timer.branch {
             if heard.method == "INVITE" && heard.status == 200 {
                 self.peer.acknowledge(branch, self.peer.cseq, "", out);
