@@ -94,6 +94,10 @@ impl Sbc<'_> {
 
     /// A request of a leg's had no connection to go by (17.1.4).
     fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
+        // One within the dialog: its leg is not just begun, and its call ends with it.
+        if self.refresh_unanswered(cx, id, invite) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(id).filter(|_| invite) else {
             return self.unanswered(cx, id, false);
         };
