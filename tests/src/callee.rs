@@ -69,6 +69,8 @@ pub struct Callee {
     pub(crate) further: bool,
     /// Whether a further branch has answered.
     pub(crate) others_answered: bool,
+    /// Whether answers to it may be lost with its connection, over which nothing is kept for what comes again.
+    pub(crate) loses_answers: bool,
 }
 
 impl Callee {
@@ -123,6 +125,7 @@ impl Callee {
             held: false,
             further: false,
             others_answered: false,
+            loses_answers: false,
         })
     }
 
@@ -551,11 +554,12 @@ impl Callee {
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
-            ("BYE", 481) if self.orphaned => self.over = true,
+            ("BYE", 481) if self.orphaned || self.loses_answers => self.over = true,
             // It was one too many, and has not heard so yet.
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}
+            ("INVITE" | "UPDATE", 500) if self.loses_answers => self.resumed = true,
             // It was overtaken by the BYE, or by the REFER.
             ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),
