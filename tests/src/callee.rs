@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Refers, Refresh};
+use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
@@ -548,7 +548,9 @@ impl Callee {
                 if let Some(after) = leaves.filter(|_| status == 202) {
                     self.steps.push((now + after * 1_000, Step::Bye));
                 }
-                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned {
+                // The caller's answer may wait for a PRACK that is lost again and again: then nobody is there yet.
+                let early = status == 403 && self.plan.reliable.caller != Wish::Unable;
+                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned && !early {
                     return Err(format!("a REFER of a target got {status}"));
                 }
             }
