@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Transfer};
+use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Transfer, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
@@ -79,6 +79,8 @@ pub struct Callee {
     pub(crate) further: bool,
     /// Whether a further branch has answered.
     pub(crate) others_answered: bool,
+    /// Whether answers to it may be lost with its connection, over which nothing is kept for what comes again.
+    pub(crate) loses_answers: bool,
 }
 
 impl Callee {
@@ -138,6 +140,7 @@ impl Callee {
             held: false,
             further: false,
             others_answered: false,
+            loses_answers: false,
         })
     }
 
@@ -620,14 +623,18 @@ impl Callee {
                 }
                 let attended = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.attended);
                 let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
-                if status != 202 && !refused && !self.orphaned {
+                // The caller's answer may wait for a PRACK that is lost again and again: then nobody is there yet.
+                let early = status == 403 && self.plan.reliable.caller != Wish::Unable;
+                if status != 202 && !refused && !self.orphaned && !early {
                     return Err(format!("a REFER of a target got {status}"));
                 }
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
             // Who has transferred its call away is not in the call's record.
-            ("BYE", 481) if self.orphaned || self.resumed && self.referrer.asked.is_some() => {
+            ("BYE", 481)
+                if self.orphaned || self.loses_answers || self.resumed && self.referrer.asked.is_some() =>
+            {
                 self.over = true
             }
             // It was one too many, and has not heard so yet.
@@ -639,6 +646,7 @@ impl Callee {
                 let step = if self.held { Step::Hold } else { Step::Resume };
                 self.steps.push((now + 1_100_000, step));
             }
+            ("INVITE" | "UPDATE", 500) if self.loses_answers => self.resumed = true,
             // It was overtaken by the BYE, or by the REFER.
             ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),

@@ -29,6 +29,10 @@ pub mod address {
         SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3]), port))
     }
 
+    /// The listener that callers' connections come to, where there is one: at [`OUTSIDE`], but by TCP.
+    pub const CONNECTED: u8 = 2;
+    /// The listener that connections to targets belong to, where there is one: at [`INSIDE`], but by TCP.
+    pub const WIRED: u8 = 3;
     /// Where we hear callers.
     pub const OUTSIDE: SocketAddr = at([192, 0, 2, 1], 5060);
     /// Where we hear Zendesk.
@@ -217,6 +221,16 @@ impl Setting {
     pub fn have_credentials(&mut self) {
         let [user, secret, realm] = [LOGIN.user, LOGIN.secret, LOGIN.realm].map(|text| self.say(text));
         self.trunks[2].credentials = Some(Credentials { user, realm, secret });
+    }
+
+    /// Listens for callers' connections, and for those to Zendesk where that is reached by TCP.
+    pub fn have_connections(&mut self, wired: bool) {
+        let tcp = |listener| Listener { transport: Transport::Tcp, ..listener };
+        self.listeners.push(tcp(self.listeners[0]));
+        if wired {
+            self.listeners.push(tcp(self.listeners[1]));
+            self.trunks[2].listener = address::WIRED;
+        }
     }
 
     /// Leaves only so many pairs of media ports on each interface.

@@ -17,6 +17,8 @@ struct Asked {
     method: String,
     cseq: u32,
     sent: Vec<u64>,
+    /// Whether it went over a connection.
+    connected: bool,
     /// What has come back.
     provisional: bool,
     finals: Vec<u16>,
@@ -196,8 +198,14 @@ impl Tap {
         Ok(())
     }
 
-    /// A message leaves the SBC.
-    pub(crate) fn leaves(&mut self, now: u64, to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+    /// A message leaves the SBC, over a connection or not.
+    pub(crate) fn leaves(
+        &mut self,
+        now: u64,
+        to: SocketAddr,
+        bytes: &[u8],
+        connected: bool,
+    ) -> Result<(), String> {
         self.sent += 1;
         let text = Text::parse(bytes)?;
         self.note(now, "<-", to, &text);
@@ -212,11 +220,11 @@ impl Tap {
         }
         match text.status() {
             Some(status) => self.responds(now, to, &text, bytes, status),
-            None => self.asks(now, &text, bytes),
+            None => self.asks(now, &text, bytes, connected),
         }
     }
 
-    fn asks(&mut self, now: u64, text: &Text<'_>, bytes: &[u8]) -> Result<(), String> {
+    fn asks(&mut self, now: u64, text: &Text<'_>, bytes: &[u8], connected: bool) -> Result<(), String> {
         let (cseq, method) = text.cseq().ok_or("bad CSeq")?;
         if method != text.method() || !text.start.ends_with(" SIP/2.0") {
             return Err(format!("CSeq {method} in {}", text.start));
@@ -255,6 +263,8 @@ impl Tap {
             // A: 0.5, 1.5, 3.5 s, ...; E: up to T2, which it is at once after a provisional response.
             let due = first + T1 * ((1 << number.min(20)) - 1);
             let plausible = match method {
+                // When its connection was lost, and no more often.
+                _ if connected => number == 1,
                 "INVITE" => now == due,
                 _ => now <= due && now - asked.sent[asked.sent.len() - 2] <= T2,
             };
@@ -357,6 +367,7 @@ impl Tap {
                 method: method.to_owned(),
                 cseq,
                 sent: vec![now],
+                connected,
                 provisional: false,
                 finals: Vec::new(),
                 first_final: None,
@@ -472,7 +483,9 @@ impl Tap {
     pub(crate) fn remains(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         for (key, asked) in &self.asked {
-            if asked.method == "INVITE" && asked.first_final.is_some() {
+            // Whose connection was lost a second time has failed, whatever comes back by another one.
+            let failed = asked.connected && asked.sent.len() > 1;
+            if asked.method == "INVITE" && asked.first_final.is_some() && !failed {
                 let of = Text::parse(&asked.bytes).expect("it was read before");
                 let line = self.lines.get(of.get("Call-ID").unwrap_or_default());
                 let acked =

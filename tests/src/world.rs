@@ -33,7 +33,7 @@ use crate::text::Text;
 use crate::zendesk::{Refusal, Rules};
 
 pub use audio::{Audio, Hears};
-use connections::{Carried, Connections};
+use connections::{Carried, Connections, End};
 
 thread_local! {
     static IN_CORE: Cell<bool> = const { Cell::new(false) };
@@ -113,8 +113,8 @@ enum What {
     },
     /// Something comes out at the end of a connection.
     Arrives(Carried),
-    /// This caller's connection is lost.
-    Cut(usize),
+    /// A connection is lost.
+    Cut(End),
     /// The SBC is told that a connection was lost.
     Lost(Vec<Path>),
     Caller(usize),
@@ -390,7 +390,7 @@ impl<'w> World<'w> {
             }
             What::ToPeer { to, bytes } => self.reaches(to, &bytes),
             What::Arrives(carried) => self.arrives(carried),
-            What::Cut(caller) => self.cut_off(caller),
+            What::Cut(end) => self.cut_off(end),
             What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
             What::Attend(calls) => self.attends(calls),
             What::Leave(number) => self.leaves(number),
@@ -419,7 +419,7 @@ impl<'w> World<'w> {
                 if self.callees[place].next().is_some_and(|at| at <= self.now) {
                     let mut out = core::mem::take(&mut self.sending);
                     let result = self.callees[place].tick(self.now, &mut out);
-                    self.judge(&format!("target {place}"), result);
+                    self.judge(&self.name_of(place), result);
                     self.send(out);
                     self.mind_callee(place);
                     self.mind_branches(place);
@@ -459,6 +459,10 @@ impl<'w> World<'w> {
         if let Some(at) = self.callees[place].next() {
             self.arrange(at, What::Callee(place));
         }
+    }
+
+    fn name_of(&self, place: usize) -> String {
+        format!("target {place} of {}", self.callees[place].number)
     }
 
     fn judge(&mut self, who: &str, result: Result<(), String>) {
@@ -676,7 +680,10 @@ impl<'w> World<'w> {
 
     fn transmit(&mut self, to: Path, len: usize) {
         let bytes = self.out[..len].to_vec();
-        let result = self.tap.as_mut().map_or(Ok(()), |tap| tap.leaves(self.now, to.remote, &bytes));
+        let result = self
+            .tap
+            .as_mut()
+            .map_or(Ok(()), |tap| tap.leaves(self.now, to.remote, &bytes, to.transport.is_reliable()));
         if let Err(wrong) = result {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.judge("tap", Err(format!("{wrong}\n{text}")));
@@ -761,7 +768,7 @@ impl<'w> World<'w> {
                 };
                 let answered = (before, caller.outcome) == (Outcome::Open, Outcome::Answered);
                 if let Some(cut) = caller.plan.cut.filter(|_| answered) {
-                    self.arrange(now + cut * 1_000, What::Cut(number));
+                    self.arrange(now + cut * 1_000, What::Cut(End::Caller(number)));
                 }
                 self.judge(&format!("caller {number}"), result);
                 self.send(out);
@@ -785,7 +792,7 @@ impl<'w> World<'w> {
                     Some(_) => callee.response(now, &text, &mut out),
                     None => callee.request(now, &text, &mut out),
                 };
-                self.judge(&format!("target {place}"), result);
+                self.judge(&self.name_of(place), result);
             }
             if !places.is_empty() {
                 self.send(out);
@@ -931,7 +938,9 @@ impl<'w> World<'w> {
         let transferred = plan.transfer.is_some() && self.is_transfer(number, invite);
         let answer = self.answer_at(number, at, transferred);
         let sbc = self.setting.heard_at(u8::from(at != address::AI));
-        let result = check_invite(&plan, at, sbc, transferred, invite);
+        let wired = at != address::AI && self.config.trunks[2].listener == address::WIRED;
+        let contact = format!("sip:{sbc}{}", if wired { ";transport=TCP" } else { "" });
+        let result = check_invite(&plan, at, &contact, transferred, invite);
         if self.tap.is_some() {
             self.judge(&format!("target {}", self.callees.len()), result);
         }
@@ -952,6 +961,7 @@ impl<'w> World<'w> {
                 Ok(mut callee) => {
                     callee.further = !places.is_empty();
                     callee.transferred = transferred;
+                    callee.loses_answers = self.cut > 0;
                     callee.begin(self.now, invite, out);
                     places.push(place);
                     self.rung.entry(callee.peer.call_id.clone()).or_default().push(place);
@@ -986,7 +996,11 @@ impl<'w> World<'w> {
             }
         }
         for (place, callee) in self.callees.iter().enumerate() {
-            let heard = || self.tap.as_ref().is_none_or(|tap| !tap.never_heard(&callee.peer.call_id));
+            // Or it was heard of, but what was to tell it of the end was lost with its connection.
+            let heard = || {
+                let tap = self.tap.as_ref();
+                self.cut == 0 && tap.is_none_or(|tap| !tap.never_heard(&callee.peer.call_id))
+            };
             let cut_off = callee.orphaned && !callee.answered;
             if !callee.over && !cut_off && heard() {
                 wrong.push(format!("target {place} of {} is not done: {:?}", callee.number, callee.answer));
@@ -1016,7 +1030,7 @@ impl<'w> World<'w> {
 fn check_invite(
     plan: &Plan,
     at: SocketAddr,
-    inside: SocketAddr,
+    contact: &str,
     transferred: bool,
     invite: &Text<'_>,
 ) -> Result<(), String> {
@@ -1041,7 +1055,7 @@ fn check_invite(
     crate::timer::asks_for_a_timer(invite)?;
     // What stands for nobody, where Zendesk wants a number.
     let user = if plan.anonymous { "sip:+266696687@" } else { "sip:+1415" };
-    let host = format!("@{}", inside.ip());
+    let host = contact.split(':').nth(1).map(|host| format!("@{host}")).unwrap_or_default();
     if !invite.address("From").is_some_and(|uri| uri.starts_with(user) && uri.ends_with(&host)) {
         return Err(format!("From {:?}", invite.get("From")));
     }
@@ -1055,7 +1069,7 @@ fn check_invite(
     if let Some((name, _)) = invite.fields.iter().find(|(name, _)| is_foreign(name)) {
         return Err(format!("{name} at Zendesk"));
     }
-    if invite.address("Contact") != Some(&*format!("sip:{inside}")) {
+    if invite.address("Contact") != Some(contact) {
         return Err(format!("Contact {:?}", invite.get("Contact")));
     }
     match Rules::default().judge(invite) {

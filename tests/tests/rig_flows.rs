@@ -8,9 +8,8 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, HashMap};
 
 use warmline_core::Usage;
-use warmline_core::config::{Listener, TargetIndex};
+use warmline_core::config::TargetIndex;
 use warmline_core::reason::Reason;
-use warmline_core::transport::Transport;
 use warmline_tests::{
     Algorithm, Answer, Callee, Caller, Challenge, Dice, Ending, From, Hold, Memory, Outcome, Plan, Refers,
     Refresh, Reliable, Setting, Tap, Timers, Told, Transfer, Weather, Who, Wish, World, address, seed,
@@ -596,25 +595,24 @@ fn call_id(number: usize, caller: &Caller) -> String {
     format!("zxa{number}-id@{}", address.ip())
 }
 
-/// A setting's listeners, and one for connections.
-fn listeners(setting: &Setting) -> Vec<Listener> {
-    let mut listeners = setting.config().listeners.to_vec();
-    listeners.push(Listener { interface: 0, transport: Transport::Tcp, port: address::OUTSIDE.port() });
-    listeners
-}
-
 const FOUR: [SocketAddr; 4] = [address::ZENDESK, address::OTHERS[0], address::OTHERS[1], address::OTHERS[2]];
 
 /// Lets `calls` calls of every flow in turn begin within so many seconds, and end.
 fn storm(calls: u64, seconds: u64, weather: Weather, seed: u64) -> Vec<Score> {
+    storm_over(None, calls, seconds, weather, seed)
+}
+
+/// The same where targets are reached over connections, each of which is lost with that chance, in 10,000, when something
+/// is sent over it.
+fn storm_over(wired: Option<u64>, calls: u64, seconds: u64, weather: Weather, seed: u64) -> Vec<Score> {
     let mut setting = Setting::new(4_000, 200);
     setting.trunks[0].return_to = Some(TargetIndex(2));
     setting.have_telephones();
     setting.have_credentials();
-    let listeners = listeners(&setting);
+    setting.have_connections(wired.is_some());
     let mut memory = Memory::of(&setting);
     let mut world = World::new(&setting, &mut memory, seed, weather);
-    world.config.listeners = &listeners;
+    world.cut = wired.unwrap_or(0);
     let shown = std::env::var("WARMLINE_CALL").ok().and_then(|number| number.parse().ok());
     world.tap = Some(shown.map_or_else(Tap::default, Tap::with_ladder_of));
     world.addresses = FOUR.to_vec();
@@ -756,4 +754,10 @@ fn nothing_is_wrong_when_nothing_is_lost() {
     for score in storm(3_000, 100, Weather::FINE, seed(3)) {
         assert_eq!(score.due, score.done);
     }
+}
+
+#[test]
+fn every_call_ends_cleanly_where_connections_to_targets_are_lost() {
+    storm_over(Some(0), 2_500, 100, Weather::stormy(5), seed(4));
+    storm_over(Some(20), 2_500, 100, Weather::stormy(5), seed(4));
 }

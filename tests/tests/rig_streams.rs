@@ -1,15 +1,6 @@
 //! Calls whose callers are at the end of a connection.
 
-use warmline_core::config::Listener;
-use warmline_core::transport::Transport;
-use warmline_tests::{Answer, Ending, Memory, Plan, Refresh, Setting, Weather, World, address};
-
-/// A setting's listeners, and one for connections.
-fn listeners(setting: &Setting) -> Vec<Listener> {
-    let mut listeners = setting.config().listeners.to_vec();
-    listeners.push(Listener { interface: 0, transport: Transport::Tcp, port: address::OUTSIDE.port() });
-    listeners
-}
+use warmline_tests::{Answer, Ending, Memory, Plan, Refresh, Setting, Weather, World};
 
 fn plans() -> Vec<Plan> {
     let plain = || Plan { connected: true, ..Plan::plain() };
@@ -30,11 +21,10 @@ fn plans() -> Vec<Plan> {
 
 /// Plays so many calls, one every 40 ms; how many connections were lost.
 fn play(seed: u64, calls: usize, weather: Weather, cut: u64) -> u64 {
-    let setting = Setting::new(200, 50);
-    let listeners = listeners(&setting);
+    let mut setting = Setting::new(200, 50);
+    setting.have_connections(false);
     let mut memory = Memory::of(&setting);
     let mut world = World::new(&setting, &mut memory, seed, weather);
-    world.config.listeners = &listeners;
     world.cut = cut;
     let plans = plans();
     for (number, plan) in plans.iter().cycle().take(calls).enumerate() {

@@ -164,6 +164,30 @@ fn a_dialog_outlives_its_connections() {
 }
 
 #[test]
+fn a_refresh_that_no_connection_carries_ends_the_call() {
+    for (lines, method) in [("", "INVITE"), ("Allow: INVITE, ACK, BYE, CANCEL, UPDATE\r\n", "UPDATE")] {
+        let mut w = streams(TCP);
+        let caller = path(TCP, 1, "198.51.100.7:40123");
+        let (call, (_, invite)) = w.ring_by(caller, "", &[ZENDESK]);
+        let lines = format!("{lines}Session-Expires: 600;refresher=uac\r\n");
+        let sent = w.hear_by(path(TCP, 2, ZENDESK), &respond(&invite, "200 OK", &lines, ANSWER));
+        let (_, ok) = one(&sent, "SIP/2.0 200 OK");
+        w.hear_by(caller, &(request("ACK", "2", 1, &ok) + END));
+        let (to, refresh) = one(&w.in_millis(300_000), method);
+        assert_eq!(w.lost(to), [(to, refresh)]);
+        // Nobody is there any more, and the caller is told so.
+        let sent = w.lost(to);
+        let byes: Vec<&Sent> = sent.iter().filter(|(_, text)| text.starts_with("BYE")).collect();
+        assert_eq!(byes.iter().map(|bye| bye.0.flow).collect::<Vec<_>>(), [1, 2], "{sent:#?}");
+        for (to, bye) in byes {
+            w.hear_by(*to, &respond(bye, "200 OK", "", ""));
+        }
+        w.close(call);
+        w.is_clean();
+    }
+}
+
+#[test]
 fn a_lost_connection_is_tried_once_more_and_then_the_next_address() {
     let mut w = streams(TCP);
     let (call, (first, invite)) = w.ring_by(path(UDP, 0, AI), "", &[ZENDESK, SECOND]);
