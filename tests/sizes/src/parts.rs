@@ -38,6 +38,7 @@ pub(crate) const PARTS: &[Part] = &[
         "configuration",
         &["warmline_fw::appliance::TABLES", "warmline_fw::appliance::CONFIG", "warmline_fw::room::TRUNKS"],
     ),
+    of_the_board("addresses that are pinged", &["warmline_fw::room::PINGS"]),
     of_the_board("telephones that register", &["warmline_fw::room::PHONES", "warmline_fw::room::WINDOWS"]),
     of_the_board("SIP that waits to be read", &["warmline_fw::office::WAITING"]),
     of_the_board(
