@@ -10,6 +10,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::net::IpAddr;
+use core::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,9 @@ pub struct Trunk {
     pub certified: bool,
     /// Who is rung when a transfer fails that it asked for, and it has hung up meanwhile.
     pub return_to: Option<TargetIndex>,
+    /// How often the addresses of its targets are asked by OPTIONS whether they are there, in seconds; none where they are
+    /// not.
+    pub ping: Option<NonZeroU16>,
 }
 
 impl Trunk {
@@ -221,6 +225,7 @@ impl Trunk {
             users: List::EMPTY,
             certified: false,
             return_to: None,
+            ping: None,
         }
     }
 }

@@ -57,6 +57,6 @@ mod sbc;
 
 pub use relay::Relay;
 pub use sbc::{
-    About, Admitted, Binding, Command, Cx, Event, Excerpt, Input, Output, Question, Registered, Registration,
-    RestoreError, Sbc, Sizes, Storage, TrunkState, Usage,
+    About, Admitted, Binding, Command, Cx, Event, Excerpt, Health, Input, Output, Ping, Pinged, Question,
+    Registered, Registration, RestoreError, Sbc, Sizes, Storage, TrunkState, Usage,
 };

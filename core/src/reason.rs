@@ -119,6 +119,8 @@ reasons! {
     RegistrarWantsCredentials = "registrar-wants-credentials", 0;
     /// The registrar refused its trunk's credentials.
     RegistrarRefusedCredentials = "registrar-refused-credentials", 0;
+    /// The registration was given back: the node stops, or its configuration is another.
+    RegistrationGivenBack = "registration-given-back", 0;
     /// The request has no credentials yet, or they are out of date.
     NotAuthenticated = "not-authenticated", 401;
     /// The user or the password is not right.
@@ -138,14 +140,24 @@ reasons! {
     MayNotRefer = "may-not-refer", 403;
     /// The REFER asks for another request than an INVITE.
     ReferredMethod = "referred-method", 501;
-    /// The REFER asks for an attended transfer (Replaces), which is not there yet.
-    AttendedTransfer = "attended-transfer", 501;
     /// The REFER belongs to no call, and names none by Target-Dialog.
     ReferWithoutDialog = "refer-without-dialog", 403;
     /// There is nobody to transfer: the call is not answered, or is ending.
     NothingToTransfer = "nothing-to-transfer", 403;
     /// The call is being transferred already.
     TransferUnderWay = "transfer-under-way", 491;
+    /// Replaces cannot be read, is there twice or beside a Join, or stands where it may not.
+    ReplacesMalformed = "replaces-malformed", 400;
+    /// Replaces names no dialog that is there, or one that we have not answered yet.
+    ReplacesUnknown = "replaces-unknown", 481;
+    /// The dialog that Replaces names is answered, and was to be replaced only before that.
+    ReplacesEarlyOnly = "replaces-early-only", 486;
+    /// The dialog that Replaces names is being ended.
+    ReplacesEnded = "replaces-ended", 603;
+    /// Replaces names the dialog of another trunk or user, or of a kind of trunk that does not transfer calls.
+    MayNotReplace = "may-not-replace", 403;
+    /// The dialog that the REFER's Replaces names is not one of ours, and nobody whom the line rings may be told of it.
+    ReplacesNotPassedOn = "replaces-not-passed-on", 403;
     /// The node was restarted during a transfer whose referrer had hung up.
     TransferCut = "transfer-cut", 480;
 
@@ -176,6 +188,12 @@ reasons! {
     MediaOutsideRange = "media-outside-range", 488;
     /// The relay could not open its ports.
     MediaFailed = "media-failed", 503;
+
+    // How an address fails that is pinged.
+    /// The address does not answer pings any more.
+    PingUnanswered = "ping-unanswered", 0;
+    /// The address answers pings with 503: it takes no calls now.
+    PingRefused = "ping-refused", 0;
 
     // How a target fails.
     /// The target's name has no address in its trunk's ranges.
@@ -214,6 +232,8 @@ reasons! {
     // How calls end.
     /// The call went on to whom it was transferred.
     Transferred = "transferred", 0;
+    /// Another dialog took the leg's place.
+    Replaced = "replaced", 0;
     /// The caller hung up before an answer.
     Cancelled = "cancelled", 487;
     /// The caller hung up.

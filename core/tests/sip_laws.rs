@@ -8,7 +8,8 @@ use proptest::sample::select;
 use std::time::Instant;
 
 use warmline_core::sip::{
-    Error, ErrorKind, Frame, Framer, Message, Name, NameAddr, Uri, Via, Writer, echo, phrase, unescape,
+    Error, ErrorKind, Frame, Framer, Message, Name, NameAddr, Replaces, Uri, Via, Writer, echo, phrase,
+    unescape,
 };
 
 const INVITE: &[u8] = b"INVITE sip:+14155550100@acme.sip.example.com:5060;transport=udp SIP/2.0\r\n\
@@ -170,6 +171,45 @@ proptest! {
             prop_assert_eq!(message.body(), &body[..]);
             prop_assert_eq!(frames(&out[..len], &[], 65535), [Frame::Message(len)]);
         }
+    }
+
+    #[test]
+    fn a_replaces_is_what_was_written(
+        call_id in "[!-+./0-:<-~-]{1,40}",
+        to_tag in token(),
+        from_tag in token(),
+        early_only: bool,
+        swapped: bool,
+        escaped in vec(any::<bool>(), 0..200),
+    ) {
+        let (call_id, to, from) = (call_id.as_bytes(), to_tag.as_bytes(), from_tag.as_bytes());
+        let replaces = Replaces { call_id, to_tag: to, from_tag: from, early_only };
+        let mut out = [0; 512];
+        let mut writer = Writer::new(&mut out);
+        writer.request_line(b"INVITE", b"sip:a@b");
+        replaces.write(&mut writer);
+        writer.empty_body();
+        let len = writer.finish().unwrap();
+        let message = Message::parse(&out[..len]).unwrap();
+        prop_assert_eq!(message.replaces(), Ok(Some(replaces)));
+
+        // As others may write it, and as a REFER has it.
+        let flag = if early_only { ";Early-Only" } else { "" };
+        let (one, two) = (format!("To-Tag = {to_tag}"), format!("from-tag={from_tag}"));
+        let (one, two) = if swapped { (two, one) } else { (one, two) };
+        let value = [call_id, format!(" ;{one}; x=y{flag} ;{two}").as_bytes()].concat();
+        prop_assert_eq!(Replaces::parse(&value), Ok(replaces));
+        let mut uri = String::from("sip:a@b?Replaces=");
+        for (&byte, plain) in value.iter().zip(escaped.into_iter().chain(core::iter::repeat(false))) {
+            match plain && byte.is_ascii_alphanumeric() {
+                true => uri.push(byte.into()),
+                false => uri.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        let mut plain = [0; 512];
+        let escaped = Uri::parse(uri.as_bytes()).unwrap().header(b"replaces").unwrap();
+        let len = unescape(escaped, &mut plain).unwrap();
+        prop_assert_eq!(Replaces::parse(&plain[..len]), Ok(replaces));
     }
 
     #[test]

@@ -62,6 +62,19 @@ impl Journal {
                     reason.sentence()
                 );
             }
+            Event::Reachable { trunk, address } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::info!("trunk {=str}: {} is there", text(cx.config, trunk), address);
+            }
+            Event::Unreachable { trunk, address, reason } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::warn!(
+                    "trunk {=str}: {} is tried last: {=str}",
+                    text(cx.config, trunk),
+                    address,
+                    reason.sentence()
+                );
+            }
             Event::Started(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 defmt::info!(

@@ -12,7 +12,7 @@ use embassy_sync::channel::Channel;
 use embassy_time::{Duration as Span, with_timeout};
 use warmline_core::Question;
 use warmline_core::config::Config;
-use warmline_core::image::MAX_TARGETS;
+use warmline_core::image::{MAX_TARGETS, MAX_TRUNKS};
 use warmline_core::locate::{Found, Place};
 use warmline_core::time::{Duration, Instant};
 
@@ -21,6 +21,9 @@ use crate::time::now;
 
 /// How many names are asked for at once.
 pub(crate) const AT_ONCE: usize = 2;
+
+/// Most questions that wait: a call asks one at a time, and so does a registration, and whoever pings.
+const QUESTIONS: usize = BOARD.calls + MAX_TRUNKS + 1;
 
 /// How many addresses of a name are tried.
 pub(crate) const ADDRESSES: usize = 4;
@@ -38,10 +41,9 @@ type Addresses = heapless::Vec<Ipv4Addr, ADDRESSES>;
 
 /// What is asked, answered and remembered.
 pub(crate) struct Names {
-    // One for each task that answers, as a channel remembers one to wake. A call asks one question at a time, so that
-    // none is ever full.
-    asked: [Channel<NoopRawMutex, Question, { BOARD.calls }>; AT_ONCE],
-    answered: Channel<NoopRawMutex, Question, { BOARD.calls }>,
+    // One for each task that answers, as a channel remembers one to wake.
+    asked: [Channel<NoopRawMutex, Question, QUESTIONS>; AT_ONCE],
+    answered: Channel<NoopRawMutex, Question, QUESTIONS>,
     known: RefCell<[Known; MAX_TARGETS]>,
 }
 
@@ -66,7 +68,7 @@ impl Names {
     pub(crate) fn ask(&self, question: Question) {
         let asked = &self.asked[question.target.0 as usize % AT_ONCE];
         if asked.try_send(question).is_err() {
-            defmt::error!("more questions than calls");
+            defmt::error!("more questions than there may be");
         }
     }
 

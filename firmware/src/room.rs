@@ -5,11 +5,11 @@ use static_cell::ConstStaticCell as Cell;
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::Config;
 use warmline_core::digest::Window;
-use warmline_core::image::{MAX_TRUNKS, MAX_USERS};
+use warmline_core::image::{MAX_TARGETS, MAX_TRUNKS, MAX_USERS};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Binding, Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 use crate::board::BOARD;
 
@@ -27,6 +27,7 @@ static BLOCKS: Cell<[Block; SIZES.blocks]> = Cell::new([const { Block::EMPTY }; 
 static PORTS: Cell<[PortSlot; BOARD.port_pairs]> = Cell::new([PortSlot::EMPTY; _]);
 static PORT_QUEUES: Cell<[PortQueue; 1]> = Cell::new([PortQueue::EMPTY; _]);
 static TRUNKS: Cell<[TrunkState; MAX_TRUNKS]> = Cell::new([TrunkState::EMPTY; _]);
+static PINGS: Cell<[Ping; MAX_TARGETS]> = Cell::new([Ping::NEW; _]);
 static WINDOWS: Cell<[Window; MAX_USERS]> = Cell::new([Window::EMPTY; _]);
 static PHONES: Cell<[Binding; MAX_USERS]> = Cell::new([Binding::EMPTY; _]);
 static REPLY: Cell<[u8; BOARD.message]> = Cell::new([0; _]);
@@ -54,6 +55,7 @@ pub(crate) fn signalling(calls: usize) -> Storage<'static> {
         ports: PORTS.take(),
         port_queues: PORT_QUEUES.take(),
         trunks: TRUNKS.take(),
+        pings: PINGS.take(),
         windows: WINDOWS.take(),
         phones: PHONES.take(),
         reply: REPLY.take(),

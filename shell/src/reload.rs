@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use warmline_core::config::{
-    Anonymous, Config, Identity, Interface, Line, MediaPolicy, Ring, Span, Target, Trunk,
+    Anonymous, Config, Identity, Interface, Line, List, MediaPolicy, Ring, Span, Target, Trunk, TrunkIndex,
 };
 use warmline_core::filter::Range;
 
@@ -111,7 +111,9 @@ pub(crate) fn changes(from: &Config<'_>, to: &Config<'_>) -> Changes {
         (0u16..).zip(config.trunks).map(|(at, t)| (t.name, trunk(config, at, t))).collect()
     };
     let targets = |config: &Config<'_>| -> Vec<_> {
-        config.targets.iter().map(|t| (t.name, target(config, t))).collect()
+        // A registrar has no name: it is its trunk's.
+        let named = config.targets.iter().filter(|target| target.name.len > 0);
+        named.map(|t| (t.name, target(config, t))).collect()
     };
     let lines =
         |config: &Config<'_>| -> Vec<_> { config.lines.iter().map(|l| (l.name, line(config, l))).collect() };
@@ -150,6 +152,9 @@ fn text<'c>(config: &Config<'c>, span: Span) -> &'c str {
 fn trunk(config: &Config<'_>, at: u16, trunk: &Trunk) -> String {
     let text = |span| text(config, span);
     let who = trunk.credentials.map(|it| [text(it.user), text(it.realm), text(it.secret)]);
+    let registrar =
+        trunk.registration.and_then(|it| Some([text(config.target(it.target)?.uri), text(it.aor)]));
+    let users: Vec<_> = config.users(trunk).iter().map(|it| [text(it.name), text(it.secret)]).collect();
     let identity = &trunk.identity;
     let stand_in = match identity.anonymous {
         Anonymous::StandIn(number) => text(number),
@@ -158,17 +163,21 @@ fn trunk(config: &Config<'_>, at: u16, trunk: &Trunk) -> String {
     };
     let names = [text(identity.header), text(identity.caller), text(identity.carried), stand_in];
     let back = trunk.return_to.and_then(|target| config.target(target)).map(|target| text(target.name));
-    let sources: Vec<_> = config.sources.iter().filter(|range| range.value == at).map(bounds).collect();
+    let spoken = |range: &&Range| config.speakers(range.value).any(|speaker| speaker == TrunkIndex(at));
+    let sources: Vec<_> = config.sources.iter().filter(spoken).map(bounds).collect();
     // What has no text of its own shows itself whole, so that no key added later is forgotten.
     let plain = Trunk {
         name: Span::EMPTY,
         media: MediaPolicy::Signalled,
         credentials: None,
+        registration: None,
+        users: List::EMPTY,
         return_to: None,
         identity: Identity { trusted: identity.trusted, ..Trunk::new(Span::EMPTY, trunk.kind, 0).identity },
         ..*trunk
     };
-    format!("{plain:?} {who:?} {names:?} {sources:?} {back:?} {:?}", config.media_ranges(trunk))
+    let media = config.media_ranges(trunk);
+    format!("{plain:?} {who:?} {registrar:?} {users:?} {names:?} {sources:?} {back:?} {media:?}")
 }
 
 fn bounds(range: &Range) -> (u8, u128, u128) {

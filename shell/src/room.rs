@@ -8,7 +8,7 @@ use warmline_core::memory::{
 };
 use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Binding, Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 /// The largest SIP message that is sent or taken, in bytes: what a UDP datagram can hold, and more.
 pub(crate) const LARGEST_MESSAGE: usize = 1 << 16;
@@ -27,6 +27,7 @@ pub(crate) struct Signalling {
     ports: Vec<PortSlot>,
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
+    pings: Vec<Ping>,
     windows: Vec<Window>,
     phones: Vec<Binding>,
     reply: Vec<u8>,
@@ -52,6 +53,8 @@ impl Signalling {
             ports: filled(pairs, || PortSlot::EMPTY),
             port_queues: filled(queues, || PortQueue::EMPTY),
             trunks: filled(trunks(config), TrunkState::default),
+            // Four addresses for each target, and as many for those that another configuration brings.
+            pings: filled((config.targets.len() * 8).max(64), Ping::default),
             // Users that another configuration brings have room too.
             windows: filled(config.users.len() * 2 + 64, || Window::EMPTY),
             phones: filled(config.users.len() * 2 + 64, Binding::default),
@@ -76,6 +79,7 @@ impl Signalling {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
             reply: &mut self.reply,

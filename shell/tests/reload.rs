@@ -206,6 +206,67 @@ async fn a_trunk_that_is_gone_takes_its_calls_with_it() {
     panic!("it is still known");
 }
 
+/// A scene whose desk is a registrar too, where the node has registered; and the file without that.
+fn registered(media: &str) -> (Scene, String) {
+    let (mut ai, mut desk) = (Phone::new([127, 0, 0, 1]), Phone::new([127, 0, 0, 2]));
+    let file = NODE.replace("MEDIA", media).replace("DESK", &desk.at().to_string());
+    let kind = "kind       = \"carrier\"\n";
+    let register = format!(
+        "{kind}register = {{ uri = \"sip:{}\", username = \"warm\", password = \"p\" }}\n",
+        desk.at()
+    );
+    let with = file.replace(kind, &register);
+    let loaded = config::parse("test", &with).expect("a sound configuration");
+    let node = Node::start(loaded, Options { next_free_port: true }).expect("a node starts");
+    (ai.node, desk.node) = (node.addresses()[0], node.addresses()[0]);
+    let first = desk.hear("REGISTER");
+    assert_eq!(header(&first, "Expires"), "3600");
+    desk.respond(&first, "200 OK", "");
+    (Scene { node, file: with, ai, desk }, file)
+}
+
+#[tokio::test]
+async fn a_registration_that_is_gone_is_given_back_first() {
+    let (scene, without) = registered("31500-31599");
+    // One that stays is not touched: the next that the desk hears is a call.
+    let changes = scene.reload(&format!("{}{SALES}", scene.file)).await;
+    assert_eq!(changes.as_deref(), Ok("added: line \"sales\""));
+    let to = scene.call("sales");
+    scene.ai.send(&scene.ai.request("BYE", "sales", &to, 2, ""));
+    let bye = scene.desk.hear("");
+    assert!(bye.starts_with("BYE"), "{bye}");
+    scene.desk.respond(&bye, "200 OK", "");
+    let answers = async {
+        let last = scene.desk.hear("REGISTER");
+        assert_eq!(header(&last, "Expires"), "0");
+        scene.desk.respond(&last, "200 OK", "");
+    };
+    let (changes, ()) = tokio::join!(scene.reload(&without), answers);
+    assert_eq!(changes.as_deref(), Ok("removed: line \"sales\"; changed: trunk \"desk\""));
+}
+
+#[tokio::test]
+async fn a_dead_registrar_does_not_hold_up_another_configuration() {
+    let (scene, without) = registered("31600-31699");
+    // It is the next that counts, and what the one before had to say is said.
+    let more = format!("{without}{SALES}");
+    let (first, second) = tokio::join!(scene.reload(&without), scene.reload(&more));
+    assert_eq!(first.as_deref(), Ok("changed: trunk \"desk\""));
+    assert_eq!(second.as_deref(), Ok("added: line \"sales\""));
+    let changes = scene.reload(&scene.file).await;
+    assert_eq!(changes.as_deref(), Ok("removed: line \"sales\"; changed: trunk \"desk\""));
+    let again = scene.desk.hear("REGISTER");
+    let again = if header(&again, "Expires") == "0" { scene.desk.hear("REGISTER") } else { again };
+    assert_eq!(header(&again, "Expires"), "3600");
+    scene.desk.respond(&again, "200 OK", "");
+    // It does not answer any more.
+    let changes = scene.reload(&without).await;
+    assert_eq!(changes.as_deref(), Ok("changed: trunk \"desk\""));
+    let last = scene.desk.hear("REGISTER");
+    assert_eq!(header(&last, "Expires"), "0");
+    scene.call("support");
+}
+
 #[tokio::test]
 async fn what_takes_a_restart_is_refused_as_a_whole() {
     let scene = Scene::new("31200-31299");

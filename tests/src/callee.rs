@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Wish};
+use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Transfer, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::text::Text;
@@ -44,6 +44,9 @@ pub struct Callee {
     pub referrer: Referrer,
     /// Whether it was rung for a transfer.
     pub transferred: bool,
+    /// How often a re-INVITE told it another port, which it has to put up with where that may be.
+    pub moved: u32,
+    pub(crate) may_move: bool,
     /// Whether a restart took the call up again, and no description of ours has come since.
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
@@ -109,6 +112,8 @@ impl Callee {
             session: Some(session),
             referrer: Referrer::default(),
             transferred: false,
+            moved: 0,
+            may_move: false,
             resumed: false,
             orphaned: false,
             refused: None,
@@ -421,6 +426,9 @@ impl Callee {
             self.peer.respond(now, request, 491, "", "", out);
             return Ok(());
         }
+        if self.may_move && request.method() == "INVITE" {
+            return self.moves(now, request, out);
+        }
         self.timer.asked(now, request)?;
         let lines = self.peer.contact() + &self.timer.tells();
         if request.method() == "UPDATE" {
@@ -435,6 +443,35 @@ impl Callee {
         let body = self.sdp("sendrecv");
         self.peer.respond(now, request, 200, &lines, &body, out);
         Ok(())
+    }
+
+    /// A re-INVITE of ours that may tell it another port.
+    fn moves(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        // 14.2.
+        if self.peer.invites() {
+            self.peer.respond(now, request, 491, "", "", out);
+            return Ok(());
+        }
+        let new = Description::parse(request.body)?;
+        if let Some(old) = self.session.replace(new.clone()) {
+            new.follows(&old, core::mem::take(&mut self.resumed))?;
+            self.moved += u32::from(new.audio() != old.audio());
+        }
+        let lines = self.peer.contact() + &self.timer.tells();
+        let body = self.sdp("sendrecv");
+        self.peer.respond(now, request, 200, &lines, &body, out);
+        Ok(())
+    }
+
+    /// Asks for this transfer now.
+    pub(crate) fn refer(&mut self, now: u64, transfer: Transfer) {
+        self.plan.transfer = Some(transfer);
+        self.steps.push((now, Step::Refer));
+    }
+
+    /// Hangs up now.
+    pub(crate) fn hang_up(&mut self, now: u64) {
+        self.steps.push((now, Step::Bye));
     }
 
     /// How often its session was refreshed, and how often INVITEs met over that.
@@ -548,20 +585,32 @@ impl Callee {
                 if let Some(after) = leaves.filter(|_| status == 202) {
                     self.steps.push((now + after * 1_000, Step::Bye));
                 }
+                let attended = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.attended);
                 // The caller's answer may wait for a PRACK that is lost again and again: then nobody is there yet.
                 let early = status == 403 && self.plan.reliable.caller != Wish::Unable;
-                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned && !early {
+                let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
+                if status != 202 && !refused && !self.orphaned && !early {
                     return Err(format!("a REFER of a target got {status}"));
                 }
             }
             ("BYE", 200) => self.over = true,
             ("BYE", 481) if matches!(self.plan.ending, Ending::Both(_)) || self.heard_bye => self.over = true,
-            ("BYE", 481) if self.orphaned || self.loses_answers => self.over = true,
+            // Who has transferred its call away is not in the call's record.
+            ("BYE", 481)
+                if self.orphaned || self.loses_answers || self.resumed && self.referrer.asked.is_some() =>
+            {
+                self.over = true
+            }
             // It was one too many, and has not heard so yet.
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}
             ("INVITE" | "UPDATE", 500) if self.loses_answers => self.resumed = true,
+            // It met one of ours.
+            ("INVITE", 491) if self.may_move => {
+                let step = if self.held { Step::Hold } else { Step::Resume };
+                self.steps.push((now + 1_100_000, step));
+            }
             // It was overtaken by the BYE, or by the REFER.
             ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),

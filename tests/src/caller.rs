@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use crate::digest::{Algorithm, answer, parameter};
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Ending, From, Plan, Refers, Refresh, Who, Wish};
+use crate::plan::{Ending, From, Plan, Refers, Refresh, Transfer, Who, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
 use crate::setting::USER;
@@ -59,6 +59,9 @@ pub struct Caller {
     pub merged: u32,
     /// What it knows of the transfer it asked for.
     pub referrer: Referrer,
+    /// How often a re-INVITE told it another port, which it has to put up with where that may be.
+    pub moved: u32,
+    pub(crate) may_move: bool,
     /// Whether a restart took the call up again, and no description of ours has come since.
     pub(crate) resumed: bool,
     /// Whether a restart cut the call off, so that nobody knows of it.
@@ -116,6 +119,8 @@ impl Caller {
             notes: Vec::new(),
             merged: 0,
             referrer: Referrer::default(),
+            moved: 0,
+            may_move: false,
             resumed: false,
             orphaned: false,
             steps: Vec::new(),
@@ -387,9 +392,16 @@ impl Caller {
                 if let Some(after) = leaves.filter(|_| status == 202) {
                     self.steps.push((now + after * 1_000, Step::Bye));
                 }
-                if !matches!(status, 202 | 481 | 491 | 500) && !self.orphaned {
+                let attended = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.attended);
+                let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
+                if status != 202 && !refused && !self.orphaned {
                     return Err(format!("a REFER got {status}"));
                 }
+            }
+            // It met one of ours.
+            ("INVITE", 491) if branch == self.again && self.may_move => {
+                let step = if self.held { Step::Hold } else { Step::Resume };
+                self.steps.push((now + 1_100_000, step));
             }
             // The call is being ended, or the target's answer has not been acknowledged yet.
             ("INVITE" | "UPDATE", 481 | 491) if branch == self.again => {}
@@ -550,7 +562,7 @@ impl Caller {
         }
         if request.method() == "ACK" {
             // It may come twice.
-            let known = self.peer.was_invited(request);
+            let known = self.peer.was_invited(request) || self.may_move;
             return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
         }
         if matches!(request.method(), "INVITE" | "UPDATE") && self.outcome == Outcome::Answered {
@@ -601,6 +613,35 @@ impl Caller {
 }
 
 impl Caller {
+    /// A re-INVITE of ours that may tell it another port.
+    fn moves(&mut self, now: u64, request: &Text<'_>, out: &mut Vec<Sent>) -> Result<(), String> {
+        // 14.2.
+        if self.peer.invites() {
+            self.peer.respond(now, request, 491, "", "", out);
+            return Ok(());
+        }
+        let new = Description::parse(request.body)?;
+        if let Some(old) = self.session.replace(new.clone()) {
+            new.follows(&old, core::mem::take(&mut self.resumed))?;
+            self.moved += u32::from(new.audio() != old.audio());
+        }
+        let lines = self.peer.contact() + &self.timer.tells();
+        let body = self.sdp("sendrecv", false);
+        self.peer.respond(now, request, 200, &lines, &body, out);
+        Ok(())
+    }
+
+    /// Asks for this transfer now.
+    pub(crate) fn refer(&mut self, now: u64, transfer: Transfer) {
+        self.plan.transfer = Some(transfer);
+        self.steps.push((now, Step::Refer));
+    }
+
+    /// Hangs up now.
+    pub(crate) fn hang_up(&mut self, now: u64) {
+        self.steps.push((now, Step::Bye));
+    }
+
     /// How often its session was refreshed, and how often INVITEs met over that.
     pub const fn refreshed(&self) -> (u32, u32) {
         (self.timer.refreshed, self.timer.met)
@@ -624,6 +665,9 @@ impl Caller {
             self.timer.met += 1;
             self.peer.respond(now, request, 491, "", "", out);
             return Ok(());
+        }
+        if self.may_move && request.method() == "INVITE" {
+            return self.moves(now, request, out);
         }
         self.timer.asked(now, request)?;
         let lines = self.peer.contact() + &self.timer.tells();

@@ -121,6 +121,17 @@ impl Peer {
         }
     }
 
+    /// Its dialog, as Replaces names it to us.
+    pub(crate) fn dialog(&self) -> Option<String> {
+        let tag = |of: &str| of.split_once(";tag=").map(|(_, tag)| tag.to_owned());
+        Some(format!("{};to-tag={};from-tag={}", self.call_id, tag(&self.remote)?, tag(&self.local)?))
+    }
+
+    /// Whether an INVITE of its own has no final response yet.
+    pub(crate) fn invites(&self) -> bool {
+        self.clients.iter().any(|client| client.method == "INVITE" && !client.finished)
+    }
+
     pub(crate) fn contact(&self) -> String {
         format!("Contact: <sip:{}-contact@{}>\r\n", self.name, self.at)
     }

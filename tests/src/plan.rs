@@ -1,5 +1,7 @@
 //! What is to happen in one call.
 
+use std::borrow::Cow;
+
 use crate::door::Challenge;
 
 /// Who calls.
@@ -200,7 +202,9 @@ pub struct Transfer {
     /// How many milliseconds after the answer.
     pub after: u64,
     /// What Refer-To says.
-    pub to: &'static str,
+    pub to: Cow<'static, str>,
+    /// Whether that is a dialog of another call's.
+    pub attended: bool,
     /// Further lines of the REFER.
     pub lines: &'static str,
     /// The ticket that it brings, so that whoever is rung must hear of it.
@@ -266,6 +270,9 @@ pub struct Plan {
     pub challenge: Option<Challenge>,
     /// Whether somebody asks for a transfer.
     pub transfer: Option<Transfer>,
+    /// The call in which the caller, which is the AI agent's platform, takes the place of that platform's own leg, by an
+    /// INVITE with Replaces: then this is no call of its own.
+    pub replaces: Option<usize>,
 }
 
 impl Plan {
@@ -274,7 +281,8 @@ impl Plan {
         let transfer = Transfer {
             by,
             after: 2_000,
-            to: "<sip:support@sbc.example.com>",
+            to: "<sip:support@sbc.example.com>".into(),
+            attended: false,
             lines: "",
             ticket: None,
             answer: Answer::After(1_500),
@@ -314,6 +322,7 @@ impl Plan {
             cuts: 0,
             challenge: None,
             transfer: None,
+            replaces: None,
         }
     }
 }

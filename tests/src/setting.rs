@@ -17,7 +17,7 @@ use warmline_core::relay::{self, Door, Name, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
-use warmline_core::{Binding, Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 use crate::digest::Login;
 
@@ -294,6 +294,7 @@ pub struct Memory {
     ports: Vec<PortSlot>,
     port_queues: Vec<PortQueue>,
     trunks: Vec<TrunkState>,
+    pings: Vec<Ping>,
     windows: Vec<Window>,
     phones: Vec<Binding>,
     reply: Vec<u8>,
@@ -330,6 +331,7 @@ impl Memory {
                 PortQueue::EMPTY
             }),
             trunks: empty(setting.trunks.len(), TrunkState::default),
+            pings: empty(8, Ping::default),
             windows: empty(16, || Window::EMPTY),
             phones: empty(16, Binding::default),
             reply: vec![0; 4096],
@@ -370,6 +372,7 @@ impl Memory {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
             reply: &mut self.reply,

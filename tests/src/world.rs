@@ -1,5 +1,6 @@
 //! The rig itself: an SBC, its peers, the network between them, and time.
 
+mod attended;
 mod audio;
 mod connections;
 mod restart;
@@ -119,6 +120,10 @@ enum What {
     Caller(usize),
     Callee(usize),
     Begin(usize),
+    /// The AI platform asks to transfer the first of these calls to the other party of the second.
+    Attend([usize; 2]),
+    /// The AI platform hangs up its leg of this call.
+    Leave(usize),
     Media(Report),
     Resolved(Question),
     /// The sides of this call speak, where there is audio.
@@ -180,6 +185,12 @@ pub struct World<'w> {
     pub records: HashMap<CallId, Vec<u8>>,
     /// What was refused outside calls, and what it asked for.
     pub refused: Vec<(Reason, String)>,
+    /// What was told of addresses that are pinged: when, of which, and why it is tried last, if it is.
+    pub health: Vec<(u64, SocketAddr, Option<Reason>)>,
+    /// How each address answers OPTIONS; those that are not here ignore it.
+    pub pongs: HashMap<SocketAddr, u16>,
+    /// When each address was asked by OPTIONS, repetitions included.
+    pub pings: HashMap<SocketAddr, Vec<u64>>,
     /// What is wrong.
     pub faults: Vec<String>,
     /// Keeps a copy of every message that reaches the SBC, when that was asked for.
@@ -255,6 +266,9 @@ impl<'w> World<'w> {
             lost: Vec::new(),
             records: HashMap::new(),
             refused: Vec::new(),
+            health: Vec::new(),
+            pongs: HashMap::new(),
+            pings: HashMap::new(),
             faults: Vec::new(),
             recording: None,
             sent: None,
@@ -277,7 +291,8 @@ impl<'w> World<'w> {
             config,
             queue: BinaryHeap::new(),
             arranged: 0,
-            wake: None,
+            // Its host lets it begin.
+            wake: Some(0),
             dice,
             media,
             answers: VecDeque::new(),
@@ -377,7 +392,10 @@ impl<'w> World<'w> {
             What::Arrives(carried) => self.arrives(carried),
             What::Cut(end) => self.cut_off(end),
             What::Lost(ways) => ways.into_iter().for_each(|way| self.input(Input::Lost(way))),
+            What::Attend(calls) => self.attends(calls),
+            What::Leave(number) => self.leaves(number),
             What::Begin(number) => {
+                self.name_the_replaced(number);
                 let mut out = core::mem::take(&mut self.sending);
                 self.callers[number].begin(self.now, &mut out);
                 self.send(out);
@@ -505,6 +523,14 @@ impl<'w> World<'w> {
             record.entered.push((self.now, Entered::Command(command)));
         }
         self.input(Input::Command(command));
+    }
+
+    /// Another configuration from now on.
+    pub fn reconfigure(&mut self, new: Config<'w>) {
+        let old = core::mem::replace(&mut self.config, new);
+        let cx = Cx { now: self.clock(), utc: Some(self.utc()), config: &self.config };
+        in_core(|| self.sbc.reconfigure(&cx, &old));
+        self.drain();
     }
 
     fn input(&mut self, input: Input<'_>) {
@@ -679,6 +705,10 @@ impl<'w> World<'w> {
     fn hear(&mut self, event: Event) {
         let id = match event {
             Event::Registered { .. } | Event::Unregistered { .. } => return,
+            Event::Reachable { address, .. } => return self.health.push((self.now, address, None)),
+            Event::Unreachable { address, reason, .. } => {
+                return self.health.push((self.now, address, Some(reason)));
+            }
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }
@@ -716,6 +746,9 @@ impl<'w> World<'w> {
     fn reaches(&mut self, to: SocketAddr, bytes: &[u8]) {
         // What the tap heard, it has judged already.
         let Ok(text) = Text::parse(bytes) else { return };
+        if text.method() == "OPTIONS" && text.status().is_none() {
+            return self.is_pinged(to, &text);
+        }
         let call_id = text.get("Call-ID").unwrap_or_default();
         let mut out = core::mem::take(&mut self.sending);
         let now = self.now;
@@ -775,6 +808,25 @@ impl<'w> World<'w> {
             let result = Err(format!("nobody is at {to} for {}", text.start));
             self.judge("network", result);
         }
+    }
+
+    /// An address is asked by OPTIONS.
+    fn is_pinged(&mut self, at: SocketAddr, options: &Text<'_>) {
+        self.pings.entry(at).or_default().push(self.now);
+        let Some(status) = self.pongs.get(&at) else { return };
+        let field = |name| options.get(name).unwrap_or_default();
+        let bytes = format!(
+            "SIP/2.0 {status} Pong\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=pong\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+             Content-Length: 0\r\n\r\n",
+            field("Via"),
+            field("From"),
+            field("To"),
+            field("Call-ID"),
+            field("CSeq"),
+        );
+        let host = field("Via").split([' ', ';']).nth(1).and_then(|host| host.parse().ok());
+        let to = host.expect("a Via of ours has an address");
+        self.send(vec![Sent { from: at, to, bytes: bytes.into_bytes() }]);
     }
 
     /// Whether a message ends with who asks for credentials before anybody's telephone rings.

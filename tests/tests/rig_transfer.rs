@@ -170,13 +170,15 @@ fn any(dice: &mut Dice) -> Plan {
     let time = dice.between(100, 4_000);
     let transfer = Transfer {
         after: dice.between(0, 5_000),
-        to: dice.pick::<&str>(&[
+        to: (*dice.pick::<&str>(&[
             "<sip:support@sbc.example.com>",
             "sip:support@sbc.example.com?Subject=x",
             "<tel:+1-800-555-0100>",
             "<sip:+18005550100@sbc.example.com;user=phone>",
             "\"Support\" <sip:support@acme.sip.example.net>",
-        ]),
+        ]))
+        .into(),
+        attended: false,
         lines: dice.pick::<&str>(&[
             "",
             "",

@@ -2,7 +2,8 @@ use core::hint::black_box;
 use core::net::{Ipv4Addr, SocketAddr};
 
 use warmline_core::sip::{
-    Frame, Framer, Message, Name, NameAddr, Params, StartLine, Uri, Via, Writer, echo, phrase, unescape,
+    Frame, Framer, Message, Name, NameAddr, Params, Replaces, StartLine, Uri, Via, Writer, echo, phrase,
+    unescape,
 };
 
 /// Reads everything there is in a message, and answers it when it is a request.
@@ -36,9 +37,22 @@ pub fn message(data: &[u8]) {
         }
         Err(error) => assert!(error.offset as usize <= data.len() && !error.kind.sentence().is_empty()),
     }
+    message.headers(Name::Replaces).for_each(replaces);
+    assert!(message.replaces().ok().flatten().is_none() || message.headers(Name::Replaces).count() == 1);
     if let StartLine::Request { .. } = message.start() {
         answer(&message);
     }
+}
+
+/// What a Replaces says, it says again when it is written.
+fn replaces(value: &[u8]) {
+    let Ok(read) = Replaces::parse(value) else { return };
+    let mut buffer = [0; 64 * 1024];
+    let mut writer = Writer::new(&mut buffer);
+    read.write(&mut writer);
+    let Ok(len) = writer.finish() else { return };
+    let written = buffer[..len].strip_prefix(b"Replaces: ").and_then(|line| line.strip_suffix(b"\r\n"));
+    assert_eq!(Replaces::parse(written.expect("it is one line")), Ok(read));
 }
 
 /// Whatever a request says, what answers it is a message that says the same of it.
@@ -114,7 +128,11 @@ fn frames<'a>(mut framer: Framer, stream: &'a [u8], pieces: &'a [usize]) -> impl
 }
 
 fn read_uri(uri: Uri<'_>) {
-    see((uri.host.matches(b"example.com"), uri.param(b"transport"), uri.header(b"Replaces")));
+    see((uri.host.matches(b"example.com"), uri.param(b"transport")));
+    let mut plain = [0; 4096];
+    if let Some(len) = uri.header(b"Replaces").and_then(|value| unescape(value, &mut plain)) {
+        replaces(&plain[..len]);
+    }
     uri.headers().for_each(see);
     read_params(uri.params);
 }

@@ -10,7 +10,7 @@ use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
 
-use super::{Authentication, CallId, Notifier, Reliable, SessionTimer, Todo};
+use super::{Authentication, CallId, Move, Notifier, Reliable, SessionTimer, Todo};
 
 /// Names a leg.
 pub type LegId = Id<Leg>;
@@ -68,6 +68,8 @@ pub struct Leg {
     pub(crate) trunk: TrunkIndex,
     /// Whom it rings; for the caller's leg without meaning.
     pub(crate) target: TargetIndex,
+    /// What is known of the trunk's user who it is: a key; 0 where the trunk has none, or since a restart.
+    pub(crate) user: u64,
     /// Where its requests go.
     pub(crate) path: Path,
     /// UAS: where the responses to its INVITE go.
@@ -79,6 +81,8 @@ pub struct Leg {
     pub(crate) dialog: Dialog,
     /// UAC: the branch of its INVITE, which a CANCEL shares.
     pub(crate) branch: u64,
+    /// UAC: a hash of the peer's tag in the early dialog that spoke last; 0 before there was one.
+    pub(crate) early_tag: u32,
     /// What became of the peer's challenges.
     pub(crate) authentication: Authentication,
     /// How far it has come with reliable provisional responses.
@@ -107,10 +111,14 @@ pub struct Leg {
     pub(crate) version: u32,
     /// The hash of what it said last.
     pub(crate) said: Option<u64>,
+    /// What it had said before the re-INVITE that is out, where that says something else: it may be refused.
+    pub(crate) unsaid: Option<u64>,
     /// How long its session lasts, and what is under way for that.
     pub(crate) timer: SessionTimer,
     /// What it is told of the transfer that it asked for.
     pub(crate) notifier: Notifier,
+    /// Whether it is on its way into another call.
+    pub(crate) moves: Move,
 }
 
 impl Leg {
@@ -130,6 +138,7 @@ impl Leg {
             place: side,
             trunk,
             target: TargetIndex(u16::MAX),
+            user: 0,
             path,
             reply_path: path,
             merged: None,
@@ -140,6 +149,7 @@ impl Leg {
             todo: Todo::default(),
             dialog,
             branch: 0,
+            early_tag: 0,
             authentication: Authentication::NONE,
             reliable: Reliable::NONE,
             why: None,
@@ -155,8 +165,10 @@ impl Leg {
             session,
             version: 1,
             said: None,
+            unsaid: None,
             timer: SessionTimer::NONE,
             notifier: Notifier::NONE,
+            moves: Move::None,
         }
     }
 

@@ -36,12 +36,12 @@ pub(crate) use failure::tries_next_address;
 pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
 pub(crate) use identity::{Caller, Identity, caller};
 pub use leg::{Leg, LegId, LegState, Resend};
-pub use refer::{refer_to, referred_line};
+pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
 pub use ticket::{HEADER as TICKET_HEADER, referred_ticket, ticket};
-pub use transfer::{Notifier, Place, Stage, Transfer};
+pub use transfer::{Move, Notifier, Place, Stage, Transfer};
 pub use waiting::{Pending, Todo};
 
 /// Names a call.

@@ -1,8 +1,8 @@
-//! What a REFER asks for: the line its Refer-To names.
+//! What a REFER asks for: the line its Refer-To names, or the dialog.
 
 use crate::config::{Config, LineIndex, TrunkIndex};
 use crate::reason::Reason;
-use crate::sip::{Message, Method, Name, Scheme, Uri, unescape};
+use crate::sip::{Message, Method, Name, Replaces, Scheme, Uri, unescape};
 
 use super::dial;
 
@@ -37,6 +37,25 @@ fn bare(value: &[u8]) -> Option<Uri<'_>> {
     let headers = headers.get(1..).unwrap_or_default();
     let sound = headers.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"'));
     Uri::parse(uri).ok().filter(|_| sound).map(|uri| Uri { headers, bytes: text, ..uri })
+}
+
+/// The longest Replaces of a Refer-To.
+pub const LONGEST_REPLACES: usize = 512;
+
+/// The dialog that the Replaces of a Refer-To names, as whoever gets the INVITE is to read it (RFC 3891 section 4); none
+/// where it has none. It is decoded into `room`.
+///
+/// [`Reason::ReplacesMalformed`] where it cannot be read, or is longer than `room`, or there is more than one.
+pub fn referred_dialog<'r>(
+    uri: &Uri<'_>,
+    room: &'r mut [u8; LONGEST_REPLACES],
+) -> Result<Option<Replaces<'r>>, Reason> {
+    let name = Name::Replaces.as_bytes();
+    let Some(value) = uri.header(name) else { return Ok(None) };
+    let once = uri.headers().filter(|(found, _)| found.eq_ignore_ascii_case(name)).count() < 2;
+    let len = unescape(value, room).filter(|_| once).ok_or(Reason::ReplacesMalformed)?;
+    let text = room.get(..len).unwrap_or_default();
+    Replaces::parse(text).map(Some).map_err(|_| Reason::ReplacesMalformed)
 }
 
 /// The line that `uri` names to a peer on `trunk` that transfers a call: as [`line`](super::line) finds it, or by the
@@ -132,6 +151,33 @@ mod tests {
             ("Refer-To: <tel:+18005550100?X=7>\r\n", "+18005550100", "X=7"),
         ] {
             assert_eq!(of(line), both(user, headers), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_dialog_it_names() {
+        let of = |headers: &str| {
+            let uri = format!("sip:support@b?{headers}");
+            let mut room = [0; LONGEST_REPLACES];
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let named = referred_dialog(&Uri::parse(uri.as_bytes()).unwrap(), &mut room)?;
+            Ok(named.map(|named| [named.call_id, named.to_tag, named.from_tag].map(text).join(" ")))
+        };
+        assert_eq!(of("X=7"), Ok(None));
+        let named = Ok(Some(String::from("a@b 1 2")));
+        assert_eq!(of("Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2"), named);
+        assert_eq!(of("X=7&replaces=a@b%3b%66rom-tag%3d2%3bto-tag%3d1%3Bearly-only&Require=replaces"), named);
+        assert_eq!(of("Replace%73=a@b;from-tag=2;to-tag=1"), named);
+        for bad in [
+            "Replaces=",
+            "Replaces=a",
+            "Replaces=a%40b%3Bto-tag%3D1",
+            "Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2%0d%0aX:%20y",
+            "Replaces=a%4",
+            "Replaces=a;to-tag=1;from-tag=2&replaces=a;to-tag=1;from-tag=2",
+            &format!("Replaces={};to-tag=1;from-tag=2", "a".repeat(500)),
+        ] {
+            assert_eq!(of(bad), Err(Reason::ReplacesMalformed), "{bad}");
         }
     }
 

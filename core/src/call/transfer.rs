@@ -1,8 +1,9 @@
 //! A call that is being transferred: who asked for that, what to go back to, and what the one who asked is told.
 
 use crate::config::{LineIndex, TargetIndex, TrunkIndex};
+use crate::memory::Chain;
 
-use super::LegId;
+use super::{CallId, LegId};
 
 /// How far a transfer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +14,37 @@ pub enum Stage {
     Ringing,
     /// That failed when the referrer was gone already: its trunk's `return_to` is rung.
     Returning,
+    /// The other party of the referrer's other call is on its way into this one.
+    Fetching,
+    /// The other party of this call is on its way into the referrer's other one.
+    Lending,
+    /// It has gone there, and the referrer has yet to leave.
+    Lent,
     /// It is done, and the referrer has yet to leave.
     Leaving,
+}
+
+/// Whether a leg is on its way into another call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// It is not.
+    None,
+    /// It is. Its peer is told a port of that call's by re-INVITE; 0 as long as that is not under way.
+    To {
+        /// The call.
+        call: CallId,
+        /// The port.
+        port: u16,
+    },
+    /// It was, and the re-INVITE may still be accepted: then its peer is told its old port again.
+    Back,
+}
+
+impl Move {
+    /// Whether its peer is being told so, or was.
+    pub(crate) const fn is_told(self) -> bool {
+        matches!(self, Self::To { port: 1.., .. })
+    }
 }
 
 /// A call's transfer.
@@ -32,6 +62,10 @@ pub struct Transfer {
     pub(crate) line: LineIndex,
     pub(crate) attempt: u16,
     pub(crate) target: Option<TargetIndex>,
+    /// The leg that is on its way from one call into another.
+    pub(crate) moved: Option<LegId>,
+    /// What the INVITEs say of a dialog that is not ours and is to be replaced there: whole header fields.
+    pub(crate) replaces: Chain,
 }
 
 impl Transfer {
@@ -46,11 +80,23 @@ impl Transfer {
         line: LineIndex(u16::MAX),
         attempt: 0,
         target: None,
+        moved: None,
+        replaces: Chain::EMPTY,
     };
 
     /// Whether somebody is rung for it, or about to be.
     pub(crate) const fn is_ringing(&self) -> bool {
         matches!(self.stage, Stage::Ringing | Stage::Returning)
+    }
+
+    /// Whether it is neither done nor given up.
+    pub(crate) const fn is_under_way(&self) -> bool {
+        self.is_ringing() || self.is_between_calls()
+    }
+
+    /// Whether somebody is on the way from one call into another: until then who talks, talks on.
+    pub(crate) const fn is_between_calls(&self) -> bool {
+        matches!(self.stage, Stage::Fetching | Stage::Lending)
     }
 }
 

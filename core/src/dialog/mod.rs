@@ -167,6 +167,11 @@ impl Dialog {
         self.text(self.call_id) == call_id && self.text(self.remote_tag) == remote_tag
     }
 
+    /// The peer's tag; none before it answered, or where it speaks RFC 2543.
+    pub fn remote_tag(&self) -> Option<&[u8]> {
+        Some(self.text(self.remote_tag)).filter(|tag| !tag.is_empty())
+    }
+
     /// Whether a response of the peer belongs to this dialog, whose local tag it is known to name (12.2.1.2).
     pub fn answers(&self, essentials: &Essentials<'_>) -> bool {
         self.text(self.call_id) == essentials.call_id

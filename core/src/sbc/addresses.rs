@@ -5,6 +5,9 @@
 //! Each address gets an INVITE of its own, with another Call-ID and From tag and not only another branch: two addresses
 //! are often two ways to one server, which would take the second for a copy of the first (8.2.2.2), and what comes late
 //! for the first could be taken for a branch of the second.
+//!
+//! An address that calls have found failing is tried last for a minute. One that is pinged (see [`super::pinging`]) is
+//! so too for as long as its pings say that it fails.
 
 use core::net::SocketAddr;
 
@@ -31,33 +34,44 @@ const DOWN: Duration = Duration::from_secs(60);
 /// How many addresses are remembered as down.
 const PLACES: usize = 16;
 
-/// Which addresses were silent, or said 503, and until when they are tried last. When more are down than there are
+/// How an address fails. The one says nothing of the other: who answers pings again was silent, and may still be full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Failing {
+    /// Nothing comes back from it.
+    #[default]
+    Silent,
+    /// It says that it takes no more (503).
+    Refusing,
+}
+
+/// Which addresses calls have found failing, and until when they are tried last. When more are down than there are
 /// places, the one that was so first is forgotten.
 #[derive(Debug)]
-pub(super) struct Down([(u64, Instant); PLACES]);
+pub(super) struct Down([(u64, Instant, Failing); PLACES]);
 
 impl Down {
     /// None is down.
-    pub(super) const NEW: Self = Self([(0, Instant::ZERO); PLACES]);
+    pub(super) const NEW: Self = Self([(0, Instant::ZERO, Failing::Silent); PLACES]);
 
     fn is(&self, address: u64, now: Instant) -> bool {
-        self.0.iter().any(|&(key, until)| key == address && until > now)
+        self.0.iter().any(|&(key, until, _)| key == address && until > now)
     }
 
-    fn add(&mut self, address: u64, now: Instant) {
+    fn add(&mut self, address: u64, now: Instant, how: Failing) {
         let place = self.0.iter().position(|place| place.0 == address);
         let place = match place {
             Some(place) => self.0.get_mut(place),
             None => self.0.iter_mut().min_by_key(|place| place.1),
         };
         if let Some(place) = place {
-            *place = (address, now.after(DOWN));
+            *place = (address, now.after(DOWN), how);
         }
     }
 
-    fn remove(&mut self, address: u64) {
-        for place in self.0.iter_mut().filter(|place| place.0 == address) {
-            *place = (0, Instant::ZERO);
+    /// Forgets an address that failed so.
+    fn remove(&mut self, address: u64, how: impl Fn(Failing) -> bool) {
+        for place in self.0.iter_mut().filter(|place| place.0 == address && how(place.2)) {
+            *place = (0, Instant::ZERO, Failing::Silent);
         }
     }
 }
@@ -94,7 +108,7 @@ impl Sbc<'_> {
         let mut addresses = Vec::new();
         for down in [false, true] {
             for &address in &ordered {
-                if self.down.is(name(&self.key, listener, address), cx.now) == down {
+                if self.is_tried_last(cx, listener, address) == down {
                     // More than are tried are not.
                     let _ = addresses.push(address);
                 }
@@ -163,7 +177,7 @@ impl Sbc<'_> {
     fn leave(&mut self, cx: &Cx<'_>, call: CallId, id: LegId) {
         let Some(leg) = self.legs.get(id) else { return };
         let (path, branch) = (leg.path, leg.branch);
-        self.is_down(cx, path);
+        self.is_down(cx, path, Failing::Silent);
         let key = self.client_key(branch, Method::Invite);
         self.transactions.leave(cx.now, key, &mut self.blocks);
         self.part(call, id);
@@ -196,20 +210,30 @@ impl Sbc<'_> {
         self.ring(cx, id, index, target, address)
     }
 
-    /// An address was silent, or said that it takes no more (503): it is tried last for a while.
-    pub(super) fn is_down(&mut self, cx: &Cx<'_>, path: Path) {
-        self.down.add(name(&self.key, path.listener, path.remote), cx.now);
+    /// A call has found an address failing: it is tried last for a while, and asked by a ping, where it is pinged,
+    /// whether that holds.
+    pub(super) fn is_down(&mut self, cx: &Cx<'_>, path: Path, how: Failing) {
+        self.down.add(name(&self.key, path.listener, path.remote), cx.now, how);
+        if how == Failing::Silent {
+            self.ping_soon(cx, path);
+        }
     }
 
     /// Whether this is one of the addresses that are tried last.
-    pub(super) fn was_down(&self, cx: &Cx<'_>, path: Path) -> bool {
-        self.down.is(name(&self.key, path.listener, path.remote), cx.now)
+    pub(super) fn is_tried_last(&self, cx: &Cx<'_>, listener: u8, address: SocketAddr) -> bool {
+        self.down.is(name(&self.key, listener, address), cx.now) || self.fails_pings(cx, listener, address)
     }
 
     /// An address has taken an INVITE. What comes late does not count: who is always late would be waited for by
     /// every call.
-    pub(super) fn is_up(&mut self, path: Path) {
-        self.down.remove(name(&self.key, path.listener, path.remote));
+    pub(super) fn is_up(&mut self, cx: &Cx<'_>, path: Path) {
+        self.down.remove(name(&self.key, path.listener, path.remote), |_| true);
+        self.takes_calls(cx, path);
+    }
+
+    /// An address does not fail its pings in this way any more, so that it will not fail calls in it either.
+    pub(super) fn has_recovered(&mut self, path: Path, from: Failing) {
+        self.down.remove(name(&self.key, path.listener, path.remote), |how| how == from);
     }
 }
 
@@ -222,13 +246,15 @@ mod tests {
         let at = |seconds| Instant::ZERO.after(Duration::from_secs(seconds));
         let mut down = Down::NEW;
         assert!(!down.is(7, at(0)));
-        down.add(7, at(100));
+        down.add(7, at(100), Failing::Silent);
         assert!(down.is(7, at(100)) && down.is(7, at(159)) && !down.is(7, at(160)) && !down.is(8, at(100)));
-        down.add(7, at(120));
+        down.add(7, at(120), Failing::Refusing);
         assert!(down.is(7, at(179)));
-        down.remove(7);
+        down.remove(7, |how| how == Failing::Silent);
+        assert!(down.is(7, at(179)), "it refuses, and may do so still");
+        down.remove(7, |how| how == Failing::Refusing);
         assert!(!down.is(7, at(120)));
-        assert_eq!(size_of::<Down>(), 256);
+        assert_eq!(size_of::<Down>(), 384);
     }
 
     #[test]
@@ -236,7 +262,7 @@ mod tests {
         let now = Instant::ZERO.after(Duration::from_secs(1));
         let mut down = Down::NEW;
         for address in 1..=17 {
-            down.add(address, now.after(Duration::from_micros(address)));
+            down.add(address, now.after(Duration::from_micros(address)), Failing::Silent);
         }
         let later = now.after(Duration::from_micros(20));
         assert!(!down.is(1, later));

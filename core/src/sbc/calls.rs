@@ -14,12 +14,13 @@ use crate::reason::Reason;
 use crate::relay::{Report, Side, StreamId};
 use crate::sdp::Agreed;
 use crate::time::Duration;
-use crate::transaction::Due;
+use crate::transaction::{Asked, Due};
 use crate::transport::Path;
 
+use super::addresses::Failing;
 use super::identity::told;
 use super::sessions::first_branch;
-use super::{About, Command, Cx, Output, Question, Sbc};
+use super::{About, Binding, Command, Cx, Output, Question, Sbc};
 
 /// How long the host may take to open ports or to look an address up.
 const HOST_PATIENCE: Duration = Duration::from_secs(5);
@@ -104,7 +105,10 @@ impl Sbc<'_> {
     pub(super) fn resolved(&mut self, cx: &Cx<'_>, question: Question, found: &[Found]) {
         let id = match question.about {
             About::Call(id) => id,
-            About::Trunk(trunk) => return self.registrar_resolved(cx, trunk, question.target, found),
+            About::Trunk(trunk) => {
+                self.registrar_resolved(cx, trunk, question.target, found);
+                return self.pings_resolved(cx, question.target, found);
+            }
         };
         let Some(call) = self.calls.get(id) else { return };
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
@@ -123,7 +127,8 @@ impl Sbc<'_> {
         match command {
             Command::Drain => {
                 self.draining = true;
-                self.leave_registrars(cx);
+                self.leave_registrars(cx, |_| true);
+                self.time_pings(cx.config);
             }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
             Command::HangUpAll => {
@@ -165,7 +170,7 @@ impl Sbc<'_> {
             let Some(target) = cx.config.target(ring.target) else {
                 return self.unreached(cx, id, Reason::TargetUnresolved);
             };
-            let there = self.has_place(cx, id, target);
+            let there = self.may_be_told(cx, id, target).and_then(|()| self.has_place(cx, id, target));
             if there == Ok(false) {
                 return;
             }
@@ -246,6 +251,7 @@ impl Sbc<'_> {
         let leg = Leg {
             timer: SessionTimer::offering(Law::Mu),
             place,
+            user: bound.as_ref().map_or(0, Binding::user),
             target: index,
             todo,
             branch,
@@ -300,7 +306,7 @@ impl Sbc<'_> {
             call.pending.add(Pending::CLOSE);
             self.guard(cx, id);
         }
-        self.transfer_ends(id, reason);
+        self.transfer_ends(cx, id, reason);
         let mut leg = self.leg_after(id, None);
         while let Some(this) = leg {
             self.hang_up(cx, this, reason);
@@ -330,13 +336,16 @@ impl Sbc<'_> {
         if let Some(output) = self.registrations_due(cx, out) {
             return Some(output);
         }
+        if let Some(output) = self.pings_due(cx, out) {
+            return Some(output);
+        }
         match self.transactions.due(cx.now, &mut self.blocks)? {
             Due::Send(id) => {
                 self.addressee = self.transactions.target(id);
                 let message = self.transactions.message(id, &self.blocks, out);
                 return Some(message.map(|(to, len)| Output::Transmit { to, len }));
             }
-            Due::Failed(leg, invite) => self.unanswered(cx, leg, invite),
+            Due::Failed(leg, asked) => self.unanswered(cx, leg, asked),
             Due::Nothing => {}
         }
         Some(None)
@@ -351,31 +360,31 @@ impl Sbc<'_> {
             Progress::Ringing => self.ringing_due(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
-            Progress::Answered => self.stayed(cx, id),
+            Progress::Answered => self.transfer_due(cx, id),
             // The relay does not answer: its ports are free when its host says so, or now.
             Progress::Ended(_) => self.closed(id),
         }
         self.wake(id);
     }
 
-    /// Nobody answered a request of ours in time.
-    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
-        let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, path) = (leg.call, leg.path);
-        if self.refresh_unanswered(cx, id, invite) {
+    /// Nobody answered a request of ours in time. Others of its leg's may be out still.
+    pub(super) fn unanswered(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
+        if self.refresh_unanswered(cx, id, asked) {
             return;
         }
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if invite {
-            leg.state = LegState::Terminated;
-            if self.is_rung(id) {
-                self.is_down(cx, path);
-                self.address_failed(cx, call, Reason::TargetSilent, None);
+        let (call, path) = (leg.call, leg.path);
+        match asked {
+            Asked::Invite => {
+                leg.state = LegState::Terminated;
+                if self.is_rung(id) {
+                    self.is_down(cx, path, Failing::Silent);
+                    self.address_failed(cx, call, Reason::TargetSilent, None);
+                }
             }
-        } else if leg.notifier.is_busy() {
-            self.notified(cx, id, false);
-        } else if leg.state == LegState::Terminating {
-            leg.state = LegState::Terminated;
+            Asked::Notify => self.notified(cx, id, false),
+            Asked::Bye => leg.state = LegState::Terminated,
+            Asked::Update | Asked::Other => {}
         }
         self.wake(call);
     }

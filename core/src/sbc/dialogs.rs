@@ -1,8 +1,9 @@
 //! The keys by which messages find what they belong to: keyed hashes of what the RFC matches on.
 
-use crate::call::{Leg, LegId};
+use crate::call::{Leg, LegId, LegState};
 use crate::config::Config;
 use crate::dialog::Dialog;
+use crate::relay::Side;
 use crate::sip::{Essentials, Host, Message, Method};
 
 use super::{Admitted, Sbc};
@@ -85,6 +86,17 @@ impl Sbc<'_> {
     pub(super) fn find_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
         let local_tag = parse_hex(e.to.tag()?)?;
         self.leg_with(from, local_tag, |dialog| dialog.is(e))
+    }
+
+    /// The leg of ours whose INVITE is not answered yet, and has the Call-ID and the tag that a target's request names: that
+    /// is in one of its early dialogs, and which ones there are only their targets know.
+    pub(super) fn early_leg(&self, from: &Admitted, e: &Essentials<'_>) -> Option<LegId> {
+        let local_tag = parse_hex(e.to.tag()?)?;
+        e.from.tag()?;
+        let leg = self.leg_with(from, local_tag, |dialog| dialog.call_id() == e.call_id)?;
+        let rings =
+            |leg: &&Leg| leg.side != Side::A && matches!(leg.state, LegState::Calling | LegState::Proceeding);
+        self.legs.get(leg).filter(rings).map(|_| leg)
     }
 
     /// Whether a response is the answer of a leg that is there; `Some(false)` when it is that of another branch of a

@@ -8,7 +8,7 @@ use crate::sip::{Message, Name, Writer};
 const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER";
 
 /// The extensions that a peer may require of us (RFC 3261 section 19.2).
-const SUPPORTED: &[&[u8]] = &[super::reliable::EXTENSION, b"timer", b"norefersub", b"tdialog"];
+const SUPPORTED: &[&[u8]] = &[super::reliable::EXTENSION, b"timer", b"norefersub", b"tdialog", b"replaces"];
 
 /// Writes which requests we answer.
 pub(super) fn allow(w: &mut Writer<'_>) {

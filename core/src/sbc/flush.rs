@@ -2,7 +2,9 @@
 
 use core::net::IpAddr;
 
-use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, Progress, Stream, Todo, Work};
+use crate::call::{
+    self, Call, CallId, Form, Leg, LegId, LegState, Move, Pending, Progress, Stream, Todo, Work,
+};
 use crate::config::TrunkKind;
 use crate::g711::Law;
 use crate::memory::Chain;
@@ -11,7 +13,7 @@ use crate::relay::{Control, Peer, Side};
 use crate::rtp::Direction;
 use crate::sdp::{self, Local};
 use crate::sip::{Method, Writer, phrase};
-use crate::transaction::Machine;
+use crate::transaction::{Asked, Machine};
 
 use super::authentication::credentials;
 use super::extensions::capabilities;
@@ -188,14 +190,16 @@ impl Sbc<'_> {
         leg.todo = Todo::default();
         if self.is_rung(id) {
             self.target_failed(cx, call, Reason::MessageTooLarge, None);
-        } else {
+        } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }
     }
 
     fn send_invite(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
-        self.revise(cx, id);
+        // One that went out before may have had early dialogs, with another session.
         self.forget_early_dialogs(id);
+        self.legs.get_mut(id)?.timer.form = Form::Offer(Law::Mu);
+        self.revise(cx, id);
         let leg = self.legs.get_mut(id)?;
         leg.invited = leg.dialog.count();
         let leg = self.legs.get(id)?;
@@ -218,6 +222,9 @@ impl Sbc<'_> {
         leg.timer.ask(&mut w);
         identity(&mut w, cx.config, trunk, interface, call);
         carried(&mut w, cx.config, trunk, &self.blocks, call, self.reply);
+        for piece in self.blocks.pieces(&call.transfer.replaces) {
+            w.lines(piece);
+        }
         if let Some(ticket) = call.ticket.filter(|_| zendesk) {
             w.name(call::TICKET_HEADER).number(ticket.get()).end_line();
         }
@@ -228,9 +235,9 @@ impl Sbc<'_> {
         }
         let leg = self.legs.get(id)?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
-        let kept = self.keep(out, len);
+        let (kept, asks) = (self.keep(out, len), Some((id, Asked::Invite)));
         if let Err(kept) =
-            self.transactions.request(cx.now, key, Machine::InviteClient, to, Some(id), target, kept)
+            self.transactions.request(cx.now, key, Machine::InviteClient, to, asks, target, kept)
         {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
@@ -251,7 +258,7 @@ impl Sbc<'_> {
         w.empty_body();
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Cancel));
-        self.start(cx, key, id, to, target, out, len)
+        self.start(cx, key, (id, Asked::Other), to, target, out, len)
     }
 
     fn send_ack(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Option<Output> {
@@ -295,26 +302,27 @@ impl Sbc<'_> {
         rest(&mut w, leg, call);
         let len = w.finish().ok()?;
         let (to, target, key) = (leg.path, leg.target, self.client_key(branch, method));
-        self.start(cx, key, id, to, target, out, len)
+        self.start(cx, key, (id, Asked::of(method)), to, target, out, len)
     }
 
-    /// Starts the transaction of a request just written. Without room for one it is sent once, and its leg is over.
+    /// Starts the transaction of a request just written. Without room for one it is sent once; where it is a BYE, its leg
+    /// is over then.
     #[expect(clippy::too_many_arguments, reason = "each is one fact about the request")]
     fn start(
         &mut self,
         cx: &Cx<'_>,
         key: u64,
-        id: LegId,
+        (id, asked): (LegId, Asked),
         to: crate::transport::Path,
         target: crate::config::TargetIndex,
         out: &[u8],
         len: usize,
     ) -> Option<Output> {
         let kept = self.keep(out, len);
-        if let Err(kept) = self.transactions.request(cx.now, key, Machine::Client, to, Some(id), target, kept)
-        {
+        let asks = Some((id, asked));
+        if let Err(kept) = self.transactions.request(cx.now, key, Machine::Client, to, asks, target, kept) {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
-            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.state == LegState::Terminating) {
+            if let Some(leg) = self.legs.get_mut(id).filter(|_| asked == Asked::Bye) {
                 leg.state = LegState::Terminated;
             }
         }
@@ -422,9 +430,13 @@ impl Leg {
         version: u32,
         out: &mut [u8],
     ) -> Option<usize> {
+        let port = match self.moves {
+            Move::To { port: port @ 1.., .. } if self.timer.work == Work::Inviting => port,
+            _ => call.port(self.place),
+        };
         let local = Local {
             address,
-            port: call.port(self.place),
+            port,
             session: self.session,
             version: version.into(),
             direction: Direction::SendRecv,

@@ -1,6 +1,6 @@
 //! Legs joining a call, leaving it, and being ended.
 
-use crate::call::{CallId, Leg, LegId, LegState, Resend, Todo};
+use crate::call::{CallId, Leg, LegId, LegState, Move, Resend, Todo};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::transaction::{GIVE_UP, T1, T2};
@@ -9,7 +9,7 @@ use super::{Cx, Sbc, leg_timer};
 
 impl Sbc<'_> {
     /// Makes `leg` the last of the call's legs. `merged` is the key of a caller's INVITE.
-    pub(super) fn join(&mut self, call: CallId, leg: Leg, merged: Option<u64>) -> Result<(), Reason> {
+    pub(super) fn join(&mut self, call: CallId, leg: Leg, merged: Option<u64>) -> Result<LegId, Reason> {
         let (local_tag, trunk, side) = (leg.dialog.local_tag(), leg.trunk, leg.side);
         let id = match self.legs.insert(leg) {
             Ok(id) => id,
@@ -27,28 +27,85 @@ impl Sbc<'_> {
             let traffic = trunk.traffic(side);
             traffic.legs = traffic.legs.saturating_add(1);
         }
+        self.line_up(call, id);
+        if let Some(call) = self.calls.get_mut(call) {
+            if call.first == Some(id) {
+                call.anchor = Some(id);
+            }
+            if side == Side::B {
+                call.called = Some(id);
+            }
+        }
+        if !found {
+            self.part(call, id);
+            return Err(Reason::NodeFull);
+        }
+        Ok(id)
+    }
+
+    /// Makes a leg the last of the call's.
+    fn line_up(&mut self, call: CallId, id: LegId) {
         let mut last = None;
         let mut next = self.calls.get(call).and_then(|call| call.first);
         while let Some(id) = next {
             last = next;
             next = self.legs.get(id).and_then(|leg| leg.next);
         }
-        match last.and_then(|last| self.legs.get_mut(last)) {
-            Some(last) => last.next = Some(id),
-            None => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    (call.first, call.anchor) = (Some(id), Some(id));
-                }
+        if let Some(last) = last.and_then(|last| self.legs.get_mut(last)) {
+            last.next = Some(id);
+        } else if let Some(call) = self.calls.get_mut(call) {
+            call.first = Some(id);
+        }
+    }
+
+    /// Has `next` follow in place of `id` among the call's legs.
+    fn step_aside(&mut self, call: CallId, id: LegId, next: Option<LegId>) {
+        let Some(owner) = self.calls.get_mut(call) else { return };
+        if owner.first == Some(id) {
+            owner.first = next;
+            return;
+        }
+        let mut before = owner.first;
+        while let Some(leg_before) = before.and_then(|id| self.legs.get_mut(id)) {
+            if leg_before.next == Some(id) {
+                leg_before.next = next;
+                return;
+            }
+            before = leg_before.next;
+        }
+    }
+
+    /// Puts a leg of the call's in front of another one.
+    pub(super) fn put_before(&mut self, call: CallId, id: LegId, other: LegId) {
+        let next = self.legs.get(id).and_then(|leg| leg.next);
+        self.step_aside(call, id, next);
+        self.step_aside(call, other, Some(id));
+        if let Some(leg) = self.legs.get_mut(id) {
+            leg.next = Some(other);
+        }
+    }
+
+    /// Takes a leg out of its call and makes it the last one of another, where it has this place.
+    pub(super) fn pass_over(&mut self, id: LegId, to: CallId, place: Side) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        let (from, next) = (core::mem::replace(&mut leg.call, to), leg.next.take());
+        (leg.place, leg.moves) = (place, Move::None);
+        self.step_aside(from, id, next);
+        if let Some(from) = self.calls.get_mut(from) {
+            for role in [&mut from.anchor, &mut from.called] {
+                role.take_if(|role| *role == id);
             }
         }
-        if let Some(call) = self.calls.get_mut(call).filter(|_| side == Side::B) {
-            call.called = Some(id);
-        }
-        if !found {
-            self.part(call, id);
-            return Err(Reason::NodeFull);
-        }
-        Ok(())
+        self.line_up(to, id);
+    }
+
+    /// Whether the call is over without this leg: it is one of those who talk, or are to.
+    pub(super) fn matters(&self, id: LegId) -> bool {
+        let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
+        call.is_some_and(|call| {
+            let spared = call.transfer.is_between_calls() && call.transfer.referrer == Some(id);
+            (call.anchor == Some(id) || call.called == Some(id)) && !spared
+        })
     }
 
     /// Takes a leg out of its call, and all that belongs to it with it.
@@ -78,18 +135,7 @@ impl Sbc<'_> {
         if owner.anchor == Some(id) {
             owner.anchor = None;
         }
-        if owner.first == Some(id) {
-            owner.first = leg.next;
-            return;
-        }
-        let mut before = owner.first;
-        while let Some(leg_before) = before.and_then(|id| self.legs.get_mut(id)) {
-            if leg_before.next == Some(id) {
-                leg_before.next = leg.next;
-                return;
-            }
-            before = leg_before.next;
-        }
+        self.step_aside(call, id, leg.next);
     }
 
     /// Ends a leg in the way its state asks for.
@@ -123,6 +169,16 @@ impl Sbc<'_> {
             }
         }
         self.wake(call);
+    }
+
+    /// A leg is lost, and with it its call, unless that goes on without it.
+    pub(super) fn lose(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
+        self.counters.add(reason);
+        match self.legs.get(id).map(|leg| leg.call) {
+            Some(call) if self.matters(id) => self.end(cx, call, reason),
+            _ => self.referrer_leaves(id),
+        }
+        self.hang_up(cx, id, reason);
     }
 
     /// Sends the CANCEL that something has come back for. An INVITE that even so gets no final response is given
@@ -182,8 +238,7 @@ impl Sbc<'_> {
             }
             // The dialog is ended by a BYE, and with it the call (13.3.1.4); a call that has ended already only
             // waited for this.
-            self.end(cx, call, Reason::AckMissing);
-            return self.hang_up(cx, id, Reason::AckMissing);
+            return self.lose(cx, id, Reason::AckMissing);
         }
         resend.interval = resend.interval.times(2).min(T2);
         resend.at = cx.now.after(resend.interval);

@@ -5,6 +5,7 @@
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
 mod addresses;
+mod attended;
 mod authentication;
 mod calls;
 mod dialogs;
@@ -15,12 +16,15 @@ mod identity;
 mod legs;
 mod loops;
 mod notify;
+mod pinging;
 mod places;
 mod proof;
 mod reconfigure;
 mod registering;
 mod registrar;
 mod reliable;
+mod remote;
+mod replaces;
 mod replies;
 mod requests;
 mod responses;
@@ -33,6 +37,8 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod transfer;
+
+use core::net::SocketAddr;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
@@ -47,6 +53,7 @@ use crate::time::{Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use pinging::{Health, Ping, Pinged};
 pub use registering::{Registered, Registration};
 pub use registrar::Binding;
 pub use restore::RestoreError;
@@ -148,6 +155,22 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+    /// An address of a trunk's answers pings, for the first time or again, or has taken a call where it did not.
+    Reachable {
+        /// The trunk.
+        trunk: TrunkIndex,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// An address of a trunk's does not answer pings any more, or answers that it takes no calls: it is tried last.
+    Unreachable {
+        /// The trunk.
+        trunk: TrunkIndex,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        reason: Reason,
+    },
     /// A caller's INVITE was taken.
     Started(CallId),
     /// A target answered.
@@ -216,6 +239,10 @@ pub struct Sbc<'s> {
     draining: bool,
     /// When the next registration has something to do.
     registering: Option<Instant>,
+    pings: &'s mut [Ping],
+    round: pinging::Round,
+    /// When there is something to do for the next ping.
+    pinging: Option<Instant>,
     /// Whether who speaks for trunks with users is one of them, and how often a wrong password may still be answered.
     verifier: Verifier<'s>,
     wrong: Limiter,
@@ -257,6 +284,9 @@ impl<'s> Sbc<'s> {
             draining: false,
             // Those there are begin at once.
             registering: Some(Instant::ZERO),
+            pings: storage.pings,
+            round: pinging::Round::FIRST,
+            pinging: Some(Instant::ZERO),
             verifier: Verifier::new(&mut Random::new(&seed.map(|byte| byte ^ 0x5a)), storage.windows),
             wrong: Limiter::NEW,
             phones: storage.phones,
@@ -375,12 +405,15 @@ impl<'s> Sbc<'s> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        [self.clock.next(), self.transactions.next(), self.registering].into_iter().flatten().min()
+        [self.clock.next(), self.transactions.next(), self.registering, self.pinging]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
-/// How many places of each kind are taken. All but `finished` are zero when there is no call; `finished` is some
-/// 32 s later.
+/// How many places of each kind are taken. All but `finished` are zero when there is no call, and no registrar or pinged
+/// address is asked; `finished` is some 32 s later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Calls.

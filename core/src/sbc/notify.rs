@@ -75,6 +75,12 @@ impl Leg {
         self.notifier.is_busy() && !matches!(self.state, LegState::Terminated)
     }
 
+    /// Its peer has gone, or is being hung up for that: nothing more of its transfer is told to it.
+    pub(super) fn tell_no_more(&mut self) {
+        self.notifier.stop();
+        self.todo.take(Todo::NOTIFY);
+    }
+
     /// Lets a leg that is only there to be told go when everything was told.
     fn unsubscribe(&mut self) {
         if self.state == LegState::Subscribed && !self.notifier.is_busy() && !self.notifier.is_active() {

@@ -32,7 +32,8 @@ impl Sbc<'_> {
             call.pending.take(Pending::PLACES);
         }
         if call.pending.take(Pending::BRIDGE) {
-            let pair = Some(call.bridge).filter(|_| !call.transfer.is_ringing());
+            let silent = call.transfer.is_ringing() || call.transfer.stage == Stage::Lent;
+            let pair = Some(call.bridge).filter(|_| !silent);
             return Some(Output::Media { worker, control: Control::Bridge { stream, pair } });
         }
         None
@@ -45,11 +46,12 @@ impl Sbc<'_> {
             return;
         }
         let port = call.port(side);
-        let awaited = call.rung == side && call.progress == Progress::Opening;
+        let fetching = call.transfer.stage == Stage::Fetching;
+        let awaited = call.rung == side && (fetching || call.progress == Progress::Opening);
         match (open, awaited) {
             (true, true) => {
                 call.set_place(side, Place::Open, port);
-                self.next_target(cx, id);
+                self.has_joined(cx, id);
             }
             // Nobody needs it any more.
             (true, false) => call.set_place(side, Place::Part, port),
@@ -60,13 +62,23 @@ impl Sbc<'_> {
                 call.openings = left.unwrap_or(call.openings);
                 self.ports.give_back(port);
                 if left.is_some() {
-                    self.next_target(cx, id);
+                    self.has_joined(cx, id);
+                } else if fetching && awaited {
+                    self.transfer_failed(cx, id, Reason::MediaFailed);
                 } else if awaited {
                     self.target_failed(cx, id, Reason::MediaFailed, None);
                 }
             }
         }
         self.wake(id);
+    }
+
+    /// The place of whoever is to come is open, or free for another port.
+    fn has_joined(&mut self, cx: &Cx<'_>, id: CallId) {
+        match self.calls.get(id).map(|call| call.transfer.stage) {
+            Some(Stage::Fetching) => self.fetch_on(cx, id),
+            _ => self.next_target(cx, id),
+        }
     }
 
     /// The relay has closed a place.

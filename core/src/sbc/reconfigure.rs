@@ -11,11 +11,11 @@ use core::net::IpAddr;
 use heapless::Vec;
 
 use crate::call::{CallId, LegId, Progress};
-use crate::config::{Config, LineIndex, Span, TargetIndex, TrunkIndex};
+use crate::config::{Config, LineIndex, Span, Target, TargetIndex, TrunkIndex};
 use crate::filter;
 use crate::reason::Reason;
 
-use super::{Cx, Sbc, TrunkState};
+use super::{Cx, Sbc};
 
 /// Of how many addresses the calls may go on when they are in no range any more.
 const MOST: usize = 16;
@@ -49,33 +49,29 @@ impl Sbc<'_> {
         self.replying = None;
         self.refused = None;
         let new = cx.config;
-        let target = |index: TargetIndex| {
-            let name = old.target(index).map(|target| target.name);
-            TargetIndex(place(old, name, new, new.targets.iter().map(|target| target.name)))
-        };
-        self.transactions.retarget(target);
+        let renamed = Renamed { old, new };
+        self.transactions.retarget(|target| renamed.target(target));
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(call) = self.calls.id_at(index).and_then(|id| self.calls.get_mut(id)) else { continue };
-            let line = old.line(call.line).map(|line| line.name);
-            call.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
-            call.trunk = named(old, call.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
-            call.target = call.target.map(target);
+            call.line = renamed.line(call.line);
+            call.trunk = renamed.trunk(call.trunk).unwrap_or(TrunkIndex(u16::MAX));
+            call.target = call.target.map(|target| renamed.target(target));
             let before = &mut call.transfer;
-            let line = old.line(before.line).map(|line| line.name);
-            before.line = LineIndex(place(old, line, new, new.lines.iter().map(|line| line.name)));
-            before.trunk = named(old, before.trunk, new).unwrap_or(TrunkIndex(u16::MAX));
-            before.target = before.target.map(target);
+            before.line = renamed.line(before.line);
+            before.trunk = renamed.trunk(before.trunk).unwrap_or(TrunkIndex(u16::MAX));
+            before.target = before.target.map(|target| renamed.target(target));
             call.unsettle();
         }
-        self.recount_trunks(old, new);
+        self.move_trunks(cx, &renamed);
         self.time_registrations(new);
+        self.follow_pings(cx, &renamed);
         self.kept = Kept::NONE;
         for index in 0..u32::try_from(self.legs.capacity()).unwrap_or(u32::MAX) {
             let Some(id) = self.legs.id_at(index) else { continue };
             if let Some(leg) = self.legs.get_mut(id) {
-                leg.target = target(leg.target);
+                leg.target = renamed.target(leg.target);
             }
-            if let Err((call, reason)) = self.retrunk(id, old, new) {
+            if let Err((call, reason)) = self.retrunk(id, &renamed) {
                 self.end(cx, call, reason);
             }
         }
@@ -93,11 +89,12 @@ impl Sbc<'_> {
     }
 
     /// The trunk a leg belongs to now.
-    fn retrunk(&mut self, id: LegId, old: &Config<'_>, new: &Config<'_>) -> Result<(), (CallId, Reason)> {
+    fn retrunk(&mut self, id: LegId, renamed: &Renamed<'_>) -> Result<(), (CallId, Reason)> {
+        let new = renamed.new;
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         let interface = new.listener(leg.path.listener).map_or(u8::MAX, |(listener, _)| listener.interface);
         let address = leg.path.remote.ip();
-        let named = named(old, leg.trunk, new);
+        let named = renamed.trunk(leg.trunk);
         let covering = filter::lookup(new.sources, interface, address).and_then(|source| {
             new.speakers(source)
                 .find(|&speaker| Some(speaker) == named)
@@ -112,14 +109,27 @@ impl Sbc<'_> {
         trunk.map(|_| ()).ok_or((leg.call, Reason::TrunkChanged))
     }
 
-    /// Lets go of what is counted of trunks, but for how often those in the same place as before were sent calls.
-    fn recount_trunks(&mut self, old: &Config<'_>, new: &Config<'_>) {
-        for (index, state) in (0u16..u16::MAX).zip(self.trunks.iter_mut()) {
-            let same = named(old, TrunkIndex(index), new) == Some(TrunkIndex(index));
-            if !same {
-                *state = TrunkState::EMPTY;
+    /// Takes what is known of each trunk to where that is now: how often it was sent calls, and where we stand with its
+    /// registrar, if that is the same. What was given back is registered anew.
+    fn move_trunks(&mut self, cx: &Cx<'_>, renamed: &Renamed<'_>) {
+        for index in 0..u16::try_from(self.trunks.len()).unwrap_or(u16::MAX) {
+            let trunk = TrunkIndex(index);
+            if !renamed.registers_as_before(trunk) || self.has_left(trunk) {
+                self.forget_registration(cx, trunk);
             }
-            (state.starts.legs, state.takes.legs) = (0, 0);
+            if let Some(state) = self.trunks.get_mut(usize::from(index)) {
+                (state.starts.legs, state.takes.legs) = (0, 0);
+                state.goes = renamed.trunk(trunk).map_or(0, |trunk| trunk.0.saturating_add(1));
+            }
+        }
+        for place in 0..self.trunks.len() {
+            let mut carried = self.trunks.get_mut(place).map(core::mem::take).unwrap_or_default();
+            // Each turn takes one state to its place, and what was there further, until one is of a trunk that is gone.
+            while let Some(goes) = carried.goes.checked_sub(1).map(usize::from)
+                && let Some(there) = self.trunks.get_mut(goes).filter(|there| there.goes != carried.goes)
+            {
+                carried = core::mem::replace(there, carried);
+            }
         }
     }
 
@@ -133,16 +143,49 @@ impl Sbc<'_> {
     }
 }
 
-/// Where what had a name in `old` is among the `names` of `new`; a place that leads nowhere where it is gone.
-fn place(old: &Config<'_>, name: Option<Span>, new: &Config<'_>, names: impl Iterator<Item = Span>) -> u16 {
-    let name = name.map(|name| old.text(name));
-    let same = |span: Span| Some(new.text(span)) == name;
-    (0u16..u16::MAX).zip(names).find(|&(_, span)| same(span)).map_or(u16::MAX, |(at, _)| at)
+/// Two configurations, of which what has a name in one is looked up by it in the other.
+pub(super) struct Renamed<'c> {
+    pub(super) old: &'c Config<'c>,
+    pub(super) new: &'c Config<'c>,
 }
 
-/// The trunk of `new` that has the name of one of `old`.
-fn named(old: &Config<'_>, trunk: TrunkIndex, new: &Config<'_>) -> Option<TrunkIndex> {
-    let name = old.trunk(trunk).map(|trunk| trunk.name);
-    let at = place(old, name, new, new.trunks.iter().map(|trunk| trunk.name));
-    new.trunk(TrunkIndex(at)).map(|_| TrunkIndex(at))
+impl<'c> Renamed<'c> {
+    /// The trunk that has the name of one of the old ones.
+    pub(super) fn trunk(&self, old: TrunkIndex) -> Option<TrunkIndex> {
+        let name = self.old.trunk(old).map(|trunk| trunk.name);
+        let at = self.place(name, self.new.trunks.iter().map(|trunk| trunk.name));
+        self.new.trunk(TrunkIndex(at)).map(|_| TrunkIndex(at))
+    }
+
+    /// Whether a trunk registers at the same place as before, by the same name, and is reached by the same listener.
+    pub(super) fn registers_as_before(&self, old: TrunkIndex) -> bool {
+        let registers = |config: &'c Config<'c>, trunk: TrunkIndex| {
+            let trunk = config.trunk(trunk)?;
+            let registrar = trunk.registration?;
+            let uri = config.target(registrar.target)?.uri;
+            Some((config.text(uri), config.text(registrar.aor), trunk.listener))
+        };
+        let new = self.trunk(old).and_then(|trunk| registers(self.new, trunk));
+        new.is_some() && new == registers(self.old, old)
+    }
+
+    /// The target that has the name of one of the old ones, or the URI of one without a name; one that leads nowhere
+    /// where it is gone.
+    pub(super) fn target(&self, old: TargetIndex) -> TargetIndex {
+        let by = |target: &Target| if target.name.len > 0 { target.name } else { target.uri };
+        TargetIndex(self.place(self.old.target(old).map(by), self.new.targets.iter().map(by)))
+    }
+
+    /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.
+    fn line(&self, old: LineIndex) -> LineIndex {
+        let name = self.old.line(old).map(|line| line.name);
+        LineIndex(self.place(name, self.new.lines.iter().map(|line| line.name)))
+    }
+
+    /// Where what had an old name is among the new `names`; a place that leads nowhere where it is gone.
+    fn place(&self, name: Option<Span>, names: impl Iterator<Item = Span>) -> u16 {
+        let name = name.map(|name| self.old.text(name));
+        let same = |span: Span| Some(self.new.text(span)) == name;
+        (0u16..u16::MAX).zip(names).find(|&(_, span)| same(span)).map_or(u16::MAX, |(at, _)| at)
+    }
 }

@@ -4,7 +4,7 @@
 //! A refresh carries no credentials: the registrar asks, and its challenge is answered at once, so that nothing has to
 //! be kept of the one before. What fails is tried again later and later (RFC 5626 section 4.5).
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 
 use crate::config::{Config, TargetIndex, TrunkIndex};
 use crate::digest::{Challenge, Demand, strongest};
@@ -15,8 +15,11 @@ use crate::time::{Duration, Instant};
 use crate::transaction::{Class, GIVE_UP, Machine};
 use crate::transport::Path;
 
+use super::addresses::Failing;
 use super::authentication::login;
 use super::calls::belongs;
+use super::reconfigure::Renamed;
+use super::remote::Remote;
 use super::replies::{contact_of, via};
 use super::{About, Admitted, Cx, Event, Output, Question, Sbc};
 
@@ -58,18 +61,8 @@ pub struct Registration {
     due: Instant,
     /// Until when we are registered; zero where we are not.
     until: Instant,
-    /// Where the registrar is; port 0 where that is not known.
-    remote: (Address, u16),
-}
-
-/// An address as IPv6, so that none is all zero bits.
-#[derive(Clone, Copy, Debug)]
-struct Address(Ipv6Addr);
-
-impl Default for Address {
-    fn default() -> Self {
-        Self(Ipv6Addr::UNSPECIFIED)
-    }
+    /// Where the registrar is.
+    remote: Remote,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,21 +100,8 @@ impl Registration {
         asked: 0,
         due: Instant::ZERO,
         until: Instant::ZERO,
-        remote: (Address(Ipv6Addr::UNSPECIFIED), 0),
+        remote: Remote::UNKNOWN,
     };
-
-    fn remote(&self) -> Option<SocketAddr> {
-        let (Address(ip), port) = self.remote;
-        (port > 0).then(|| SocketAddr::new(IpAddr::V6(ip).to_canonical(), port))
-    }
-
-    fn set_remote(&mut self, to: SocketAddr) {
-        let ip = match to.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        self.remote = (Address(ip), to.port());
-    }
 
     fn asks(&self) -> u32 {
         match (self.leaving, self.asked) {
@@ -193,16 +173,18 @@ impl Sbc<'_> {
             Phase::Gone => None,
             Phase::Resolving => self.not_registered(cx, index, Reason::RegistrarUnresolved, None),
             Phase::Asking => {
-                if let Some(path) = state.remote().and_then(|remote| path(cx.config, index, remote)) {
-                    self.is_down(cx, path);
+                if let Some(path) = state.remote.get().and_then(|remote| path(cx.config, index, remote)) {
+                    self.is_down(cx, path, Failing::Silent);
                 }
                 self.not_registered(cx, index, Reason::RegistrarSilent, None)
             }
             // Where it was given to is where it is given back.
-            Phase::Idle if state.leaving && state.remote().is_some() => self.ask_registrar(cx, index, out),
+            Phase::Idle if state.leaving && state.remote.get().is_some() => {
+                self.ask_registrar(cx, index, out)
+            }
             Phase::Idle => match literal {
                 Some(address) => {
-                    state.set_remote(address);
+                    state.remote = address.into();
                     self.ask_registrar(cx, index, out)
                 }
                 None => {
@@ -216,7 +198,7 @@ impl Sbc<'_> {
     }
 
     fn ask_registrar(&mut self, cx: &Cx<'_>, index: TrunkIndex, out: &mut [u8]) -> Option<Output> {
-        let remote = self.registration(index)?.remote()?;
+        let remote = self.registration(index)?.remote.get()?;
         if !belongs(cx.config, index, remote.ip()) {
             return self.not_registered(cx, index, Reason::RegistrarUnresolved, None);
         }
@@ -248,7 +230,7 @@ impl Sbc<'_> {
         let Some(state) = self.registration(index) else { return };
         // Where there is none, that is said when it is due.
         if let Some(first) = first {
-            state.set_remote(first);
+            state.remote = first.into();
             state.phase = Phase::Found;
         }
         state.due = cx.now;
@@ -276,7 +258,7 @@ impl Sbc<'_> {
         }
         state.cseq = state.cseq.saturating_add(1);
         (state.branch, state.phase, state.due) = (branch, Phase::Asking, cx.now.after(GIVE_UP));
-        let (state, to) = (*state, Path { flow, ..path(config, index, state.remote()?)? });
+        let (state, to) = (*state, Path { flow, ..path(config, index, state.remote.get()?)? });
         let (listener, interface) = config.listener(to.listener)?;
         let user = Uri::parse(aor).ok().and_then(|uri| uri.user).unwrap_or_default();
 
@@ -326,7 +308,8 @@ impl Sbc<'_> {
             (Class::Provisional, _) => return,
             (Class::Success, _) if state.leaving => {
                 (state.phase, state.until, state.branch) = (Phase::Gone, Instant::ZERO, 0);
-                self.refused = Some(Event::Unregistered { trunk: index, reason: Reason::Draining });
+                self.refused =
+                    Some(Event::Unregistered { trunk: index, reason: Reason::RegistrationGivenBack });
             }
             (Class::Success, _) => self.is_registered(cx, index, message),
             (_, 401 | 407 | 423) => {
@@ -448,11 +431,39 @@ impl Sbc<'_> {
         Some(Output::Event(Event::Unregistered { trunk: index, reason }))
     }
 
-    /// Gives every registration back: no new calls are taken here any more.
-    pub(super) fn leave_registrars(&mut self, cx: &Cx<'_>) {
-        for (trunk, state) in cx.config.trunks.iter().zip(self.trunks.iter_mut()) {
+    /// Gives back the registrations that `new` has not, or has elsewhere or by another name, before
+    /// [`Sbc::reconfigure`] goes on with it: their registrars would send calls here until they run out. Its host waits
+    /// for as long as [`Sbc::is_leaving`] says, or as it likes. Afterwards [`Sbc::poll`] is called until it waits.
+    pub fn leave_for(&mut self, cx: &Cx<'_>, new: &Config<'_>) {
+        self.replying = None;
+        self.refused = None;
+        let renamed = Renamed { old: cx.config, new };
+        self.leave_registrars(cx, |trunk| !renamed.registers_as_before(trunk));
+    }
+
+    /// Whether a registration was given back, or is to be, while the node goes on.
+    pub(super) fn has_left(&self, index: TrunkIndex) -> bool {
+        let state = self.trunks.get(usize::from(index.0));
+        !self.draining && state.is_some_and(|state| state.registration.leaving)
+    }
+
+    /// A registration is as if there had been none.
+    pub(super) fn forget_registration(&mut self, cx: &Cx<'_>, index: TrunkIndex) {
+        let Some(state) = self.registration(index) else { return };
+        let before = core::mem::take(state);
+        if before.phase == Phase::Asking {
+            // Sent once more, it could undo what is asked for next.
+            let key = self.client_key(before.branch, Method::Register);
+            self.transactions.abandon(cx.now, key, &mut self.blocks);
+        }
+    }
+
+    /// Gives registrations back: no new calls are taken from there any more.
+    pub(super) fn leave_registrars(&mut self, cx: &Cx<'_>, leaves: impl Fn(TrunkIndex) -> bool) {
+        let states = (0u16..u16::MAX).zip(cx.config.trunks.iter().zip(self.trunks.iter_mut()));
+        for (index, (trunk, state)) in states {
             let state = &mut state.registration;
-            if trunk.registration.is_none() || state.leaving {
+            if trunk.registration.is_none() || state.leaving || !leaves(TrunkIndex(index)) {
                 continue;
             }
             let known = state.until > cx.now || state.phase == Phase::Asking;
@@ -464,7 +475,8 @@ impl Sbc<'_> {
     }
 }
 
-fn path(config: &Config<'_>, index: TrunkIndex, remote: SocketAddr) -> Option<Path> {
+/// The way to an address of a trunk's.
+pub(super) fn path(config: &Config<'_>, index: TrunkIndex, remote: SocketAddr) -> Option<Path> {
     let number = config.trunk(index)?.listener;
     let (listener, _) = config.listener(number)?;
     Some(Path { transport: listener.transport, listener: number, flow: 0, remote })

@@ -71,6 +71,11 @@ impl Binding {
         self.path
     }
 
+    /// The key of its user.
+    pub(super) const fn user(&self) -> u64 {
+        self.user
+    }
+
     fn is_of(&self, user: u64, now: Instant) -> bool {
         self.user == user && self.until > now
     }

@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use crate::record;
 use crate::sdp::Agreed;
 use crate::sip::{CSeq, Essentials, Message, Method, Name, RAck, Writer};
-use crate::transaction::{GIVE_UP, Machine, Reply, T1};
+use crate::transaction::{Asked, GIVE_UP, Machine, Reply, T1};
 use crate::transport::Path;
 
 use super::dialogs::parse_hex;
@@ -44,6 +44,9 @@ struct Early {
     tag: u32,
     /// What was acknowledged last.
     rseq: u32,
+    /// The CSeq number of the target's latest request in it.
+    heard: Option<u32>,
+    /// The answer to our offer, or what was agreed on since.
     answer: Option<Agreed>,
 }
 
@@ -238,7 +241,7 @@ impl Sbc<'_> {
             Some(early) if early.rseq.checked_add(1) != Some(rseq) => return Ok(None),
             Some(early) => early.rseq = rseq,
             None => {
-                let new = Early { tag, rseq, answer: None };
+                let new = Early { tag, rseq, heard: None, answer: None };
                 dialogs.push(new).map_err(|_| Reason::TooManyAnswers)?;
             }
         }
@@ -281,8 +284,8 @@ impl Sbc<'_> {
         let len = written.ok_or(Reason::MessageTooLarge)?;
         let kept = self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
         let key = self.client_key(branch, Method::Prack);
-        let started =
-            self.transactions.request(cx.now, key, Machine::Client, to, Some(id), target, Some(kept));
+        let asks = Some((id, Asked::Other));
+        let started = self.transactions.request(cx.now, key, Machine::Client, to, asks, target, Some(kept));
         if let Err(kept) = started {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return Err(Reason::NoMemory);
@@ -350,6 +353,42 @@ impl Sbc<'_> {
         }
     }
 
+    /// An UPDATE in an early dialog of a target's (RFC 3311 section 5.2). Its offer is answered where the answer to ours has
+    /// come reliably in that dialog, and we know of it; else that is still to come. The Contact that it brings is not kept:
+    /// whatever we send there next is made from a later response, which has it too.
+    pub(super) fn update_early(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        id: LegId,
+    ) -> Result<(), Reason> {
+        let Request { from, message, e, .. } = *request;
+        let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        let tag = self.tag_of(e.from.tag().unwrap_or_default());
+        let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
+        let call = leg.call;
+        let mut dialogs = unpack(&self.blocks, &leg.reliable.dialogs);
+        let early = dialogs.iter_mut().find(|early| early.tag == tag);
+        let answered = early.as_ref().is_some_and(|early| early.answer.is_some());
+        let mut agreed = Ok(None);
+        if !message.body().is_empty() {
+            agreed = if answered { agree(cx.config, trunk, message) } else { Err(Reason::OfferPending) };
+        }
+        if let Some(early) = early {
+            if early.heard.replace(e.cseq.number).is_some_and(|heard| e.cseq.number <= heard) {
+                return Err(Reason::OutOfOrder);
+            }
+            early.answer = agreed.ok().flatten().or(early.answer);
+            let packed = pack(&mut self.blocks, &dialogs).ok_or(Reason::NoMemory)?;
+            if let Some(leg) = self.legs.get_mut(id) {
+                self.blocks.free(core::mem::replace(&mut leg.reliable.dialogs, packed));
+            }
+        }
+        self.accept_update(cx, request, id, agreed?, false)?;
+        self.wake(call);
+        Ok(())
+    }
+
     /// The answer to our offer that came reliably in the early dialog of this response: whatever is said in that dialog
     /// afterwards is no answer (RFC 3261 section 13.2.1, RFC 6337 section 3.1.1).
     pub(super) fn reliable_answer(&self, e: &Essentials<'_>, id: LegId) -> Option<Agreed> {
@@ -365,7 +404,8 @@ impl Sbc<'_> {
         }
     }
 
-    fn tag_of(&self, tag: &[u8]) -> u32 {
+    /// What an early dialog of a target's is known by: a hash of its tag.
+    pub(super) fn tag_of(&self, tag: &[u8]) -> u32 {
         (self.key.hash(&[b"early", tag]) >> 32) as u32
     }
 }
@@ -381,7 +421,9 @@ fn pack(blocks: &mut Blocks<'_>, dialogs: &Dialogs) -> Option<Chain> {
     let mut room = [0; PACKED];
     let mut w = record::Writer::new(&mut room);
     for early in dialogs {
-        w.u32(early.tag).u32(early.rseq).u8(early.answer.is_some().into());
+        // One more than the number, as 0 is one.
+        let heard = early.heard.map_or(0, |number| number.saturating_add(1));
+        w.u32(early.tag).u32(early.rseq).u32(heard).u8(early.answer.is_some().into());
         if let Some(answer) = &early.answer {
             answer.save(&mut w);
         }
@@ -404,10 +446,10 @@ fn unpack(blocks: &Blocks<'_>, chain: &Chain) -> Dialogs {
 }
 
 fn read(r: &mut record::Reader<'_>) -> Option<Early> {
-    let (tag, rseq) = (r.u32()?, r.u32()?);
+    let (tag, rseq, heard) = (r.u32()?, r.u32()?, r.u32()?.checked_sub(1));
     let answer = match r.u8()? {
         0 => None,
         _ => Some(Agreed::restore(r)?),
     };
-    Some(Early { tag, rseq, answer })
+    Some(Early { tag, rseq, heard, answer })
 }

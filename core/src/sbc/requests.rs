@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::call::{self, Call, Form, Leg, LegId, LegState, Pending, SessionTimer, Todo, Work};
+use crate::call::{self, Call, CallId, Form, Leg, LegId, LegState, Pending, SessionTimer, Stage, Todo, Work};
 use crate::config::{Config, LineIndex, Trunk, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::g711::Law;
@@ -76,6 +76,8 @@ impl Sbc<'_> {
                 Ok(()) => self.reply_with(cx, &from, message, e, Reply::Trying),
                 Err(reason) => self.refuse(cx, &request, reason),
             },
+            // As an INVITE would be (11.2), so that who asks first sends no calls here.
+            Method::Options if self.draining => self.refuse(cx, &request, Reason::Draining),
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
             Method::Refer => self.refer_outside(cx, &request),
             Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
@@ -88,6 +90,9 @@ impl Sbc<'_> {
     fn invite(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>) -> Result<(), Reason> {
         let Request { from, message, e, .. } = *request;
         let config = cx.config;
+        if message.header(Name::Replaces).is_some() {
+            return self.replace(cx, request);
+        }
         if self.draining {
             return Err(Reason::Draining);
         }
@@ -147,7 +152,7 @@ impl Sbc<'_> {
         ports: [u16; 2],
         max_forwards: u8,
     ) -> Result<(), Reason> {
-        let Request { from, message, e, key } = *request;
+        let Request { from, message, .. } = *request;
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let kind = Some(trunk.kind);
         let (ticket, note) = match (call::ticket(message), kind) {
@@ -160,13 +165,6 @@ impl Sbc<'_> {
         let call::Caller { number: caller, withheld, vouched, note: left_out } = caller;
         left_out.into_iter().for_each(|note| self.counters.add(note));
         let note = note.or(left_out);
-        let local_tag = dialog.local_tag();
-
-        let mut echo = sip::Writer::new(self.reply);
-        sip::echo(&mut echo, message, from.path.remote, Some(local_tag));
-        let len = echo.finish().map_err(|_| Reason::MessageTooLarge)?;
-        let echo = self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
-
         let mut pending = Pending::default();
         pending.add(Pending::STARTED);
         pending.add(Pending::OPEN);
@@ -182,11 +180,31 @@ impl Sbc<'_> {
             max_breadth: max_breadth(message),
             ..Call::new(line, from.trunk, ports, worker, cx.now)
         };
-        let Ok(call) = self.calls.insert(new) else {
-            self.blocks.free(echo);
-            return Err(Reason::NodeFull);
-        };
+        let Ok(call) = self.calls.insert(new) else { return Err(Reason::NodeFull) };
         self.name_call(call);
+        if let Err(reason) = self.take_leg(cx, request, call, agreed, dialog) {
+            self.remove_call(call);
+            return Err(reason);
+        }
+        self.keep_carried(cx.config, trunk, message, call);
+        self.guard(cx, call);
+        self.wake(call);
+        Ok(())
+    }
+
+    /// Makes the leg of an INVITE that is taken, as the last one of `call`.
+    pub(super) fn take_leg(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        call: CallId,
+        agreed: Option<Agreed>,
+        dialog: Dialog,
+    ) -> Result<LegId, Reason> {
+        let Request { from, message, e, key } = *request;
+        let mut echo = sip::Writer::new(self.reply);
+        sip::echo(&mut echo, message, from.path.remote, Some(dialog.local_tag()));
+        let len = echo.finish().map_err(|_| Reason::MessageTooLarge)?;
         let path = next_path(&dialog, cx.config, &from);
         let session = self.random.next_u64() >> 2;
         let mut timer = SessionTimer::NONE;
@@ -194,6 +212,7 @@ impl Sbc<'_> {
         if agreed.is_none() {
             timer.form = Form::Offer(Law::Mu);
         }
+        let echo = self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
         let leg = Leg {
             timer,
             reply_path: reply_path(from.path, &e.via),
@@ -202,27 +221,19 @@ impl Sbc<'_> {
             offered: agreed.is_none(),
             agreed,
             reliable: reliable::wish(message),
+            user: self.registrant(cx.config, message, from.trunk.0),
             ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
         };
-        let merged = self.merged_key(e);
-        if let Err(reason) = self.join(call, leg, Some(merged)) {
-            self.remove_call(call);
-            return Err(reason);
-        }
-        let first = self.calls.get(call).and_then(|call| call.first);
-        let invite = first.and_then(|leg| self.transactions.serve(key, reply_path(from.path, &e.via), leg));
-        let Some((leg, invite)) = first.zip(invite) else {
-            first.into_iter().for_each(|leg| self.part(call, leg));
-            self.remove_call(call);
+        let leg = self.join(call, leg, Some(self.merged_key(e)))?;
+        let invite = self.transactions.serve(key, reply_path(from.path, &e.via), leg);
+        if invite.is_none() {
+            self.part(call, leg);
             return Err(Reason::NoMemory);
-        };
-        if let Some(leg) = self.legs.get_mut(leg) {
-            leg.invite = Some(invite);
         }
-        self.keep_carried(cx.config, trunk, message, call);
-        self.guard(cx, call);
-        self.wake(call);
-        Ok(())
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.invite = invite;
+        }
+        Ok(leg)
     }
 
     /// A port towards the caller and one towards what the line rings, of the same relay worker.
@@ -298,7 +309,7 @@ impl Sbc<'_> {
     }
 
     /// Our 2xx offered, so that the answer came with the ACK.
-    fn answered_in_ack(&mut self, cx: &Cx<'_>, call: call::CallId, id: LegId, request: &Request<'_, '_>) {
+    fn answered_in_ack(&mut self, cx: &Cx<'_>, call: CallId, id: LegId, request: &Request<'_, '_>) {
         let trunk = cx.config.trunk(request.from.trunk);
         let agreed =
             trunk.ok_or(Reason::UnknownSource).and_then(|trunk| accept(cx.config, trunk, request.message));
@@ -313,7 +324,10 @@ impl Sbc<'_> {
             if method == Method::Prack && self.was_provisional(request.e, request.message) {
                 return self.answer_at_once(cx, request, Reply::Ok);
             }
-            return self.refuse(cx, request, Reason::NoSuchCall);
+            let early =
+                if method == Method::Update { self.early_leg(&request.from, request.e) } else { None };
+            let updated = early.ok_or(Reason::NoSuchCall).and_then(|id| self.update_early(cx, request, id));
+            return updated.unwrap_or_else(|reason| self.refuse(cx, request, reason));
         };
         let Some(leg) = self.legs.get_mut(id) else { return };
         if !leg.dialog.hear(&request.e.cseq) {
@@ -348,7 +362,12 @@ impl Sbc<'_> {
             LegState::Proceeding if side == Side::A => {}
             _ => leg.state = LegState::Terminated,
         }
-        let reason = if side == Side::A { Reason::CallerHungUp } else { Reason::TargetHungUp };
+        let called = self.calls.get(call).is_some_and(|call| call.called == Some(id));
+        let reason = match self.calls.get(call).map(|call| call.transfer.stage) {
+            Some(Stage::Lent) => Reason::Transferred,
+            _ if side == Side::A && !called => Reason::CallerHungUp,
+            _ => Reason::TargetHungUp,
+        };
         self.answer_at_once(cx, request, Reply::Ok);
         // A target that was given up already ends only itself.
         if !self.bye_ends_only_itself(cx, id) {
@@ -363,6 +382,9 @@ impl Sbc<'_> {
     fn invite_again(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) -> Result<(), Reason> {
         let Request { from, message, e, key } = *request;
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        if message.header(Name::Replaces).is_some() {
+            return Err(Reason::ReplacesMalformed);
+        }
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         match leg.state {
             // Our offer is still to be answered by the ACK.
@@ -385,6 +407,7 @@ impl Sbc<'_> {
         let moved = self.refresh_target(cx, &from, message, id);
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
         let old = leg.answer.take();
+        leg.is_told_its_port();
         leg.timer.accepted(cx.now, message, terms);
         leg.timer.form = match (leg.timer.form, &agreed, &leg.agreed) {
             (_, Some(_), _) => Form::Answer,
@@ -461,6 +484,10 @@ fn acceptable(message: &Message<'_>, method: Method<'_>) -> Result<(), Reason> {
     if !extensions::are_known(message) {
         return Err(Reason::ExtensionRequired);
     }
+    // RFC 3891 section 3.
+    if method != Method::Invite && message.header(Name::Replaces).is_some() {
+        return Err(Reason::ReplacesMalformed);
+    }
     Ok(())
 }
 
@@ -475,7 +502,7 @@ fn max_breadth(message: &Message<'_>) -> u8 {
 
 /// Whether our answer may have a session description by the request's Accept, which where it is missing is nothing but
 /// that (20.1).
-fn takes_descriptions(message: &Message<'_>) -> bool {
+pub(super) fn takes_descriptions(message: &Message<'_>) -> bool {
     let ours: [&[u8]; 3] = [b"application/sdp", b"application/*", b"*/*"];
     let takes = |token: &[u8]| {
         let range = token.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -1,11 +1,14 @@
 //! Responses that arrive.
 
-use crate::call::{LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address};
+use crate::call::{
+    CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
 use crate::transaction::{Answerer, Class, Heard};
 
+use super::addresses::Failing;
 use super::dialogs::our_branch;
 use super::registrar::dialled;
 use super::requests::accept;
@@ -25,6 +28,9 @@ impl Sbc<'_> {
             let key = self.client_key(branch, Method::Register);
             self.transactions.hear(cx.now, key, status, Answerer::NOBODY, &mut self.blocks);
             return self.registrar_answered(cx, &from, message, branch, status);
+        }
+        if e.cseq.method == Method::Options {
+            return self.ping_answered(cx, &from, message, branch, status);
         }
         let answers = (e.cseq.method, Class::of(status)) == (Method::Invite, Class::Success);
         let answerer = if answers { self.answerer(&e) } else { Answerer::NOBODY };
@@ -107,7 +113,7 @@ impl Sbc<'_> {
                     return self.wake(call);
                 }
                 if status == 503 {
-                    self.is_down(cx, path);
+                    self.is_down(cx, path, Failing::Refusing);
                 }
                 self.note_causes(call, message);
                 match tries_next_address(status) {
@@ -136,11 +142,16 @@ impl Sbc<'_> {
             LegState::Proceeding => {}
             _ => return,
         }
+        if let Some(tag) = e.to.tag().map(|tag| self.tag_of(tag))
+            && let Some(leg) = self.legs.get_mut(id)
+        {
+            leg.early_tag = tag;
+        }
         if !self.is_rung(id) {
             return;
         }
         if first {
-            self.is_up(path);
+            self.is_up(cx, path);
             self.time_ringing(cx, call, false);
         }
         // What ends one early dialog of several (RFC 6228) is no news for a caller who has but one.
@@ -212,9 +223,14 @@ impl Sbc<'_> {
             return self.target_failed(cx, call, Reason::TargetMedia, None);
         };
         self.set_agreed(call, id, agreed);
-        self.is_up(asked);
+        self.is_up(cx, asked);
+        self.answered(cx, call);
+    }
+
+    /// Who is rung for the call has answered.
+    pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId) {
         self.clock.cancel(call.index());
-        if self.transfer_answered(cx, call, id) {
+        if self.transfer_answered(cx, call) {
             return;
         }
         let Some(owner) = self.calls.get_mut(call) else { return };

@@ -1,6 +1,6 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Todo, Work};
 use crate::config::{Config, TargetIndex};
 use crate::memory::Ports;
 use crate::reason::Reason;
@@ -68,13 +68,15 @@ impl Sbc<'_> {
         let call = self.calls.get(id)?;
         let leg = |id: Option<LegId>| id.and_then(|id| self.legs.get(id)).filter(|leg| leg.can_be_saved());
         let legs = [leg(call.anchor), leg(call.called)];
-        if self.is_one_way(call) {
-            return Some((legs, Some(Reason::TransferCut)));
+        if let Some(reason) = self.is_one_way(call) {
+            return Some((legs, Some(reason)));
         }
         let ending = match call.progress {
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
-            // What the caller will answer to our offer was never known: it cannot go on after a restart.
-            Progress::Answered if legs[0].is_some_and(Leg::has_only_our_offer) => Some(Reason::AckMissing),
+            // What a caller will answer to our offer was never known: it cannot go on after a restart.
+            Progress::Answered if legs.iter().flatten().any(|leg| leg.has_only_our_offer()) => {
+                Some(Reason::AckMissing)
+            }
             Progress::Ended(reason) if call.answered.is_some() => Some(reason),
             _ => return None,
         };
@@ -83,6 +85,8 @@ impl Sbc<'_> {
 
     /// Takes up the call of a record that [`Sbc::save`] wrote, here or on another node, before a restart. What follows
     /// the record in `record` does not matter. Afterwards [`Sbc::poll`] is called until it waits, once for many.
+    ///
+    /// A leg that is there already has gone into another call meanwhile; who is left without it is hung up.
     ///
     /// The relay is told to open the same ports, and then where the peers are, so that audio goes on without a word of
     /// SIP. Where that cannot be (a port is gone, our address or the trunk has changed) both legs are ended. Either
@@ -95,11 +99,16 @@ impl Sbc<'_> {
     /// # Errors
     /// Says why there is no call. Nothing was changed then.
     pub fn restore(&mut self, cx: &Cx<'_>, record: &[u8]) -> Result<CallId, RestoreError> {
-        let saved = Saved::read(cx, record)?;
+        let mut saved = Saved::read(cx, record)?;
+        let known = saved.legs.each_mut().map(|leg| leg.take_if(|leg| self.is_known(leg.dialog.local_tag())));
         let legs = saved.legs.iter().flatten();
-        if legs.clone().any(|leg| self.is_known(leg.dialog.local_tag())) {
-            return Err(RestoreError::Known);
+        match known.iter().any(Option::is_some) {
+            true if legs.clone().count() == 0 => return Err(RestoreError::Known),
+            // A leg has gone into another call, and that was the last that was saved of this one.
+            true => saved.ending = saved.ending.or(Some(Reason::Transferred)),
+            false => {}
         }
+        let legs = saved.legs.iter().flatten();
         if self.calls.is_full() || self.legs.capacity().saturating_sub(self.legs.len()) < legs.count() {
             return Err(RestoreError::Full);
         }
@@ -128,16 +137,25 @@ impl Sbc<'_> {
         });
         let Ok(call) = call else { return Err(RestoreError::Full) };
         self.name_call(call);
-        for (place, leg) in [Side::A, Side::B].into_iter().zip(saved.legs) {
+        let legs = saved.legs.into_iter().zip(saved.called_us).zip(saved.astray);
+        for (place, ((leg, called_us), astray)) in [Side::A, Side::B].into_iter().zip(legs) {
             let Some(leg) = leg else { continue };
-            // Whoever was transferred to another may be somebody whom we had called.
-            let side = if saved.both_called { Side::B } else { place };
+            let side = if called_us { Side::A } else { Side::B };
             let refreshed = ago(leg.refreshed);
             let mut leg = Leg { place, ..leg.revive(cx.config, call, side, target) };
             leg.timer.refresh(refreshed);
-            if self.join(call, leg, None).is_err() {
+            if astray {
+                (leg.moves, leg.timer.work) = (Move::Back, Work::Waiting(cx.now));
+            }
+            let Ok(leg) = self.join(call, leg, None) else {
                 self.drop_call(call);
                 return Err(RestoreError::Full);
+            };
+            if let Some(call) = self.calls.get_mut(call) {
+                match place {
+                    Side::A => (call.anchor, call.called) = (Some(leg), None),
+                    Side::B | Side::C => call.called = Some(leg),
+                }
             }
         }
         let mut leg = self.leg_after(call, None);

@@ -6,7 +6,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Number, SessionTimer};
+use crate::call::{Call, Identity, Leg, Move, Number, SessionTimer};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -31,8 +31,10 @@ const NAMES: Key = Key::new(0x7761_726d_6c69_6e65, 0x7265_636f_7264_0001);
 pub(super) struct Saved {
     /// The caller's leg and the target's; each is there unless the call is ending.
     pub(super) legs: [Option<SavedLeg>; 2],
-    /// Whether we called both of them: the caller transferred its call away.
-    pub(super) both_called: bool,
+    /// Whether each called us, and not we it: as a rule, only the first one did.
+    pub(super) called_us: [bool; 2],
+    /// Whether each may have been told another port than its own.
+    pub(super) astray: [bool; 2],
     /// Why the call was ending.
     pub(super) ending: Option<Reason>,
     pub(super) line: LineIndex,
@@ -68,7 +70,12 @@ pub(super) struct SavedLeg {
 const SIDES: [Side; 2] = [Side::A, Side::B];
 const ENDING: u8 = 4;
 const UTC: u8 = 8;
-const BOTH_CALLED: u8 = 16;
+/// We called the first one: the caller transferred its call away.
+const FIRST_CALLED: u8 = 16;
+/// The second one called us: it took the place of one that we had called.
+const SECOND_CALLING: u8 = 32;
+/// The first one, or the second, was being told the port of another call.
+const ASTRAY: [u8; 2] = [64, 128];
 
 /// Writes a call's record; how long it is, or none when it does not fit or what it names is not configured.
 pub(super) fn write(
@@ -86,7 +93,11 @@ pub(super) fn write(
     }
     flags |= if ending.is_some() { ENDING } else { 0 };
     let [first, called] = legs;
-    flags |= if first.is_some_and(|leg| leg.side != Side::A) { BOTH_CALLED } else { 0 };
+    flags |= if first.is_some_and(|leg| leg.side != Side::A) { FIRST_CALLED } else { 0 };
+    flags |= if called.is_some_and(|leg| leg.side == Side::A) { SECOND_CALLING } else { 0 };
+    for (leg, flag) in legs.into_iter().zip(ASTRAY) {
+        flags |= if leg.is_some_and(|leg| leg.moves.is_told() || leg.moves == Move::Back) { flag } else { 0 };
+    }
     let port = |leg: Option<&Leg>, place| call.port(leg.map_or(place, |leg| leg.place));
     let [a, b] = call.bridge;
     flags |= if cx.utc.is_some() { UTC } else { 0 };
@@ -134,7 +145,7 @@ impl Saved {
 
     fn body(cx: &Cx<'_>, r: &mut Reader<'_>) -> Option<Self> {
         let config = cx.config;
-        let flags = r.u8().filter(|flags| flags & !(3 | ENDING | UTC | BOTH_CALLED) == 0)?;
+        let flags = r.u8()?;
         let line = index(config, b"line", r.u64()?, config.lines.iter().map(|line| line.name));
         let trunk = trunk(config, r.u64()?);
         let target = index(config, b"target", r.u64()?, config.targets.iter().map(|target| target.name));
@@ -173,7 +184,8 @@ impl Saved {
         }
         Some(Self {
             legs,
-            both_called: flags & BOTH_CALLED != 0,
+            called_us: [flags & FIRST_CALLED == 0, flags & SECOND_CALLING != 0],
+            astray: ASTRAY.map(|flag| flags & flag != 0),
             ending,
             line: LineIndex(line.unwrap_or(u16::MAX)),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),

@@ -1,13 +1,14 @@
 //! What happens to a session that is under way: UPDATE (RFC 3311), re-INVITEs of our own (RFC 3261 14.1), and the
 //! session timer (RFC 4028) that they serve. Each leg has a session of its own, and the other leg hears of none of it.
 
-use crate::call::{CallId, Form, Leg, LegId, LegState, Todo, Work, retry_after};
+use crate::call::{Form, Leg, LegId, LegState, Move, Todo, Work, retry_after, target_failure};
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::relay::Side;
+use crate::sdp::Agreed;
 use crate::sip::{Essentials, Message, Method, Writer, echo, phrase};
 use crate::time::{Duration, Instant};
-use crate::transaction::{Class, GIVE_UP, Machine, Reply};
+use crate::transaction::{Asked, Class, GIVE_UP, Machine, Reply};
 use crate::transport::Path;
 
 use super::authentication::credentials;
@@ -37,7 +38,7 @@ pub(super) const fn is_again(branch: u64) -> bool {
 impl Sbc<'_> {
     /// An UPDATE (RFC 3311 5.2) is answered at once, from what its leg can do.
     pub(super) fn update(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, id: LegId) -> Result<(), Reason> {
-        let Request { from, message, e, key } = *request;
+        let Request { from, message, .. } = *request;
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         let early = match leg.state {
@@ -67,10 +68,32 @@ impl Sbc<'_> {
             None => leg.timer.meet(message),
         }
         let timed = leg.timer.is_set();
+        leg.offered &= agreed.is_none();
+        self.accept_update(cx, request, id, agreed, !early)?;
+        if let Some(call) = self.calls.get_mut(call).filter(|_| moved || timed && !early) {
+            call.unsettle();
+        }
+        self.wake(call);
+        Ok(())
+    }
+
+    /// Answers an UPDATE with a 200: with our session description, where it made an offer that agrees with it, and with
+    /// the session timer, where the session is one that is `timed`.
+    pub(super) fn accept_update(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request<'_, '_>,
+        id: LegId,
+        agreed: Option<Agreed>,
+        timed: bool,
+    ) -> Result<(), Reason> {
+        let Request { from, message, e, key } = *request;
+        let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
+        let call = leg.call;
         let described = agreed.is_some();
         if let Some(agreed) = agreed {
             leg.timer.form = Form::Answer;
-            leg.offered = false;
+            leg.is_told_its_port();
             self.set_agreed(call, id, agreed);
             self.revise(cx, id);
         }
@@ -82,7 +105,7 @@ impl Sbc<'_> {
         echo(&mut w, message, from.path.remote, None);
         contact(&mut w, listener, interface);
         capabilities(&mut w);
-        if !early {
+        if timed {
             leg.timer.tell(&mut w);
         }
         if described {
@@ -102,16 +125,12 @@ impl Sbc<'_> {
         }
         self.transactions.answered(cx.now, key, Reply::Kept, false, false, from.path.transport);
         self.arm_leg(id);
-        if let Some(call) = self.calls.get_mut(call).filter(|_| moved || timed && !early) {
-            call.unsettle();
-        }
-        self.wake(call);
         Ok(())
     }
 
     /// An UPDATE that was answered comes again. One that is not the leg's latest has had its answer.
     pub(super) fn answer_update_again(&mut self, from: &Admitted, e: &Essentials<'_>, key: u64) {
-        let leg = self.find_leg(from, e).and_then(|id| self.legs.get(id));
+        let leg = self.find_leg(from, e).or_else(|| self.early_leg(from, e)).and_then(|id| self.legs.get(id));
         let Some(leg) = leg.filter(|leg| leg.timer.answered == key && !leg.timer.answer.is_empty()) else {
             return;
         };
@@ -163,7 +182,7 @@ impl Sbc<'_> {
         if leg.is_in_session() {
             if leg.timer.due().is_some_and(|at| at <= cx.now) {
                 if leg.timer.is_set() && leg.timer.expiry() <= cx.now {
-                    return self.lose(cx, call, id, Reason::SessionExpired);
+                    return self.lose(cx, id, Reason::SessionExpired);
                 }
                 self.refresh(cx, id);
             }
@@ -180,7 +199,7 @@ impl Sbc<'_> {
     /// Refreshes a leg's session: by UPDATE where the peer takes that, else by a re-INVITE that says what was said.
     fn refresh(&mut self, cx: &Cx<'_>, id: LegId) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        if leg.state == LegState::Confirmed && leg.timer.updates() {
+        if leg.state == LegState::Confirmed && leg.timer.updates() && leg.moves == Move::None {
             leg.timer.work = Work::Updating;
             leg.todo.add(Todo::UPDATE);
         } else if !self.invite_again_now(id)
@@ -217,16 +236,25 @@ impl Sbc<'_> {
             Work::Updating => (Method::Update, Machine::Client),
             _ => (Method::Invite, Machine::InviteClient),
         };
+        let asked = Asked::of(method);
         let branch = self.random.next_u64() | 1;
         if method == Method::Invite {
+            let leg = self.legs.get_mut(id)?;
+            leg.is_told_its_port();
+            let (version, said) = (leg.version, leg.said);
             self.revise(cx, id);
+            if let Some(leg) = self.legs.get_mut(id).filter(|leg| leg.version != version) {
+                leg.unsaid = said;
+            }
         }
         self.renew_credentials(cx, id, method);
         let (len, to) = self.write_again(cx, id, method, branch, out)?;
         self.legs.get_mut(id)?.timer.branch = branch;
         let (key, nobody) = (self.client_key(branch, method), TargetIndex(u16::MAX));
         let kept = self.keep(out, len);
-        if let Err(kept) = self.transactions.request(cx.now, key, machine, to, Some(id), nobody, kept) {
+        if let Err(kept) =
+            self.transactions.request(cx.now, key, machine, to, Some((id, asked)), nobody, kept)
+        {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
         }
@@ -302,6 +330,7 @@ impl Sbc<'_> {
         self.refresh_target(cx, from, message, id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let call = leg.call;
+        leg.unsaid.take_if(|_| invite);
         leg.timer.agreed(cx.now, message);
         if let Some(call) = self.calls.get_mut(call) {
             call.unsettle();
@@ -315,9 +344,16 @@ impl Sbc<'_> {
             (Some(trunk), ..) => accept(cx.config, trunk, message),
         };
         match agreed {
-            Ok(agreed) => self.set_agreed(call, id, agreed),
+            Ok(agreed) => match leg.moves {
+                moves if moves.is_told() => self.arrive(cx, id, agreed),
+                Move::Back => {
+                    leg.timer.work = Work::Waiting(cx.now);
+                    self.set_agreed(call, id, agreed);
+                }
+                _ => self.set_agreed(call, id, agreed),
+            },
             // 14.1 knows no other way: the peer believes in what it has said.
-            Err(reason) => self.lose(cx, call, id, reason),
+            Err(reason) => self.lose(cx, id, reason),
         }
     }
 
@@ -325,10 +361,18 @@ impl Sbc<'_> {
     fn not_refreshed(&mut self, cx: &Cx<'_>, message: &Message<'_>, id: LegId, status: u16, invite: bool) {
         let random = self.random.next_u64();
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, set) = (leg.call, leg.timer.is_set());
+        if let Some(said) = leg.unsaid.take_if(|_| invite) {
+            // What comes next follows what was said before this (RFC 3264 section 8).
+            (leg.version, leg.said) = (leg.version.saturating_sub(1), Some(said));
+            if let Some(call) = self.calls.get_mut(leg.call) {
+                call.unsettle();
+            }
+        }
+        let moves = invite && (leg.moves.is_told() || leg.moves == Move::Back);
+        let set = leg.timer.is_set() && !moves;
         let wait = match status {
             // The peer does not know of the dialog (12.2.1.2).
-            408 | 481 => return self.lose(cx, call, id, Reason::RefreshFailed),
+            408 | 481 => return self.lose(cx, id, Reason::RefreshFailed),
             491 => Some(after_glare(leg.side, random)),
             422 if leg.timer.lengthen(message) => Some(Duration::ZERO),
             405 | 501 if !invite => {
@@ -348,40 +392,27 @@ impl Sbc<'_> {
             _ if set => Work::Failed,
             _ => Work::None,
         };
+        let stays = moves && leg.timer.work == Work::None;
         self.counters.add(Reason::RefreshFailed);
+        if stays {
+            self.will_not_move(cx, id, target_failure(status));
+        }
     }
 
     /// Nobody answered a re-INVITE or UPDATE of ours in time. Whether it was one.
-    pub(super) fn refresh_unanswered(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) -> bool {
-        let Some(leg) = self.legs.get(id) else { return false };
+    pub(super) fn refresh_unanswered(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) -> bool {
+        let Some(leg) = self.legs.get_mut(id) else { return false };
         let call = leg.call;
-        let was = match leg.timer.work {
-            Work::Inviting => invite,
-            // Another request of the leg's may be the one that has none.
-            Work::Updating => {
-                !invite && !self.transactions.knows(self.client_key(leg.timer.branch, Method::Update))
-            }
-            _ => false,
-        };
-        if !was {
-            return false;
+        match (leg.timer.work, asked) {
+            (Work::Inviting, Asked::Invite) | (Work::Updating, Asked::Update) => leg.timer.work = Work::None,
+            _ => return false,
         }
-        if let Some(leg) = self.legs.get_mut(id) {
-            leg.timer.work = Work::None;
-            if leg.state == LegState::Confirmed {
-                self.lose(cx, call, id, Reason::RefreshFailed);
-            }
+        if leg.state == LegState::Confirmed {
+            self.lose(cx, id, Reason::RefreshFailed);
         }
         self.arm_leg(id);
         self.wake(call);
         true
-    }
-
-    /// A leg is lost, and with it its call; one that its call has given up already is lost alone.
-    fn lose(&mut self, cx: &Cx<'_>, call: CallId, id: LegId, reason: Reason) {
-        self.counters.add(reason);
-        self.end(cx, call, reason);
-        self.hang_up(cx, id, reason);
     }
 
     /// The ACK to a failed re-INVITE of ours, made from its leg's dialog (17.1.1.3). Where that is gone there is nothing
@@ -411,7 +442,7 @@ impl Sbc<'_> {
 
 impl Leg {
     /// Whether both sides take the session for established.
-    const fn is_in_session(&self) -> bool {
+    pub(super) const fn is_in_session(&self) -> bool {
         matches!(self.state, LegState::Accepted { ending: false } | LegState::Confirmed)
     }
 
@@ -423,6 +454,13 @@ impl Leg {
         };
         let kept = (!self.timer.answer.is_empty()).then_some(self.timer.keep_until);
         session.into_iter().chain(kept).min()
+    }
+
+    /// Its peer is told its own port by what answers it: that need not be told any more.
+    pub(super) fn is_told_its_port(&mut self) {
+        if self.moves == Move::Back {
+            self.moves = Move::None;
+        }
     }
 
     /// The leg is being ended: nothing new is begun, and what is out gets a while.

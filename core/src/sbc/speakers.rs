@@ -20,7 +20,7 @@ impl Sbc<'_> {
         let of_dialog = || self.of_dialog(config, from.source, message);
         let found = of_dialog().or_else(|| match message.method() {
             Some(method) => by_condition(config, &from, message, method),
-            None => self.of_registration(config, from.source, message),
+            None => self.of_request(config, from.source, message),
         });
         Admitted { trunk: found.unwrap_or(from.trunk), ..from }
     }
@@ -38,12 +38,17 @@ impl Sbc<'_> {
         config.speakers(source).find(|&speaker| speaker == trunk)
     }
 
-    /// The trunk that a response to a REGISTER of ours is for.
-    fn of_registration(&self, config: &Config<'_>, source: u16, message: &Message<'_>) -> Option<TrunkIndex> {
+    /// The trunk that a response to a REGISTER or OPTIONS of ours is for.
+    fn of_request(&self, config: &Config<'_>, source: u16, message: &Message<'_>) -> Option<TrunkIndex> {
         let branch = message.essentials().ok()?.via.branch().and_then(our_branch)?;
-        config.speakers(source).find(|speaker| {
+        let registers = |speaker: &TrunkIndex| {
             self.trunks.get(usize::from(speaker.0)).is_some_and(|state| state.registration.asked_by(branch))
-        })
+        };
+        let pinged = || {
+            let pinged = self.pinged_by(branch)?;
+            config.speakers(source).find(|&speaker| speaker == pinged)
+        };
+        config.speakers(source).find(registers).or_else(pinged)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Storage<'s> {
     pub port_queues: &'s mut [PortQueue],
     /// One for each trunk.
     pub trunks: &'s mut [TrunkState],
+    /// Addresses of trunks that are pinged: as many as their targets have together.
+    pub pings: &'s mut [super::Ping],
     /// For the credentials of as many clients as speak for trunks with users within five minutes; one at least where
     /// there are such.
     pub windows: &'s mut [Window],
@@ -48,6 +50,8 @@ pub struct TrunkState {
     pub takes: Traffic,
     /// Where we stand with its registrar.
     pub registration: super::Registration,
+    /// Its place in another configuration and one more; 0 where it has none there.
+    pub(super) goes: u16,
 }
 
 /// What is counted of the calls that go one way over a trunk.
@@ -62,7 +66,7 @@ pub struct Traffic {
 impl TrunkState {
     /// Nothing was counted yet: all zero bits.
     pub const EMPTY: Self =
-        Self { starts: Traffic::NONE, takes: Traffic::NONE, registration: super::Registration::NEW };
+        Self { starts: Traffic::NONE, takes: Traffic::NONE, registration: super::Registration::NEW, goes: 0 };
 
     /// Takes a leg that the trunk's peer starts in, or says why not.
     pub(super) fn start(&mut self, now: Instant, trunk: &Trunk) -> Result<(), Reason> {

@@ -8,8 +8,10 @@ use crate::config::{Config, TargetIndex};
 use crate::dialog::Dialog;
 use crate::reason::Reason;
 use crate::sip::{Scheme, Uri};
+use crate::transaction::Asked;
 use crate::transport::{Path, Transport};
 
+use super::addresses::Failing;
 use super::requests::next_hop;
 use super::{Admitted, Cx, Sbc};
 
@@ -45,7 +47,7 @@ impl Sbc<'_> {
         };
         let path = Path { transport: Transport::Tcp, listener, flow: 0, remote: leg.path.remote };
         // Where no connection could be opened of late, it goes by UDP at once.
-        let goes = !self.was_down(cx, path);
+        let goes = !self.is_tried_last(cx, listener, path.remote);
         if let Some(leg) = self.legs.get_mut(id).filter(|_| goes) {
             leg.path = path;
         }
@@ -59,16 +61,17 @@ impl Sbc<'_> {
         while let Some(lost) = self.transactions.lost(path, from) {
             from = lost.slot.saturating_add(1);
             match lost.leg {
-                Some(leg) if lost.invite && self.goes_by_datagram(cx, leg) => {
+                Some((leg, Asked::Invite)) if self.goes_by_datagram(cx, leg) => {
                     self.transactions.give_up(cx.now, lost.id, &mut self.blocks);
                 }
                 _ if !lost.again => self.transactions.send_again(cx.now, lost.id),
                 leg => {
                     self.transactions.give_up(cx.now, lost.id, &mut self.blocks);
-                    leg.into_iter().for_each(|leg| self.unreachable(cx, leg, lost.invite));
+                    leg.into_iter().for_each(|(leg, asked)| self.unreachable(cx, leg, asked));
                 }
             }
         }
+        self.pings_lost(cx);
     }
 
     /// Whether an INVITE that went by TCP because of its size goes by UDP after all (18.1.1). Then the leg sends it.
@@ -80,7 +83,7 @@ impl Sbc<'_> {
         if path.transport != Transport::Tcp || usual != Some(Transport::Udp) {
             return false;
         }
-        self.is_down(cx, path);
+        self.is_down(cx, path, Failing::Silent);
         // Another branch, since the Via is another.
         let branch = self.random.next_u64();
         if let Some(leg) = self.legs.get_mut(id) {
@@ -93,18 +96,18 @@ impl Sbc<'_> {
     }
 
     /// A request of a leg's had no connection to go by (17.1.4).
-    fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, invite: bool) {
-        // One within the dialog: its leg is not just begun, and its call ends with it.
-        if self.refresh_unanswered(cx, id, invite) {
+    fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
+        if asked != Asked::Invite {
+            return self.unanswered(cx, id, asked);
+        }
+        if self.refresh_unanswered(cx, id, asked) {
             return;
         }
-        let Some(leg) = self.legs.get_mut(id).filter(|_| invite) else {
-            return self.unanswered(cx, id, false);
-        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);
         leg.state = LegState::Terminated;
         if self.is_rung(id) {
-            self.is_down(cx, path);
+            self.is_down(cx, path, Failing::Silent);
             self.address_failed(cx, call, Reason::TargetUnreachable, None);
         }
         self.wake(call);

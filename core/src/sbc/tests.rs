@@ -1,16 +1,19 @@
 //! Whole calls through the facade, message by message, with real bytes.
 
 mod addresses;
+mod attended;
 mod authentication;
 mod forks;
 mod identity;
 mod loops;
 mod phones;
+mod pinging;
 mod ports;
 mod reconfigure;
 mod records;
 mod registering;
 mod reliable;
+mod replaces;
 mod restore;
 mod sessions;
 mod speakers;
@@ -152,6 +155,7 @@ impl World {
             ports: empty(50, || PortSlot::EMPTY),
             port_queues: empty(4, || PortQueue::EMPTY),
             trunks: empty(config.trunks.len(), TrunkState::default),
+            pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
             reply: empty(4096, || 0),

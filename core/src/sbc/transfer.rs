@@ -4,11 +4,10 @@
 //!
 //! The transfer belongs to the call, not to the referrer: who hangs up after its REFER was accepted does not end it.
 
-use crate::call::{
-    self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Stream, Todo,
-};
-use crate::config::TrunkKind;
+use crate::call::{self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Todo};
+use crate::config::{LineIndex, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
+use crate::memory::Chain;
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Message, Name};
@@ -16,11 +15,12 @@ use crate::time::Duration;
 use crate::transaction::Reply;
 use crate::transport::Path;
 
+use super::replaces::refers;
 use super::requests::{Request, next_hop};
 use super::{Cx, Sbc};
 
 /// How long a referrer that was told of its transfer's success has to hang up, before we do.
-const LEAVE: Duration = Duration::from_secs(5);
+pub(super) const LEAVE: Duration = Duration::from_secs(5);
 
 impl Sbc<'_> {
     /// A REFER within a leg's dialog.
@@ -57,8 +57,7 @@ impl Sbc<'_> {
         let remote = next_hop(&dialog, cx.config, &from).unwrap_or(from.path.remote);
         let path = Path { remote, ..from.path };
         let leg = Leg::new(call, Side::A, from.trunk, path, dialog, 0);
-        self.join(call, Leg { state: LegState::Subscribed, ..leg }, None)?;
-        self.find_tagged(local_tag).ok_or(Reason::NodeFull)
+        self.join(call, Leg { state: LegState::Subscribed, ..leg }, None)
     }
 
     /// Begins the transfer that a REFER asks for: everything that can speak against it is looked at before anything
@@ -75,59 +74,67 @@ impl Sbc<'_> {
         let (message, e) = (request.message, request.e);
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
         let (call_id, trunk) = (leg.call, leg.trunk);
-        let kind = config.trunk(trunk).map(|trunk| trunk.kind);
-        if !matches!(kind, Some(TrunkKind::Ai | TrunkKind::Phones)) {
-            return Err(Reason::MayNotRefer);
-        }
+        let kind = config.trunk(trunk).filter(|trunk| refers(trunk)).map(|trunk| trunk.kind);
+        let kind = kind.ok_or(Reason::MayNotRefer)?;
         let uri = call::refer_to(message)?;
-        if uri.header(Name::Replaces.as_bytes()).is_some() {
-            return Err(Reason::AttendedTransfer);
-        }
-        let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
-        if call.transfer.stage != Stage::None {
-            return Err(Reason::TransferUnderWay);
-        }
-        if matches!(call.progress, Progress::Ended(_)) {
-            return Err(Reason::NoSuchCall);
-        }
-        if call.progress != Progress::Answered || call.stream != Stream::Open {
-            return Err(Reason::NothingToTransfer);
-        }
-        let other = match (call.anchor, call.called) {
-            (Some(anchor), Some(called)) if called == id => anchor,
-            (Some(anchor), Some(called)) if anchor == id => called,
-            _ => return Err(Reason::NothingToTransfer),
+        let mut room = [0; call::LONGEST_REPLACES];
+        let named = call::referred_dialog(&uri, &mut room)?;
+        let other = self.talks_with(id)?;
+        let goal = match named.as_ref().and_then(|named| Some((named, self.leg_named(named)?))) {
+            Some((named, leg)) => Goal::Party(self.consulted(config, id, leg, named.early_only)?),
+            None => {
+                let line = call::referred_line(config, &uri, trunk, request.from.path.listener);
+                Goal::Line(line.map_err(|reason| match reason {
+                    // It was a dialog that was meant.
+                    Reason::UnknownLine if named.is_some() => Reason::ReplacesUnknown,
+                    reason => reason,
+                })?)
+            }
         };
-        let talks =
-            |leg: &&Leg| matches!(leg.state, LegState::Accepted { ending: false } | LegState::Confirmed);
-        let stays = self.legs.get(other).filter(talks).ok_or(Reason::NothingToTransfer)?;
-        let leg = self.legs.get(id).filter(talks).ok_or(Reason::NothingToTransfer)?;
-        let taken = [stays.place, leg.place];
-        let place = Side::ALL.into_iter().find(|side| !taken.contains(side)).ok_or(Reason::NoPort)?;
+        let taken = [id, other].map(|leg| self.legs.get(leg).map(|leg| leg.place));
+        let place = Side::ALL.into_iter().find(|side| !taken.contains(&Some(*side))).ok_or(Reason::NoPort)?;
+        let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
         if call.place(place) != Place::Free {
             return Err(Reason::TransferUnderWay);
         }
-        let line = call::referred_line(config, &uri, trunk, request.from.path.listener)?;
+        let worker = call.worker;
         // One for whoever is rung, and one for a dialog of the REFER's own.
-        let legs = 1 + usize::from(subscribes && outside);
+        let rung = matches!(goal, Goal::Line(_));
+        let legs = usize::from(rung).saturating_add((subscribes && outside).into());
         if self.legs.capacity().saturating_sub(self.legs.len()) < legs {
             return Err(Reason::NodeFull);
         }
-        let first = config.line(line).and_then(|line| config.rings(line).first());
-        let interface = first
-            .and_then(|ring| config.trunk(config.target(ring.target)?.trunk))
-            .and_then(|trunk| config.listener(trunk.listener))
-            .map(|(listener, _)| listener.interface);
-        let port = interface.and_then(|interface| self.ports.take(interface, Some(call.worker)));
-        let port = port.ok_or(Reason::NoPort)?;
-        let told = match outside && subscribes {
-            true => self.subscribe(cx, request, call_id).inspect_err(|_| self.ports.give_back(port))?,
-            false => id,
+        let listener = match goal {
+            Goal::Line(line) => {
+                let first = config.line(line).and_then(|line| config.rings(line).first());
+                let trunk = first.and_then(|ring| config.trunk(config.target(ring.target)?.trunk));
+                trunk.map(|trunk| trunk.listener)
+            }
+            Goal::Party(party) => self.legs.get(party).map(|leg| leg.path.listener),
+        };
+        let interface = listener.and_then(|listener| config.listener(listener)).map(|(of, _)| of.interface);
+        let replaces = match (&goal, &named) {
+            (Goal::Line(line), Some(named)) => self.pass_on(config, message, trunk, *line, named)?,
+            _ => Chain::EMPTY,
+        };
+        let port = interface.and_then(|interface| self.ports.take(interface, Some(worker)));
+        let told = match port {
+            None => Err(Reason::NoPort),
+            Some(_) if outside && subscribes => self.subscribe(cx, request, call_id),
+            Some(_) => Ok(id),
+        };
+        let (port, told) = match (port, told) {
+            (Some(port), Ok(told)) => (port, told),
+            (port, told) => {
+                self.blocks.free(replaces);
+                port.into_iter().for_each(|port| self.ports.give_back(port));
+                return Err(told.err().unwrap_or(Reason::NoPort));
+            }
         };
 
         let (ticket, note) = match (call::referred_ticket(message, &uri), kind) {
-            (Ok(ticket), Some(TrunkKind::Ai)) => (ticket, None),
-            (Err(reason), Some(TrunkKind::Ai)) => (None, Some(reason)),
+            (Ok(ticket), TrunkKind::Ai) => (ticket, None),
+            (Err(reason), TrunkKind::Ai) => (None, Some(reason)),
             (Ok(None), _) => (None, None),
             _ => (None, Some(Reason::TicketNotTrusted)),
         };
@@ -151,16 +158,23 @@ impl Sbc<'_> {
             line: call.line,
             attempt: call.attempt,
             target: call.target,
+            moved: None,
+            replaces,
         };
         call.ticket = ticket.or(call.ticket);
         call.note = note.or(call.note);
-        (call.anchor, call.called) = (Some(other), None);
-        (call.line, call.attempt, call.target) = (line, 0, None);
-        (call.failure, call.addresses) = (None, Addresses::EMPTY);
         call.rung = place;
-        call.progress = Progress::Opening;
-        call.pending.add(Pending::BRIDGE);
         call.set_place(place, Place::Join, port);
+        match goal {
+            Goal::Line(line) => {
+                (call.anchor, call.called) = (Some(other), None);
+                (call.line, call.attempt, call.target) = (line, 0, None);
+                (call.failure, call.addresses) = (None, Addresses::EMPTY);
+                call.progress = Progress::Opening;
+                call.pending.add(Pending::BRIDGE);
+            }
+            Goal::Party(party) => self.fetch(cx, call_id, party),
+        }
         self.guard(cx, call_id);
         self.wake(call_id);
         Ok(())
@@ -201,10 +215,16 @@ impl Sbc<'_> {
     /// Whoever the call is transferred to was not reached: the referrer gets the caller back, where it is still there.
     pub(super) fn transfer_failed(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        let referrer = call.transfer.referrer;
-        let there = |leg: &LegId| self.legs.get(*leg).is_some_and(|leg| leg.state != LegState::Terminated);
-        if !referrer.is_some_and(|leg| there(&leg)) {
-            call.called = None;
+        let (referrer, moved) = (call.transfer.referrer, call.transfer.moved.take());
+        self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
+        moved.into_iter().for_each(|leg| self.stays(cx, leg, reason));
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if !referrer.and_then(|leg| self.legs.get(leg)).is_some_and(Leg::is_in_session) {
+            let talking = [call.anchor, call.called].into_iter().flatten();
+            (call.anchor, call.called) = ({ talking }.find(|leg| Some(*leg) != referrer), None);
+            if call.transfer.stage == Stage::Fetching {
+                call.pending.add(Pending::BRIDGE);
+            }
             if let Some(told) = call.transfer.told.take() {
                 // One who asked outside the call is there still.
                 self.tell_referrer(told, reason.status().unwrap_or(480));
@@ -235,23 +255,31 @@ impl Sbc<'_> {
         self.wake(id);
     }
 
-    /// Whoever the call is transferred to has answered, on this leg. False where it is no transfer.
-    pub(super) fn transfer_answered(&mut self, cx: &Cx<'_>, id: CallId, leg: LegId) -> bool {
-        let Some(call) = self.calls.get_mut(id).filter(|call| call.transfer.is_ringing()) else {
-            return false;
-        };
-        let stays = call.anchor.and_then(|anchor| self.legs.get(anchor)).map_or(Side::A, |leg| leg.place);
-        let place = self.legs.get(leg).map_or(Side::C, |leg| leg.place);
-        call.bridge = [stays, place];
+    /// Whoever the call is transferred to has answered. False where it is no transfer.
+    pub(super) fn transfer_answered(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        let ringing = self.calls.get(id).is_some_and(|call| call.transfer.is_ringing());
+        if ringing {
+            self.transferred(cx, id);
+        }
+        ringing
+    }
+
+    /// The transfer is done: those who are to talk hear each other, and the referrer is let go.
+    pub(super) fn transferred(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let place =
+            |leg: Option<LegId>, usual| leg.and_then(|leg| self.legs.get(leg)).map_or(usual, |leg| leg.place);
+        call.bridge = [place(call.anchor, Side::A), place(call.called, Side::C)];
         call.progress = Progress::Answered;
         call.pending.add(Pending::BRIDGE);
         call.unsettle();
-        let told = call.transfer.told.filter(|_| call.transfer.stage == Stage::Ringing);
+        self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
+        let told = call.transfer.told.filter(|_| call.transfer.stage != Stage::Returning);
         call.transfer.stage = if call.transfer.referrer.is_some() { Stage::Leaving } else { Stage::None };
         told.into_iter().for_each(|told| self.tell_referrer(told, 200));
+        self.clock.cancel(id.index());
         self.let_go(cx, id);
         self.wake(id);
-        true
     }
 
     /// Gives a referrer that has nothing more to be told its time to hang up.
@@ -265,22 +293,28 @@ impl Sbc<'_> {
         }
     }
 
-    /// The referrer's time to hang up is over.
-    pub(super) fn stayed(&mut self, cx: &Cx<'_>, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Leaving) else {
-            return;
-        };
-        if let Some(referrer) = call.transfer.referrer {
-            self.hang_up(cx, referrer, Reason::Transferred);
+    /// The timer of an answered call that is being transferred ran out.
+    pub(super) fn transfer_due(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        match (call.transfer.stage, call.transfer.referrer) {
+            // The referrer's time to hang up is over.
+            (Stage::Leaving, Some(referrer)) => self.hang_up(cx, referrer, Reason::Transferred),
+            (Stage::Lent, _) => self.lent_due(cx, id),
+            (Stage::Fetching, _) => self.fetch_on(cx, id),
+            _ => {}
         }
     }
 
     /// The call is over: so is its transfer.
-    pub(super) fn transfer_ends(&mut self, id: CallId, reason: Reason) {
-        let Some(call) = self.calls.get(id).filter(|call| call.transfer.stage == Stage::Ringing) else {
-            return;
-        };
-        if let Some(told) = call.transfer.told {
+    pub(super) fn transfer_ends(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let (stage, told, moved) = (call.transfer.stage, call.transfer.told, call.transfer.moved.take());
+        self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
+        if stage == Stage::Lending {
+            return moved.into_iter().for_each(|leg| self.lending_ends(cx, leg, reason));
+        }
+        moved.into_iter().for_each(|leg| self.stays(cx, leg, reason));
+        if let Some(told) = told.filter(|_| matches!(stage, Stage::Ringing | Stage::Fetching)) {
             self.tell_referrer(told, reason.status().unwrap_or(487));
         }
     }
@@ -289,8 +323,7 @@ impl Sbc<'_> {
     /// being transferred to.
     pub(super) fn bye_ends_only_itself(&mut self, cx: &Cx<'_>, id: LegId) -> bool {
         let Some(leg) = self.legs.get_mut(id) else { return true };
-        leg.notifier.stop();
-        leg.todo.take(Todo::NOTIFY);
+        leg.tell_no_more();
         if leg.notifier.is_busy() {
             leg.todo.take(Todo::BYE);
         }
@@ -300,18 +333,41 @@ impl Sbc<'_> {
             self.target_failed(cx, call_id, Reason::TargetRefused, None);
             return true;
         }
-        if call.transfer.referrer == Some(id) && call.answered.is_some() && call.transfer.is_ringing() {
-            // Its record is not what it should be any more.
-            call.pending.add(Pending::SETTLED);
-        }
-        call.anchor != Some(id) && call.called != Some(id)
+        self.referrer_leaves(id);
+        !self.matters(id)
     }
 
-    /// Whether a call is being transferred by somebody who has left meanwhile: there is no going back.
-    pub(super) fn is_one_way(&self, call: &call::Call) -> bool {
-        let referrer = call.transfer.referrer.and_then(|leg| self.legs.get(leg));
-        call.transfer.is_ringing() && referrer.is_none_or(|leg| !leg.can_be_saved())
+    /// A leg is over, or about to be. Where it is the referrer's of a transfer that goes on, the call's record is not
+    /// what it should be any more.
+    pub(super) fn referrer_leaves(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        leg.tell_no_more();
+        let Some(call) = self.calls.get_mut(leg.call) else { return };
+        let referrer = call.transfer.is_under_way() && call.transfer.referrer == Some(id);
+        if referrer && call.answered.is_some() {
+            call.pending.add(Pending::SETTLED);
+        }
     }
+
+    /// Why there would be no going on with a call after a restart, though it is not ending: it is being transferred by
+    /// somebody who has left meanwhile, or nobody but such a one is left in it.
+    pub(super) fn is_one_way(&self, call: &call::Call) -> Option<Reason> {
+        let referrer = call.transfer.referrer.and_then(|leg| self.legs.get(leg));
+        let left = referrer.is_none_or(|leg| !leg.can_be_saved());
+        match call.transfer.stage {
+            Stage::Lent => Some(Reason::Transferred),
+            _ if call.transfer.is_under_way() && left => Some(Reason::TransferCut),
+            _ => None,
+        }
+    }
+}
+
+/// Whom a call is transferred to.
+enum Goal {
+    /// Whoever a line rings.
+    Line(LineIndex),
+    /// Whoever talks with the referrer in another call, on this leg.
+    Party(LegId),
 }
 
 /// Whether a REFER asks to be told how the transfer goes (RFC 4488 section 4).

@@ -11,4 +11,4 @@ mod table;
 
 pub use finished::{Answerer, Finished, Reply};
 pub use machine::{Action, Class, Event, GIVE_UP, Machine, State, T1, T2, T4};
-pub use table::{Due, Heard, Live, Lost, Received, Storage, TransactionId, Transactions};
+pub use table::{Asked, Due, Heard, Live, Lost, Received, Storage, TransactionId, Transactions};

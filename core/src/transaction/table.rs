@@ -3,6 +3,7 @@
 use crate::call::LegId;
 use crate::config::TargetIndex;
 use crate::memory::{Blocks, Chain, Entry, Id, Index, Lingering, Pool, Slot, TimerSlot, Timers};
+use crate::sip::Method;
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
 
@@ -11,11 +12,40 @@ use super::{Action, Answerer, Class, Event, Finished, GIVE_UP, Machine, Reply, S
 /// Names a live transaction.
 pub type TransactionId = Id<Live>;
 
+/// What a leg asks its peer for, as far as it matters to the leg that nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An INVITE, or a re-INVITE.
+    Invite,
+    /// An UPDATE.
+    Update,
+    /// A NOTIFY.
+    Notify,
+    /// A BYE.
+    Bye,
+    /// Anything else: its answer makes no difference.
+    Other,
+}
+
+impl Asked {
+    /// What a request of this method asks for.
+    pub const fn of(method: Method<'_>) -> Self {
+        match method {
+            Method::Invite => Self::Invite,
+            Method::Update => Self::Update,
+            Method::Notify => Self::Notify,
+            Method::Bye => Self::Bye,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A transaction that still sends or waits.
 #[derive(Debug)]
 pub struct Live {
     machine: Machine,
     state: State,
+    asked: Asked,
     key: u64,
     /// Where its messages go.
     path: Path,
@@ -73,8 +103,8 @@ pub enum Heard {
 pub enum Due {
     /// A transaction sends what it repeats.
     Send(TransactionId),
-    /// Nobody answered the leg's request; `true` for an INVITE.
-    Failed(LegId, bool),
+    /// Nobody answered the leg's request.
+    Failed(LegId, Asked),
     /// A timer ran out that nobody needs to hear of.
     Nothing,
 }
@@ -86,10 +116,8 @@ pub struct Lost {
     pub slot: u32,
     /// Its transaction.
     pub id: TransactionId,
-    /// Who is told; nobody of what is sent for a leg that is gone.
-    pub leg: Option<LegId>,
-    /// Whether it is an INVITE.
-    pub invite: bool,
+    /// Who is told, and of what; nobody of what is sent for a leg that is gone.
+    pub leg: Option<(LegId, Asked)>,
     /// Whether it cannot be sent once more: it was, or is not kept.
     pub again: bool,
 }
@@ -135,8 +163,8 @@ impl<'s> Transactions<'s> {
         [self.timers.next(), self.finished.next()].into_iter().flatten().min()
     }
 
-    /// Starts a client transaction whose request has just been sent over `path`, for `leg`. `message` is the request,
-    /// to be repeated; without one (no block was free) it is sent only once. Full: gives `message` back.
+    /// Starts a client transaction whose request has just been sent over `path`, for `leg`, which asks for that. `message`
+    /// is the request, to be repeated; without one (no block was free) it is sent only once. Full: gives `message` back.
     #[expect(clippy::too_many_arguments, reason = "each is one fact about the request")]
     pub fn request(
         &mut self,
@@ -144,14 +172,16 @@ impl<'s> Transactions<'s> {
         key: u64,
         machine: Machine,
         path: Path,
-        leg: Option<LegId>,
+        leg: Option<(LegId, Asked)>,
         target: TargetIndex,
         message: Option<Chain>,
     ) -> Result<TransactionId, Option<Chain>> {
+        let (leg, asked) = leg.map_or((None, Asked::Other), |(leg, asked)| (Some(leg), asked));
         let resend_at = (!path.transport.is_reliable()).then(|| now.after(T1));
         let live = Live {
             machine,
             state: machine.start(),
+            asked,
             key,
             path,
             leg,
@@ -179,6 +209,7 @@ impl<'s> Transactions<'s> {
         let live = Live {
             machine,
             state: machine.start(),
+            asked: Asked::Other,
             key,
             path,
             leg: None,
@@ -199,6 +230,11 @@ impl<'s> Transactions<'s> {
         self.live.len() < capacity.saturating_sub(capacity / 4)
     }
 
+    /// Whether half of the room is free: what no call waits for may take some of that.
+    pub const fn is_half_empty(&self) -> bool {
+        self.live.len() < self.live.capacity() / 2
+    }
+
     /// Whether there is no room for another.
     pub const fn is_full(&self) -> bool {
         self.live.len() >= self.live.capacity()
@@ -210,6 +246,7 @@ impl<'s> Transactions<'s> {
         let live = Live {
             machine,
             state: machine.start(),
+            asked: Asked::Other,
             key,
             path,
             leg: Some(leg),
@@ -390,12 +427,12 @@ impl<'s> Transactions<'s> {
             return Some(Due::Nothing);
         };
         if live.give_up_at.is_some_and(|at| at <= now) {
-            let (leg, invite) = (live.leg, live.machine == Machine::InviteClient);
+            let (leg, asked) = (live.leg, live.asked);
             let client = matches!(live.machine, Machine::InviteClient | Machine::Client);
             let (_, action) = self.step(id, Event::TimeOut);
             self.finish(now, id, None, blocks);
             return Some(match leg {
-                Some(leg) if client && action == Action::Fail => Due::Failed(leg, invite),
+                Some(leg) if client && action == Action::Fail => Due::Failed(leg, asked),
                 // A server whose failure is never acknowledged has nobody left to tell.
                 _ => Due::Nothing,
             });
@@ -417,15 +454,16 @@ impl<'s> Transactions<'s> {
         (from..u32::try_from(self.live.capacity()).unwrap_or(u32::MAX)).find_map(|slot| {
             let id = self.live.id_at(slot)?;
             let live = self.live.get(id).filter(|live| live.path == path)?;
-            let invite = match (live.machine, live.state) {
-                (Machine::InviteClient, State::Calling) => true,
-                (Machine::Client, State::Trying | State::Proceeding) => false,
+            match (live.machine, live.state) {
+                (Machine::InviteClient, State::Calling)
+                | (Machine::Client, State::Trying | State::Proceeding) => {}
                 (Machine::InviteServer, State::Completed) if !live.again && live.message.is_some() => {
-                    return Some(Lost { slot, id, leg: None, invite: false, again: false });
+                    return Some(Lost { slot, id, leg: None, again: false });
                 }
                 _ => return None,
-            };
-            Some(Lost { slot, id, leg: live.leg, invite, again: live.again || live.message.is_none() })
+            }
+            let leg = live.leg.map(|leg| (leg, live.asked));
+            Some(Lost { slot, id, leg, again: live.again || live.message.is_none() })
         })
     }
 

@@ -94,8 +94,8 @@ type Lookup<'l> = &'l mut dyn FnMut(&Target) -> Result<Vec<Found>, String>;
 /// What would become of `text`, from `from` at a listener.
 fn explain(loaded: &Loaded, text: &[u8], from: SocketAddr, listener: u8, look_up: Lookup<'_>) -> String {
     let config = loaded.lend();
-    // What is explained is one message: nobody is registered with meanwhile.
-    let trunk = |trunk: &Trunk| Trunk { registration: None, ..*trunk };
+    // What is explained is one message: nobody is registered with or pinged meanwhile.
+    let trunk = |trunk: &Trunk| Trunk { registration: None, ping: None, ..*trunk };
     let trunks: Vec<_> = config.trunks.iter().map(trunk).collect();
     let config = Config { trunks: &trunks, ..config };
     let mut room = room::Signalling::new(CALLS, &config);
@@ -216,7 +216,10 @@ impl<'c> Replay<'c, '_> {
                 }
             }
             Event::Answered(_) | Event::Settled(_) => {}
-            Event::Registered { .. } | Event::Unregistered { .. } => {}
+            Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::Reachable { .. }
+            | Event::Unreachable { .. } => {}
         }
     }
 

@@ -84,7 +84,11 @@ impl fmt::Display for Summary<'_> {
             for named in named.filter(|named| named.media.is_none()) {
                 write!(f, " and dns:{}", named.name)?;
             }
-            writeln!(f, ", {}", Traffic(trunk))?;
+            write!(f, ", {}", Traffic(trunk))?;
+            if let Some(every) = trunk.ping {
+                write!(f, ", pinged every {every} s")?;
+            }
+            writeln!(f)?;
         }
         for set in (config.trunks.len()..).take(config.shared.len()).filter_map(|set| u16::try_from(set).ok())
         {

@@ -21,6 +21,7 @@ mod named;
 mod names;
 mod node;
 mod notation;
+mod ping;
 mod register;
 mod secret;
 mod sources;
@@ -180,5 +181,9 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dns: dns::servers(root),
         text,
     };
+    // Where there are mistakes, not every trunk and target is there.
+    if root.report().is_clean() {
+        ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);
+    }
     loaded.remember_fixed()
 }

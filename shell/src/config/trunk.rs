@@ -1,6 +1,7 @@
 //! `[[trunk]]`: the SIP peers we know.
 
 use core::net::IpAddr;
+use core::num::NonZeroU16;
 use std::collections::HashMap;
 
 use super::appliance;
@@ -13,6 +14,7 @@ use super::mistake::Report;
 use super::named::{self, NamedRange};
 use super::names::Names;
 use super::notation::ports;
+use super::ping;
 use super::register::{self, Register};
 use super::sources::Sources;
 use super::table::{At, Table, Value};
@@ -35,6 +37,7 @@ const KEYS: &[&str] = &[
     "max_calls_out",
     "max_rate",
     "max_rate_in",
+    "ping",
     "credentials",
     "register",
     "user",
@@ -91,6 +94,8 @@ pub(super) struct Trunks<'t> {
     /// Where we register, by trunk.
     pub(super) registers: Vec<(usize, Register<'t>)>,
     pub(super) users: Vec<User>,
+    /// For each where it says how often it is pinged.
+    pub(super) pings: Vec<Option<usize>>,
     /// For each the name of the target that a caller goes back to.
     returns: Vec<Option<At<&'t str>>>,
 }
@@ -167,6 +172,8 @@ struct Section<'t> {
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     traffic: Option<Traffic>,
+    /// Where it stands, and what it says.
+    ping: Option<Option<(usize, NonZeroU16)>>,
     credentials: Option<Option<Credentials<'t>>>,
     identity: Option<Identity<'t>>,
     register: Option<Register<'t>>,
@@ -186,7 +193,7 @@ pub(super) fn read<'t>(
     let mut names = Names::new(root, "trunk");
     let (mut entries, mut media, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let (mut trust, mut places) = (Vec::new(), Vec::new());
-    let mut returns = Vec::new();
+    let (mut returns, mut pings) = (Vec::new(), Vec::new());
     let (mut named, mut names_of) = (Vec::new(), HashMap::new());
     let (mut registers, mut users) = (Vec::new(), Vec::new());
     if root.get("trunk").is_none() {
@@ -206,6 +213,7 @@ pub(super) fn read<'t>(
         trust.push(section.trust.clone().unwrap_or_default());
         places.push(table.at);
         returns.push(section.return_to);
+        pings.push(section.ping.flatten().map(|(place, _)| place));
         let entry = section.lower(interfaces, &mut media, &mut users, text);
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, "all trunks together have more than 65535 media ranges");
@@ -217,7 +225,7 @@ pub(super) fn read<'t>(
         report.mistake(0, "more trunks share addresses than can be counted");
         Sources::default()
     });
-    let trunks = Trunks { names, entries, sources, media, named, registers, users, trust, returns };
+    let trunks = Trunks { names, entries, sources, media, named, registers, users, pings, trust, returns };
     trunks.refuse_indistinct(report, &places, text);
     trunks
 }
@@ -249,6 +257,7 @@ impl<'t> Section<'t> {
             media: media(table, kind, &mut named),
             named,
             traffic: traffic::read(table, kind, capacity),
+            ping: ping::read(table),
             credentials: login,
             register,
             users: credentials::users(table),
@@ -382,6 +391,7 @@ impl<'t> Section<'t> {
             users: append(users, self.users?.iter().map(|user| user.lower_user(text)))?,
             certified: self.trust?.name.is_some(),
             return_to: None,
+            ping: self.ping?.map(|(_, every)| every),
         })
     }
 }

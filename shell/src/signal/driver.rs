@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use socket2::SockRef;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use warmline_core::config::Config;
 use warmline_core::reason::{Counters, Reason};
 use warmline_core::relay::{Control, Report, StreamId};
@@ -37,7 +38,7 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
 
-/// How long registrars' answers are waited for when the node ends.
+/// How long registrars' answers are waited for when the node ends, or goes on without them.
 const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver<'s> {
@@ -53,6 +54,8 @@ pub(super) struct Driver<'s> {
     ending: Ending,
     /// Until when registrars' last answers are waited for.
     leaving: Instant,
+    /// Another configuration, that waits for them.
+    next: Option<Next>,
     /// What is to be handed to core once the way out is drained.
     owed: VecDeque<Owed>,
     out: Box<[u8]>,
@@ -63,6 +66,14 @@ pub(super) struct Driver<'s> {
     /// Connections that were closed, by their reasons.
     closed: Counters,
     unsent: u64,
+}
+
+/// Another configuration, and who is told when it is there.
+struct Next {
+    new: Box<(Loaded, Contexts)>,
+    done: oneshot::Sender<Changes>,
+    /// When it waits no more.
+    until: Instant,
 }
 
 struct Worker {
@@ -112,9 +123,11 @@ impl Driver<'_> {
             journal: Journal::new(calls),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
+            next: None,
             owed: VecDeque::with_capacity(16),
             out: vec![0; LARGEST_MESSAGE].into_boxed_slice(),
-            deadline: None,
+            // Registrations and pings begin at once.
+            deadline: Some(Instant::ZERO),
             sweep: None,
             closed: Counters::NEW,
             unsent: 0,
@@ -141,6 +154,7 @@ impl Driver<'_> {
                 self.drain();
                 self.settle();
             }
+            self.go_on();
             if self.end() == Step::Over {
                 break;
             }
@@ -150,7 +164,9 @@ impl Driver<'_> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let deadline = [self.deadline, self.ending.deadline(), self.sweep].into_iter().flatten().min();
+            let next = self.next.as_ref().map(|next| next.until);
+            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next];
+            let deadline = deadline.into_iter().flatten().min();
             let at = self.clock.system(deadline.unwrap_or_default()).into();
             tokio::select! {
                 () = heard(&self.listeners) => {}
@@ -292,12 +308,15 @@ impl Driver<'_> {
                     self.handle(Input::Command(Command::HangUpAll));
                     self.ending = Ending::Over(None);
                 }
-                // Who asked may have gone.
-                Ask::Reload { new, done } => drop(done.send(self.reload(new.0, new.1))),
+                Ask::Reload { new, done } => self.prepare(new, done),
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);
-                    changed.into_iter().for_each(|loaded| self.replace(loaded));
+                    // Another configuration that is about to come has it as well.
+                    changed
+                        .filter(|_| self.next.is_none())
+                        .into_iter()
+                        .for_each(|loaded| self.replace(loaded));
                     self.owed.extend(questions.into_iter().map(Owed::Answer));
                     self.settle();
                 }
@@ -305,7 +324,7 @@ impl Driver<'_> {
         }
     }
 
-    fn stop(&mut self, grace: core::time::Duration, done: tokio::sync::oneshot::Sender<Snapshot>) {
+    fn stop(&mut self, grace: core::time::Duration, done: oneshot::Sender<Snapshot>) {
         let calls = self.sbc.usage().calls;
         if calls > 0 {
             tracing::info!("stopping: no new calls; {calls} may go on for {} s", grace.as_secs_f32());
@@ -454,6 +473,35 @@ impl Driver<'_> {
         self.owed.extend(gone.into_iter().flat_map(|ended| ended.ways).map(Owed::Lost));
         self.drain();
         self.settle();
+    }
+
+    /// Gives back the registrations that another configuration has not, before it goes on with that.
+    fn prepare(&mut self, new: Box<(Loaded, Contexts)>, done: oneshot::Sender<Changes>) {
+        // One after the other: what the one before says is not skipped.
+        self.next.take().into_iter().for_each(|next| self.finish(next));
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
+        self.sbc.leave_for(&cx, &new.0.lend());
+        self.next = Some(Next { new, done, until: cx.now.after(LEAVING) });
+        self.drain();
+        self.settle();
+        self.go_on();
+    }
+
+    /// Goes on with another configuration, once registrars have answered or had their time.
+    fn go_on(&mut self) {
+        let now = self.clock.now();
+        let leaving = self.sbc.is_leaving();
+        if let Some(next) = self.next.take_if(|next| !leaving || next.until <= now) {
+            self.finish(next);
+        }
+    }
+
+    fn finish(&mut self, next: Next) {
+        let (loaded, contexts) = *next.new;
+        // Who asked may have gone.
+        let _ = next.done.send(self.reload(loaded, contexts));
     }
 
     /// Goes on with what its user wrote anew, and says what that changes.

@@ -112,11 +112,18 @@ impl Journal {
                 }
             }
             Event::Registered { trunk } => info!("registered at trunk {}", trunk_name(cx.config, trunk)),
-            Event::Unregistered { trunk, reason: Reason::Draining } => {
+            Event::Unregistered { trunk, reason: Reason::RegistrationGivenBack } => {
                 info!("no longer registered at trunk {}", trunk_name(cx.config, trunk));
             }
             Event::Unregistered { trunk, reason } => {
                 warn!("cannot register at trunk {}: {}", trunk_name(cx.config, trunk), Because(reason));
+            }
+            Event::Reachable { trunk, address } => {
+                info!("trunk {}: {address} is there", trunk_name(cx.config, trunk));
+            }
+            Event::Unreachable { trunk, address, reason } => {
+                let trunk = trunk_name(cx.config, trunk);
+                warn!("trunk {trunk}: {address} is tried last: {}", Because(reason));
             }
             Event::Started(id) => {
                 self.calls += 1;

@@ -52,6 +52,11 @@ impl Program {
         Self { name: name.to_owned(), child, written }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has written.
     pub fn written(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.written).unwrap_or_default()).into_owned()

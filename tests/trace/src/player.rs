@@ -323,7 +323,11 @@ impl<'p> Player<'p> {
 
     fn tell(&mut self, event: Event, host: &mut impl Host) {
         let (call, record) = match event {
-            Event::Refused { .. } | Event::Registered { .. } | Event::Unregistered { .. } => (None, None),
+            Event::Refused { .. }
+            | Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::Reachable { .. }
+            | Event::Unreachable { .. } => (None, None),
             Event::Started(id) | Event::Answered(id) | Event::Ended(id) => (self.sbc.call(id), None),
             Event::Settled(id) => {
                 let cx = cx(self.now, self.utc, &self.config);

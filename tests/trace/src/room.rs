@@ -2,11 +2,11 @@
 
 use warmline_core::call::{Call, Leg};
 use warmline_core::digest::Window;
-use warmline_core::image::{Board, MAX_TRUNKS, MAX_USERS, Tables, board};
+use warmline_core::image::{Board, MAX_TARGETS, MAX_TRUNKS, MAX_USERS, Tables, board};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{self, Door, Name, Stream, TAILROOM, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Binding, Sizes, Storage, TrunkState};
+use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 /// The board whose room this is.
 pub const BOARD: &Board = match board("mps2-an386") {
@@ -30,6 +30,7 @@ pub struct Room {
     ports: [PortSlot; BOARD.port_pairs],
     port_queues: [PortQueue; 1],
     trunks: [TrunkState; MAX_TRUNKS],
+    pings: [Ping; MAX_TARGETS],
     windows: [Window; MAX_USERS],
     phones: [Binding; MAX_USERS],
     reply: [u8; BOARD.message],
@@ -67,6 +68,7 @@ impl Room {
             ports: [PortSlot::EMPTY; _],
             port_queues: [PortQueue::EMPTY; _],
             trunks: [const { TrunkState::EMPTY }; _],
+            pings: [Ping::NEW; _],
             windows: [Window::EMPTY; _],
             phones: [Binding::EMPTY; _],
             reply: [0; _],
@@ -106,6 +108,7 @@ impl Room {
             ports: &mut self.ports,
             port_queues: &mut self.port_queues,
             trunks: &mut self.trunks,
+            pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
             reply: &mut self.reply,

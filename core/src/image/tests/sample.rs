@@ -1,5 +1,6 @@
 //! Configurations to write.
 
+use core::num::NonZeroU16;
 use std::vec;
 use std::vec::Vec;
 
@@ -127,6 +128,7 @@ impl Owned {
                     registration: Some(Registrar { target: TargetIndex(0), aor: span(49, 31) }),
                     users: List::new(0, 1),
                     return_to: Some(TargetIndex(0)),
+                    ping: NonZeroU16::new(30),
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -197,6 +199,7 @@ impl Owned {
             registration: Some(Registrar { target: TargetIndex(31), aor: span(49, 31) }),
             users: List::new(0, MAX_USERS as u16),
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
+            ping: Some(NonZeroU16::MAX),
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -344,9 +347,16 @@ impl Names {
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
         let back = prop::option::of(0..self.targets as u16);
-        let rest = (any::<u32>(), (limits(), limits()), login, back);
+        let ping = any::<u16>().prop_map(NonZeroU16::new);
+        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping));
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
-            |(name, kind, listener, list, (max_calls, (starts, takes), (user, realm, secret), back))| Trunk {
+            |(
+                name,
+                kind,
+                listener,
+                list,
+                (max_calls, (starts, takes), (user, realm, secret), (back, ping)),
+            )| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
                 }),
@@ -355,6 +365,7 @@ impl Names {
                 takes,
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
                 return_to: back.map(TargetIndex),
+                ping,
                 ..Trunk::new(name, kind, listener)
             },
         )

@@ -239,3 +239,36 @@ fn nobody_registers_with_a_trunk_without_users() {
     let outs = w.hear(AI, &register("1", "reg", 1, "201", CONTACT));
     message(&outs, AI, "SIP/2.0 405");
 }
+
+#[test]
+fn only_its_own_user_takes_a_telephones_place() {
+    let mut w = World::with(7, phones());
+    w.phone("1", "reg", 1, CONTACT);
+    let outs = w.hear(AI, &invite("1", "support", ""));
+    let call = started(&outs);
+    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+    let rung = message(&outs, PHONE, "INVITE").to_string();
+    let outs = w.hear(PHONE, &respond(&rung, "200 OK", "", OFFER));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+    let tag = field(&rung, "From").split(";tag=").nth(1).unwrap().to_string();
+    let replaces = format!("Replaces: {};to-tag={tag};from-tag=zen\r\n", field(&rung, "Call-ID"));
+    let text = |branch: &str| invite(branch, "x", &replaces).replace(AI, OTHER);
+    // Who is nobody yet is asked, and who is another one is refused, whoever it says it speaks for.
+    let outs = w.proves(OTHER, &text("3"), "20 2", "two");
+    assert!(message(&outs, OTHER, "SIP/2.0 403").contains("another trunk or user"));
+    let spoken = text("4").replacen("CSeq", "Referred-By: <sip:201@sbc.example.com>\r\nCSeq", 1);
+    message(&w.proves(OTHER, &spoken, "20 2", "two"), OTHER, "SIP/2.0 403");
+    assert_eq!(w.sbc.usage().legs, 2);
+    let outs = w.proves(OTHER, &text("5"), "201", "one");
+    let new = message(&outs, OTHER, "SIP/2.0 200").to_string();
+    let bye = message(&outs, PHONE, "BYE").to_string();
+    w.hear(PHONE, &respond(&bye, "200 OK", "", ""));
+    w.hear(OTHER, &(request("ACK", "6", 1, &new).replace(AI, OTHER) + END));
+    let outs = w.tell(Input::Command(Command::HangUpAll));
+    for at in [AI, OTHER] {
+        w.hear(at, &respond(message(&outs, at, "BYE"), "200 OK", "", ""));
+    }
+    w.close(call);
+    assert_eq!(w.sbc.usage().legs, 0);
+}

@@ -122,7 +122,7 @@ fn it_registers_refreshes_and_gives_it_back() {
     let last = message(&outs, REGISTRAR, "REGISTER").to_string();
     assert!(registrar.verifies(w.now, &last) && field(&last, "Expires") == "0");
     let outs = w.hear(REGISTRAR, &respond(&last, "200 OK", "", ""));
-    assert_eq!(event(&outs), [Event::Unregistered { trunk: TRUNK, reason: Reason::Draining }]);
+    assert_eq!(event(&outs), [Event::Unregistered { trunk: TRUNK, reason: Reason::RegistrationGivenBack }]);
     assert_eq!(w.state().until, None);
     assert!(w.later(10_000_000).is_empty(), "it is over");
     w.is_clean();
@@ -210,4 +210,146 @@ fn only_the_registrar_s_trunk_is_heard() {
     let first = w.registers();
     assert!(w.hear(AI, &granted(&first, 600)).is_empty());
     assert_eq!(w.state().until, None);
+}
+
+impl World {
+    /// Registered for ten minutes.
+    fn registered() -> Self {
+        let mut w = Self::with(7, registering());
+        let first = w.registers();
+        w.hear(REGISTRAR, &granted(&first, 600));
+        assert_eq!(w.state().until, Some(w.now.after(Duration::from_secs(600))));
+        w
+    }
+
+    fn reconfigures(&mut self, new: Config<'static>) -> Vec<Out> {
+        let old = core::mem::replace(&mut self.config, new);
+        self.sbc.reconfigure(&self.cx(), &old);
+        self.drain()
+    }
+
+    fn leaves_for(&mut self, new: &Config<'static>) -> Vec<Out> {
+        self.sbc.leave_for(&self.cx(), new);
+        self.drain()
+    }
+}
+
+/// The trunks in this order, of `config`'s.
+fn ordered(mut config: Config<'static>, order: [usize; 3]) -> Config<'static> {
+    config.trunks = leak(order.map(|old| config.trunks[old]).to_vec());
+    let now = |old: u16| order.iter().position(|&it| it == usize::from(old)).unwrap() as u16;
+    let mut sources = config.sources.to_vec();
+    sources.iter_mut().for_each(|range| range.value = now(range.value));
+    config.sources = leak(sources);
+    let targets = config.targets.iter().map(|t| Target { trunk: TrunkIndex(now(t.trunk.0)), ..*t });
+    config.targets = leak(targets.collect());
+    config.callers = leak(config.callers.iter().map(|trunk| TrunkIndex(now(trunk.0))).collect());
+    config
+}
+
+#[test]
+fn a_registration_goes_where_its_trunk_goes() {
+    for order in [[2, 0, 1], [1, 2, 0], [0, 2, 1], [2, 1, 0], [0, 1, 2]] {
+        let mut w = World::registered();
+        let new = ordered(registering(), order);
+        assert!(w.leaves_for(&new).is_empty() && !w.sbc.is_leaving());
+        assert!(w.reconfigures(new).is_empty());
+        let trunk = TrunkIndex(order.iter().position(|&old| old == 2).unwrap() as u16);
+        for other in (0..3).map(TrunkIndex).filter(|&other| other != trunk) {
+            assert_eq!(w.sbc.registered(&w.cx(), other), None);
+        }
+        let state = w.sbc.registered(&w.cx(), trunk).unwrap();
+        assert_eq!(state.until, Some(w.now.after(Duration::from_secs(600))), "{order:?}");
+        assert!(silent(&w.later(500_000)), "too soon");
+        // It is refreshed as it would have been.
+        let outs = w.later(41_000);
+        let question = Question { about: About::Trunk(trunk), target: TargetIndex(1) };
+        assert!(matches!(outs[..], [Out::Other(Output::Resolve(asked))] if asked == question), "{outs:?}");
+        let outs = w.tell(Input::Resolved(question, &at(&[REGISTRAR])));
+        let again = message(&outs, REGISTRAR, "REGISTER").to_string();
+        assert_eq!(field(&again, "CSeq"), "2 REGISTER");
+        // While that is out, it goes back.
+        w.reconfigures(registering());
+        assert_eq!(event(&w.hear(REGISTRAR, &granted(&again, 600))), []);
+        assert_eq!(w.state().until, Some(w.now.after(Duration::from_secs(600))));
+    }
+}
+
+#[test]
+fn what_another_configuration_has_not_is_given_back_first() {
+    for gone in [true, false] {
+        let mut w = World::registered();
+        let mut new = registering();
+        let trunk = new.trunks[2];
+        let trunk = match gone {
+            // Only its name is another.
+            true => Trunk { name: new.domains[0], ..trunk },
+            false => Trunk { registration: None, ..trunk },
+        };
+        new.trunks = leak(vec![new.trunks[0], new.trunks[1], trunk]);
+        let outs = w.leaves_for(&new);
+        let last = message(&outs, REGISTRAR, "REGISTER").to_string();
+        assert_eq!((field(&last, "Expires"), field(&last, "CSeq")), ("0", "2 REGISTER"));
+        assert!(w.sbc.is_leaving());
+        let outs = w.hear(REGISTRAR, &respond(&last, "200 OK", "", ""));
+        assert_eq!(
+            event(&outs),
+            [Event::Unregistered { trunk: TRUNK, reason: Reason::RegistrationGivenBack }]
+        );
+        assert!(!w.sbc.is_leaving());
+        let outs = w.reconfigures(new);
+        // Under its other name it is another trunk.
+        let asks = outs.iter().filter(|out| matches!(out, Out::Other(Output::Resolve(_)))).count();
+        assert_eq!(asks, usize::from(gone), "{outs:?}");
+        assert!(silent(&outs));
+    }
+}
+
+#[test]
+fn who_is_called_otherwise_now_gives_the_old_name_back_and_takes_the_new_one() {
+    let mut w = World::registered();
+    let mut new = registering();
+    let mut texts = Texts(String::from_utf8(new.text.to_vec()).unwrap());
+    let registration =
+        Some(Registrar { target: TargetIndex(1), aor: texts.add("sip:cold@carrier.example.net") });
+    new.trunks = leak(vec![new.trunks[0], new.trunks[1], Trunk { registration, ..new.trunks[2] }]);
+    new.text = leak(texts.0.into_bytes());
+    let outs = w.leaves_for(&new);
+    let last = message(&outs, REGISTRAR, "REGISTER").to_string();
+    assert_eq!((field(&last, "To"), field(&last, "Expires")), ("<sip:warm@carrier.example.net>", "0"));
+    // Its registrar is dead: whoever waits has waited enough.
+    assert!(w.sbc.is_leaving());
+    w.later(2_000);
+    w.reconfigures(new);
+    assert!(!w.sbc.is_leaving());
+    let question = Question { about: About::Trunk(TRUNK), target: TargetIndex(1) };
+    let outs = w.tell(Input::Resolved(question, &at(&[REGISTRAR])));
+    let first = message(&outs, REGISTRAR, "REGISTER").to_string();
+    assert_eq!((field(&first, "To"), field(&first, "Expires")), ("<sip:cold@carrier.example.net>", "3600"));
+    assert_ne!(field(&first, "Call-ID"), field(&last, "Call-ID"));
+    w.hear(REGISTRAR, &granted(&first, 600));
+    // What was given back is not sent again, and its late answer undoes nothing.
+    for _ in 0..80 {
+        assert!(silent(&w.later(500)));
+    }
+    w.hear(REGISTRAR, &respond(&last, "200 OK", "", ""));
+    assert!(w.state().until.is_some());
+}
+
+#[test]
+fn what_was_given_back_for_nothing_is_registered_anew() {
+    let mut w = World::registered();
+    let mut new = registering();
+    new.trunks = leak(vec![new.trunks[0], new.trunks[1], Trunk { registration: None, ..new.trunks[2] }]);
+    let outs = w.leaves_for(&new);
+    let last = message(&outs, REGISTRAR, "REGISTER").to_string();
+    w.hear(REGISTRAR, &respond(&last, "200 OK", "", ""));
+    // Its user has thought better of it.
+    let outs = w.reconfigures(registering());
+    assert!(matches!(outs[..], [Out::Other(Output::Resolve(_))]), "{outs:?}");
+    // Not so while the node ends.
+    let mut w = World::registered();
+    w.tell(Input::Command(Command::Drain));
+    assert!(w.sbc.is_leaving());
+    assert!(w.reconfigures(registering()).is_empty() && w.sbc.is_leaving());
 }

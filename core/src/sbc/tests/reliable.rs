@@ -263,6 +263,120 @@ fn a_cancel_has_its_invites_number_whatever_was_acknowledged() {
     w.is_clean();
 }
 
+/// A target's request within the early dialog with this tag, at its `number`.
+fn within(invite: &str, method: &str, tag: &str, number: u32) -> String {
+    format!(
+        "{method} sip:203.0.113.10:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {ZENDESK};branch=z9hG4bK{tag}{number};rport\r\n\
+         From: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\nMax-Forwards: 70\r\n\
+         Contact: <sip:{tag}@{ZENDESK}>\r\n",
+        field(invite, "To"),
+        field(invite, "From"),
+        field(invite, "Call-ID"),
+    )
+}
+
+#[test]
+fn a_target_updates_its_early_dialog() {
+    let mut w = World::new();
+    let (call, invite) = w.ring();
+    let offer = ANSWER.replace("168.86.128.9", "168.86.128.20");
+    // What has no answer yet cannot be offered anew, whoever says so.
+    for (tag, number) in [("one", 4), ("none", 4)] {
+        let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", tag, number), &offer));
+        assert_eq!(of(&outs, ZENDESK), ["491 Request Pending"]);
+    }
+    let outs = w.hear(ZENDESK, &early(&invite, "183 Progress", "one", 1, ANSWER));
+    w.hear(ZENDESK, &respond(message(&outs, ZENDESK, "PRACK"), "200 OK", "", ""));
+    // One that changes nothing is answered, in an early dialog of which nothing is known too.
+    for tag in ["one", "none"] {
+        let outs = w.hear(ZENDESK, &(within(&invite, "UPDATE", tag, 5) + END));
+        let ok = message(&outs, ZENDESK, "SIP/2.0 200 OK");
+        assert!(!has_sdp(ok) && field(ok, "Contact") == "<sip:203.0.113.10:5060>");
+    }
+    let update = with_body(&within(&invite, "UPDATE", "one", 6), &offer);
+    let outs = w.hear(ZENDESK, &update);
+    let ok = message(&outs, ZENDESK, "SIP/2.0 200 OK").to_string();
+    assert_eq!(pointed(&outs), ["168.86.128.20:12000"]);
+    let origin = |text: &str| text.lines().find(|line| line.starts_with("o=")).unwrap().to_string();
+    let version = |text: &str| origin(text).split(' ').nth(2).unwrap().parse::<u32>().unwrap();
+    assert_eq!(version(&ok), version(&invite) + 1, "it says something else");
+    assert!(ok.contains("m=audio 20") && ok.contains("RTP/AVP 8 101\r\n"), "{ok}");
+    // It is answered again as it was, and what comes after its successor is not.
+    assert_eq!(message(&w.hear(ZENDESK, &update), ZENDESK, "SIP/2.0 200 OK"), ok);
+    let outs = w.hear(ZENDESK, &(within(&invite, "UPDATE", "one", 3) + END));
+    assert_eq!(of(&outs, ZENDESK), ["500 Server Internal Error"]);
+    // In another one of the fork our offer is still to be answered.
+    let outs = w.hear(ZENDESK, &early(&invite, "180 Ringing", "two", 1, ""));
+    w.hear(ZENDESK, &respond(message(&outs, ZENDESK, "PRACK"), "200 OK", "", ""));
+    let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", "two", 1), &offer));
+    assert_eq!(of(&outs, ZENDESK), ["491 Request Pending"]);
+    // What cannot be is refused and changes nothing.
+    let bad = offer.replace("RTP/AVP 8", "RTP/AVP 9");
+    let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", "one", 7), &bad));
+    assert_eq!(of(&outs, ZENDESK), ["488 Not Acceptable Here"]);
+    let bad = offer.replace("168.86.128.20", "192.0.2.99");
+    let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", "one", 8), &bad));
+    assert_eq!(of(&outs, ZENDESK), ["488 Not Acceptable Here"]);
+    assert!(pointed(&outs).is_empty());
+    // Others than UPDATE have no business there, and strangers to the dialog neither.
+    let outs = w.hear(ZENDESK, &(within(&invite, "BYE", "one", 9) + END));
+    assert_eq!(of(&outs, ZENDESK), ["481 Call/Transaction Does Not Exist"]);
+    let stranger = within(&invite, "UPDATE", "one", 10) + END;
+    for (from, to) in [(field(&invite, "Call-ID"), "another"), (";tag=one", "")] {
+        let outs = w.hear(ZENDESK, &stranger.replace(from, to));
+        assert_eq!(of(&outs, ZENDESK), ["481 Call/Transaction Does Not Exist"], "{to}");
+    }
+    // What was agreed on last is what counts, whatever the 2xx says once more.
+    let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER).replace("zen", "one"));
+    assert!(pointed(&outs).iter().all(|at| at == "168.86.128.20:12000"), "{outs:?}");
+    message(&outs, AI, "SIP/2.0 200");
+    // And it goes on from there.
+    let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", "one", 11), ANSWER));
+    let again = message(&outs, ZENDESK, "SIP/2.0 200 OK");
+    assert_eq!(
+        (pointed(&outs).as_slice(), version(again)),
+        (&["168.86.128.9:12000".to_string()][..], version(&ok))
+    );
+    w.end_of(call);
+}
+
+#[test]
+fn an_early_dialog_that_is_given_up_takes_no_update() {
+    let mut w = World::new();
+    let (call, invite) = w.ring();
+    w.hear(ZENDESK, &respond(&invite, "180 Ringing", "", ""));
+    let update = |number| within(&invite, "UPDATE", "zen", number) + END;
+    message(&w.hear(ZENDESK, &update(1)), ZENDESK, "SIP/2.0 200 OK");
+    w.tell(Input::Command(Command::HangUp(call)));
+    assert_eq!(of(&w.hear(ZENDESK, &update(2)), ZENDESK), ["481 Call/Transaction Does Not Exist"]);
+    w.hear(ZENDESK, &respond(&invite, "487 Terminated", "", ""));
+    w.close(call);
+    w.is_clean();
+}
+
+#[test]
+fn a_prack_without_an_answer_ends_no_bye() {
+    let mut w = World::new();
+    let (call, invite) = w.ring();
+    let outs = w.hear(ZENDESK, &early(&invite, "183 Progress", "one", 1, ANSWER));
+    message(&outs, ZENDESK, "PRACK");
+    let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", "").replace("zen", "one"));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+    (0..50).for_each(|_| drop(w.later(500)));
+    let outs = w.hear(AI, &(request("BYE", "3", 2, &ok) + END));
+    let bye = message(&outs, ZENDESK, "BYE").to_string();
+    w.close(call);
+    // The PRACK's time is over, and the target still has not heard that the call is.
+    let outs: Vec<Out> = (0..20).flat_map(|_| w.later(500)).collect();
+    assert!(outs.iter().any(|out| matches!(out, Out::Message(_, text) if *text == bye)));
+    let ended =
+        |outs: &[Out]| outs.iter().any(|out| matches!(out, Out::Other(Output::Event(Event::Ended(_)))));
+    assert!(!ended(&outs), "{outs:#?}");
+    assert!(ended(&w.hear(ZENDESK, &respond(&bye, "200 OK", "", ""))));
+    w.is_clean();
+}
+
 // As UAS.
 
 #[test]

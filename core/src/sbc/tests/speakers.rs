@@ -150,3 +150,20 @@ fn a_call_stays_its_trunks_over_a_reload() {
     w.tell(Input::Command(Command::HangUp(call)));
     w.close(call);
 }
+
+#[test]
+fn the_answer_to_a_ping_is_its_trunk_s() {
+    let mut config = shared();
+    let carrier = Trunk { ping: core::num::NonZeroU16::new(30), ..config.trunks[2] };
+    config.trunks = leak(vec![config.trunks[0], config.trunks[1], carrier, config.trunks[3]]);
+    config.targets = leak(vec![Target { trunk: TrunkIndex(2), ..config.targets[0] }]);
+    let mut w = World::with(7, config);
+    w.drain();
+    let question = Question { about: About::Trunk(TrunkIndex(2)), target: TargetIndex(0) };
+    w.tell(Input::Resolved(question, &at(&[SAME])));
+    let outs: Vec<Out> = (0..300).flat_map(|_| w.later(100)).collect();
+    let sent = message(&outs, SAME, "OPTIONS").to_string();
+    w.hear(SAME, &respond(&sent, "200 OK", "", ""));
+    let pinged: Vec<_> = w.sbc.pinged().map(|pinged| (pinged.trunk, pinged.health)).collect();
+    assert_eq!(pinged, [(TrunkIndex(2), Health::Up)]);
+}

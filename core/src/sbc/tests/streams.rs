@@ -267,7 +267,7 @@ fn where_tcp_is_refused_a_long_request_goes_by_udp() {
     let sent = w.hear_by(path(UDP, 0, ZENDESK), &respond(&invite, "200 OK", "", ANSWER));
     assert_eq!(one(&sent, "ACK").0, path(UDP, 0, ZENDESK));
     // For a minute the next one goes by UDP at once.
-    assert!(w.sbc.was_down(&w.cx(), path(TCP, 0, ZENDESK)));
+    assert!(w.sbc.is_tried_last(&w.cx(), TCP, ZENDESK.parse().unwrap()));
     w.tell(Input::Command(Command::HangUp(call)));
     w.is_over(call, &one(&sent, "SIP/2.0 200 OK").1);
 }

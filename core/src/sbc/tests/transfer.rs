@@ -4,12 +4,12 @@ use super::*;
 use crate::call::Progress;
 use crate::relay::{Side, Statistics};
 
-const CARRIER: &str = "192.0.2.3:5060";
-const BACK: &str = "198.51.100.8:5060";
+pub(super) const CARRIER: &str = "192.0.2.3:5060";
+pub(super) const BACK: &str = "198.51.100.8:5060";
 
 /// The carrier dials `agent`, which rings the AI platform; `support` rings Zendesk, and `two` a phone that is not
 /// there and then Zendesk.
-fn setting(return_to: bool) -> Config<'static> {
+pub(super) fn setting(return_to: bool) -> Config<'static> {
     let mut config = config();
     let mut texts = Texts(String::from_utf8(config.text.to_vec()).unwrap());
     let mut targets = config.targets.to_vec();
@@ -42,18 +42,18 @@ fn setting(return_to: bool) -> Config<'static> {
 }
 
 /// One end of one dialog, as far as it takes to send requests in it.
-struct End {
-    at: &'static str,
+pub(super) struct End {
+    pub(super) at: &'static str,
     /// Our From and its own address, both with their tags, and the Call-ID.
-    ours: String,
-    own: String,
-    call_id: String,
-    number: u32,
+    pub(super) ours: String,
+    pub(super) own: String,
+    pub(super) call_id: String,
+    pub(super) number: u32,
 }
 
 impl End {
     /// The one that answered `invite` of ours with To tag `tag`.
-    fn called(at: &'static str, invite: &str, tag: &str) -> Self {
+    pub(super) fn called(at: &'static str, invite: &str, tag: &str) -> Self {
         let own = format!("{};tag={tag}", field(invite, "To"));
         Self {
             at,
@@ -65,12 +65,12 @@ impl End {
     }
 
     /// The one whose INVITE we answered with `ok`.
-    fn calling(at: &'static str, ok: &str) -> Self {
+    pub(super) fn calling(at: &'static str, ok: &str) -> Self {
         let (ours, own) = (field(ok, "To").into(), field(ok, "From").into());
         Self { at, ours, own, call_id: field(ok, "Call-ID").into(), number: 1 }
     }
 
-    fn request(&mut self, method: &str, more: &str) -> String {
+    pub(super) fn request(&mut self, method: &str, more: &str) -> String {
         self.number += 1;
         format!(
             "{method} sip:203.0.113.10:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}{method}{};rport\r\n\
@@ -86,20 +86,20 @@ impl End {
         )
     }
 
-    fn refer(&mut self, to: &str) -> String {
+    pub(super) fn refer(&mut self, to: &str) -> String {
         self.request("REFER", &format!("Refer-To: {to}\r\n"))
     }
 }
 
 /// The response of whoever is at `at` with this tag.
-fn answer(at: &str, tag: &str, request: &str, status: &str, body: &str) -> String {
+pub(super) fn answer(at: &str, tag: &str, request: &str, status: &str, body: &str) -> String {
     respond(request, status, "", body)
         .replace(";tag=zen\r\n", &format!(";tag={tag}\r\n"))
         .replace(&format!("Contact: <sip:{ZENDESK}>"), &format!("Contact: <sip:{at}>"))
 }
 
 /// What left, in short: messages by their first words and where they went, the relay's controls, and events.
-fn told(outs: &[Out]) -> Vec<String> {
+pub(super) fn told(outs: &[Out]) -> Vec<String> {
     let mut told = Vec::new();
     for out in outs {
         told.push(match out {
@@ -130,7 +130,7 @@ fn told(outs: &[Out]) -> Vec<String> {
     told
 }
 
-fn find<'o>(outs: &'o [Out], start: &str) -> &'o str {
+pub(super) fn find<'o>(outs: &'o [Out], start: &str) -> &'o str {
     outs.iter()
         .find_map(|out| match out {
             Out::Message(_, text) if text.starts_with(start) => Some(text.as_str()),
@@ -140,22 +140,22 @@ fn find<'o>(outs: &'o [Out], start: &str) -> &'o str {
 }
 
 impl World {
-    fn place_joined(&mut self, call: CallId, side: Side) -> Vec<Out> {
+    pub(super) fn place_joined(&mut self, call: CallId, side: Side) -> Vec<Out> {
         self.tell(Input::Media(Report::Joined { stream: crate::call::stream_of(call), side }))
     }
 
-    fn place_parted(&mut self, call: CallId, side: Side) -> Vec<Out> {
+    pub(super) fn place_parted(&mut self, call: CallId, side: Side) -> Vec<Out> {
         let stream = crate::call::stream_of(call);
         self.tell(Input::Media(Report::Parted { stream, side, statistics: Statistics::default() }))
     }
 
-    fn zendesk_found(&mut self, call: CallId) -> Vec<Out> {
+    pub(super) fn zendesk_found(&mut self, call: CallId) -> Vec<Out> {
         let question = Question { about: About::Call(call), target: TargetIndex(0) };
         self.tell(Input::Resolved(question, &at(&[ZENDESK])))
     }
 
     /// The carrier's call, which the AI agent has answered: the call, the carrier, and the agent.
-    fn talk_to_agent(&mut self) -> (CallId, End, End) {
+    pub(super) fn talk_to_agent(&mut self) -> (CallId, End, End) {
         let text = invite("1", "agent", "").replace(AI, CARRIER);
         let outs = self.hear(CARRIER, &text);
         let call = started(&outs);
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// The NOTIFY among what left is answered; what leaves then.
-    fn answer_notify(&mut self, outs: &[Out]) -> Vec<Out> {
+    pub(super) fn answer_notify(&mut self, outs: &[Out]) -> Vec<Out> {
         let (to, text) = outs
             .iter()
             .find_map(|out| match out {
@@ -180,7 +180,7 @@ impl World {
     }
 
     /// The agent transfers to `support`, as far as the INVITE to Zendesk.
-    fn refer_to_support(&mut self, call: CallId, agent: &mut End, to: &str) -> String {
+    pub(super) fn refer_to_support(&mut self, call: CallId, agent: &mut End, to: &str) -> String {
         let refer = agent.refer(to);
         let outs = self.hear(agent.at, &refer);
         assert!(find(&outs, "SIP/2.0 202").contains("Contact: <sip:203.0.113.10:5060>"));
@@ -201,8 +201,20 @@ impl World {
         find(&outs, "INVITE").to_string()
     }
 
+    /// Everybody answers the NOTIFYs among what left, as long as there are some.
+    pub(super) fn answer_notifies(&mut self, outs: &[Out]) {
+        for out in outs {
+            if let Out::Message(to, text) = out
+                && text.starts_with("NOTIFY")
+            {
+                let outs = self.hear(to, &respond(text, "200 OK", "", ""));
+                self.answer_notifies(&outs);
+            }
+        }
+    }
+
     /// Everybody answers the BYEs among what left.
-    fn answer_byes(&mut self, outs: &[Out]) {
+    pub(super) fn answer_byes(&mut self, outs: &[Out]) {
         for out in outs {
             if let Out::Message(to, text) = out
                 && text.starts_with("BYE")
@@ -212,7 +224,7 @@ impl World {
         }
     }
 
-    fn end_transferred(&mut self, call: CallId) {
+    pub(super) fn end_transferred(&mut self, call: CallId) {
         let outs = self.tell(Input::Command(Command::HangUpAll));
         self.answer_byes(&outs);
         self.close(call);
@@ -517,6 +529,35 @@ fn a_notify_that_fails_does_not_stop_the_transfer() {
 }
 
 #[test]
+fn a_prack_without_an_answer_is_no_notify_without_one() {
+    let mut w = World::with(7, setting(false));
+    let outs = w.hear(CARRIER, &invite("1", "agent", "").replace(AI, CARRIER));
+    let call = started(&outs);
+    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+    let asked = find(&outs, "INVITE sip:agent@").to_string();
+    let reliably = answer(AI, "agent", &asked, "180 Ringing", "");
+    let outs = w.hear(AI, &reliably.replace("CSeq:", "Require: 100rel\r\nRSeq: 1\r\nCSeq:"));
+    find(&outs, "PRACK");
+    let outs = w.hear(AI, &answer(AI, "agent", &asked, "200 OK", OFFER));
+    let ok = message(&outs, CARRIER, "SIP/2.0 200").to_string();
+    w.hear(CARRIER, &(request("ACK", "2", 1, &ok).replace(AI, CARRIER) + END));
+    (0..60).for_each(|_| drop(w.later(500)));
+    let mut agent = End::called(AI, &asked, "agent");
+    let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
+    let notify = find(&outs, "NOTIFY").to_string();
+    w.place_joined(call, Side::C);
+    let rung = find(&w.zendesk_found(call), "INVITE").to_string();
+    (0..10).for_each(|_| drop(w.later(500)));
+    // The PRACK had its time; the NOTIFY has not, and the next waits for its answer.
+    let outs = w.hear(ZENDESK, &respond(&rung, "180 Ringing", "", ""));
+    assert_eq!(told(&outs), [""; 0]);
+    let outs = w.hear(AI, &respond(&notify, "200 OK", "", ""));
+    assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 180 Ringing active")]);
+    w.answer_notify(&outs);
+    w.tell(Input::Command(Command::HangUpAll));
+}
+
+#[test]
 fn what_is_refused() {
     let mut w = World::with(7, setting(false));
     let (call, mut carrier, mut agent) = w.talk_to_agent();
@@ -529,8 +570,8 @@ fn what_is_refused() {
         ("<sip:support@sbc.example.com;method=BYE>", "", 501),
         ("<sip:support@sbc.example.com>, <sip:two@sbc.example.com>", "", 400),
         ("support", "", 400),
-        ("<sip:support@sbc.example.com>", "Require: replaces\r\n", 420),
-        ("<sip:support@sbc.example.com?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "", 501),
+        ("<sip:support@sbc.example.com>", "Require: precondition\r\n", 420),
+        ("<sip:support@sbc.example.com?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "", 403),
     ] {
         let refer = agent.request("REFER", &format!("Refer-To: {to}\r\n{more}"));
         let outs = w.hear(AI, &refer);
@@ -682,4 +723,48 @@ fn a_transfer_tries_every_target_of_its_line() {
     assert!(told.contains(&format!("CANCEL sip:support@acme.sip.twilio.com {ZENDESK}")), "{told:?}");
     assert!(told.contains(&"bridge Some([A, B])".into()), "{told:?}");
     w.end_transferred(call);
+}
+
+/// Whoever has transferred its call is not missed, however it goes.
+#[test]
+fn a_referrer_that_is_lost_is_lost_alone() {
+    for answered in [true, false] {
+        let mut w = World::with(7, setting(true));
+        let (call, invite) = w.ring();
+        let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
+        // Its ACK never comes.
+        let mut agent = End::calling(AI, message(&outs, AI, "SIP/2.0 200"));
+        if !answered {
+            w.later(25_000);
+        }
+        let second = w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
+        if answered {
+            let outs = w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "200 OK", ANSWER));
+            w.answer_notify(&outs);
+        } else {
+            w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "180 Ringing", ""));
+        }
+        let mut byes = 0;
+        for _ in 0..30 {
+            let outs = w.later(500);
+            byes += told(&outs).iter().filter(|told| told.starts_with("BYE")).count();
+            w.answer_byes(&outs);
+            w.answer_notifies(&outs);
+        }
+        if answered {
+            for _ in 0..40 {
+                let outs = w.later(500);
+                byes += told(&outs).iter().filter(|told| told.starts_with("BYE")).count();
+                w.answer_byes(&outs);
+            }
+        } else {
+            let outs = w.hear(ZENDESK, &answer(ZENDESK, "two", &second, "486 Busy Here", ""));
+            let back = find(&outs, "INVITE sip:back@").to_string();
+            w.hear(BACK, &answer(BACK, "back", &back, "200 OK", OFFER));
+        }
+        assert_eq!(byes, 1, "{answered}");
+        assert_eq!(w.sbc.call(call).unwrap().progress, Progress::Answered);
+        w.place_parted(call, Side::A);
+        w.end_transferred(call);
+    }
 }

@@ -102,6 +102,8 @@ const WORDS: &[&str] = &[
     "ring = [{ targets = [\"a\", \"\"], for = \"1s\" }, 3]",
     "ring = {}",
     "max_rate = 1",
+    "ping = \"1s\"",
+    "ping = {}",
     "a.b.c = 1",
     "\"\\n\" = '''\n'''",
     "# 전화",

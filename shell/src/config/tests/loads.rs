@@ -1,6 +1,7 @@
 //! What files without mistakes come to.
 
 use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU16;
 
 use warmline_core::config::{Config, Limits, MediaPolicy, Span, TrunkKind};
 use warmline_core::filter::{self, Prefix, Rate};
@@ -43,6 +44,7 @@ interface = "public"
 transport = "udp"
 max_calls = 100
 max_rate  = "25/s"
+ping      = "30s"
 
 [[trunk]]
 name       = "ai"
@@ -159,6 +161,8 @@ fn the_trunks_are_as_written() {
         limits[1],
         (1000, Limits { calls: 40, rate: Rate::per_second(9) }, Limits { calls: 60, ..Limits::NONE })
     );
+    let pings: Vec<_> = config.trunks.iter().map(|trunk| trunk.ping).collect();
+    assert_eq!(pings, [NonZeroU16::new(30), None, None, None]);
 }
 
 #[test]

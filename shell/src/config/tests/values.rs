@@ -254,6 +254,31 @@ max_rate = "lots""#,
             r#"config.toml:22:12: "lots" is no rate; write it like "30/s", at least 1 a second"#,
         ),
         (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nping = \"often\"",
+            r#"config.toml:17:8: "often" is no length of time; write it like "500ms", "30s" or "5m""#,
+        ),
+        (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nping = \"4s\"",
+            r#"config.toml:17:8: "4s" is no time between pings; it may be from 5s to 1h, in whole seconds"#,
+        ),
+        (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nping = \"5500ms\"",
+            r#"config.toml:17:8: "5500ms" is no time between pings; it may be from 5s to 1h, in whole seconds"#,
+        ),
+        (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nping = 30",
+            r#"config.toml:17:8: "ping" is an integer, where a string is expected"#,
+        ),
+        (
+            r#"kind = "ai""#,
+            "kind = \"ai\"\nping = \"30s\"",
+            r#"config.toml:22:8: nobody to ping: no [[target]] with an address is reached through trunk "ai", and it has no registrar"#,
+        ),
+        (
             r#"kind = "ai""#,
             r#"kind = "ai"
 max_calls = 3

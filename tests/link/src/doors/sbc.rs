@@ -1,4 +1,5 @@
 use core::hint::black_box;
+use core::num::NonZeroU16;
 
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
@@ -12,7 +13,7 @@ use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
-    Binding, Command, Cx, Event, Input, Output, Sbc, Sizes, Storage, TrunkState, transaction,
+    Binding, Command, Cx, Event, Input, Output, Ping, Sbc, Sizes, Storage, TrunkState, transaction,
 };
 
 use super::{Values, see};
@@ -25,6 +26,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
     let (mut timers, mut finished) = ([TimerSlot::EMPTY; 10], [LingeringSlot::EMPTY; 16]);
     let (mut blocks, mut trunks, mut reply) = ([Block::EMPTY; 16], [TrunkState::default(); 2], [0; 1024]);
     let (mut windows, mut phones) = ([Window::EMPTY; 2], [Binding::EMPTY; 2]);
+    let mut pings = [Ping::NEW; 2];
     let (mut ports, mut port_queues) = ([PortSlot::EMPTY; 8], [PortQueue::EMPTY; 4]);
     let storage = Storage {
         calls: black_box(&mut calls),
@@ -41,6 +43,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         ports: black_box(&mut ports),
         port_queues: black_box(&mut port_queues),
         trunks: black_box(&mut trunks),
+        pings: black_box(&mut pings),
         windows: black_box(&mut windows),
         phones: black_box(&mut phones),
         reply: black_box(&mut reply),
@@ -72,6 +75,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
             sbc.handle(&cx, Input::Command(Command::HangUpAll));
         }
         let other = Tables::new(&mut values);
+        sbc.leave_for(&cx, &other.config(values.rest()));
+        drain(&mut sbc, &cx);
         sbc.reconfigure(&Cx { config: &other.config(values.rest()), ..cx }, &config);
         drain(&mut sbc, &cx);
     }
@@ -109,6 +114,11 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
             Output::Event(Event::Registered { trunk } | Event::Unregistered { trunk, .. }) => {
                 see((sbc.registered(cx, trunk), sbc.is_leaving()));
+            }
+            Output::Event(
+                Event::Reachable { trunk, address } | Event::Unreachable { trunk, address, .. },
+            ) => {
+                see((trunk, address, sbc.pinged().count()));
             }
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
@@ -262,6 +272,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         users: List::new(values.u16(), values.u16()),
         certified: values.flag(),
         return_to: values.flag().then(|| TargetIndex(values.u16())),
+        ping: NonZeroU16::new(values.u16()),
         ..Trunk::new(span(values), kind, values.u8())
     }
 }

@@ -1,7 +1,9 @@
 use core::hint::black_box;
 use core::net::SocketAddr;
 
-use warmline_core::sip::{self, Frame, Framer, Message, Name, NameAddr, Params, Uri, Via, Writer, unescape};
+use warmline_core::sip::{
+    self, Frame, Framer, Message, Name, NameAddr, Params, Replaces, Uri, Via, Writer, unescape,
+};
 
 use super::{Values, see};
 
@@ -31,6 +33,12 @@ pub(super) fn message(bytes: &mut [u8]) {
     message.fields().for_each(see);
     message.vias().flatten().for_each(read_via);
     message.addresses(name).flatten().for_each(read_address);
+    let mut buffer = [0; 512];
+    if let Ok(Some(replaces)) = message.replaces() {
+        let mut writer = Writer::new(black_box(&mut buffer));
+        replaces.write(&mut writer);
+        black_box(writer.finish()).ok();
+    }
 }
 
 pub(super) fn uri(bytes: &mut [u8]) {
@@ -44,7 +52,7 @@ fn read_uri(uri: Uri<'_>) {
     black_box((uri.scheme, uri.user, uri.password, uri.port, uri.bytes));
     black_box(uri.host.matches(black_box(b"example.com")));
     black_box(uri.param(black_box(b"transport")));
-    black_box(uri.header(black_box(b"Replaces")));
+    black_box(uri.header(black_box(b"Replaces")).map(Replaces::parse)).and_then(Result::ok);
     black_box(uri.headers().count());
     read_params(uri.params);
 }
