@@ -203,7 +203,15 @@ impl Callee {
         if self.over {
             self.timer.stop();
         }
-        if self.timer.tick(now)? && !self.leaving {
+        let refreshes = match self.timer.tick(now) {
+            // Our BYE was lost with its connection, and that was its end.
+            Err(_) if self.loses_answers => {
+                self.over = true;
+                return Ok(());
+            }
+            refreshes => refreshes?,
+        };
+        if refreshes && !self.leaving {
             let lines = self.peer.contact() + &self.timer.asks();
             let method = self.timer.method();
             let body = if method == "INVITE" { self.sdp("sendrecv") } else { String::new() };
