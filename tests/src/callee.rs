@@ -445,7 +445,8 @@ impl Callee {
         }
         let new = Description::parse(request.body)?;
         let differs = |old: &&Description| old.rest != new.rest || old.origin != new.origin;
-        if let Some(old) = self.session.as_ref().filter(differs) {
+        // What it says may have been said before, and lost.
+        if let Some(old) = self.session.as_ref().filter(|_| !self.loses_answers).filter(differs) {
             return Err(format!("a refresh says something else: {old:?} then {new:?}"));
         }
         let body = self.sdp("sendrecv");
