@@ -14,6 +14,8 @@ use crate::zendesk::{Refusal, Rules};
 enum Step {
     Ring,
     EarlyMedia,
+    /// Offers anew before its answer.
+    Update,
     Accept,
     Refuse(u16),
     Bye,
@@ -63,6 +65,11 @@ pub struct Callee {
     pub described: bool,
     /// How many of its provisional responses were acknowledged.
     pub pracked: u32,
+    /// How many of its offers were answered before it answered itself.
+    pub updated: u32,
+    /// The branch of the UPDATE before its answer.
+    update: String,
+    updating: bool,
     refreshed: String,
     /// Whether it was hung up.
     pub heard_bye: bool,
@@ -124,6 +131,9 @@ impl Callee {
             waiting: Vec::new(),
             described: false,
             pracked: 0,
+            updated: 0,
+            update: String::new(),
+            updating: false,
             refreshed: String::new(),
             heard_bye: false,
             leaving: false,
@@ -232,7 +242,10 @@ impl Callee {
                     self.steps.clear();
                     self.steps.push((now, Step::Refuse(504)));
                 }
-                Late::Request("INVITE" | "UPDATE") => self.timer.branch.clear(),
+                Late::Request("INVITE" | "UPDATE") => {
+                    self.timer.branch.clear();
+                    self.updating = false;
+                }
                 Late::Prack | Late::Request(_) => {}
             }
         }
@@ -257,6 +270,11 @@ impl Callee {
             self.waiting.push(step);
             return;
         }
+        // RFC 3264 section 4: one offer after the other.
+        if self.updating && matches!(step, Step::Hold | Step::Resume) {
+            self.steps.push((now + 500_000, step));
+            return;
+        }
         let reliable = self.plan.reliable.target;
         let bytes = core::mem::take(&mut self.invite);
         let invite = Text::parse(&bytes).expect("it was read before");
@@ -276,6 +294,12 @@ impl Callee {
             Step::EarlyMedia => {
                 let sdp = self.sdp("sendrecv");
                 self.peer.respond(now, &invite, 183, &contact, &sdp, out);
+            }
+            Step::Update => {
+                self.peer.version += 1;
+                let sdp = self.sdp("sendrecv");
+                self.updating = true;
+                self.update = self.peer.request(now, "UPDATE", &contact, &sdp, out);
             }
             Step::Accept => {
                 let sdp = if self.described { String::new() } else { self.sdp("sendrecv") };
@@ -382,6 +406,10 @@ impl Callee {
                 }
                 if self.peer.pracked(now, request, out) {
                     self.pracked += 1;
+                    let first = self.described && self.update.is_empty();
+                    if self.plan.reliable.updates && first && !self.answered && !self.cancelled {
+                        self.steps.push((now, Step::Update));
+                    }
                     let waiting = core::mem::take(&mut self.waiting);
                     self.steps.extend(waiting.into_iter().map(|step| (now, step)));
                     self.steps.sort_by_key(|step| step.0);
@@ -557,6 +585,7 @@ impl Callee {
         }
         let Some(heard) = self.peer.hear(now, response, out)? else { return Ok(()) };
         let branch = response.branch();
+        self.updating &= heard.status < 200 || branch != self.update;
         if heard.status >= 200 && heard.method != "BYE" && branch == self.timer.branch {
             if heard.method == "INVITE" && heard.status == 200 {
                 self.peer.acknowledge(branch, self.peer.cseq, "", out);
@@ -569,20 +598,27 @@ impl Callee {
         }
         match (heard.method, heard.status) {
             (_, 100..=199) => {}
+            ("UPDATE", 200) if branch == self.update => {
+                self.updated += 1;
+                let new = Description::parse(response.body)?;
+                let old = self.session.replace(new.clone()).ok_or("an UPDATE before the INVITE")?;
+                new.follows(&old, false)?;
+            }
             ("INVITE" | "UPDATE", 200) => {
                 self.timer.told(now, response)?;
                 if heard.method == "INVITE" {
                     self.peer.acknowledge(&self.refreshed.clone(), self.peer.cseq, "", out);
                 }
                 // 14.1: not before this one is done.
-                if core::mem::take(&mut self.held) {
+                let held = core::mem::take(&mut self.held);
+                if held {
                     self.steps.push((now + 600_000, Step::Resume));
                 }
                 let new = Description::parse(response.body)?;
                 let Some(old) = self.session.replace(new.clone()) else { return Ok(()) };
                 new.follows(&old, core::mem::take(&mut self.resumed))?;
                 if let Refresh::TargetHoldsAs(hold, _) = self.plan.refresh {
-                    let wanted = if self.peer.version == 2 { hold.answered() } else { "sendrecv" };
+                    let wanted = if held { hold.answered() } else { "sendrecv" };
                     if new.direction != wanted {
                         return Err(format!("{hold:?} is answered with {}", new.direction));
                     }
@@ -595,9 +631,9 @@ impl Callee {
                     self.steps.push((now + after * 1_000, Step::Bye));
                 }
                 let attended = self.plan.transfer.as_ref().is_some_and(|transfer| transfer.attended);
+                let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
                 // The caller's answer may wait for a PRACK that is lost again and again: then nobody is there yet.
                 let early = status == 403 && self.plan.reliable.caller != Wish::Unable;
-                let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
                 if status != 202 && !refused && !self.orphaned && !early {
                     return Err(format!("a REFER of a target got {status}"));
                 }
@@ -614,12 +650,12 @@ impl Callee {
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}
-            ("INVITE" | "UPDATE", 500) if self.loses_answers => self.resumed = true,
             // It met one of ours.
             ("INVITE", 491) if self.may_move => {
                 let step = if self.held { Step::Hold } else { Step::Resume };
                 self.steps.push((now + 1_100_000, step));
             }
+            ("INVITE" | "UPDATE", 500) if self.loses_answers => self.resumed = true,
             // It was overtaken by the BYE, or by the REFER.
             ("INVITE" | "UPDATE", 500) if self.leaving || self.referrer.asked.is_some() => {}
             (method, status) => return Err(format!("{method} of a target got {status}")),

@@ -570,7 +570,7 @@ impl Caller {
         }
         if request.method() == "ACK" {
             // It may come twice.
-            let known = self.peer.was_invited(request) || self.may_move;
+            let known = self.peer.was_invited(request);
             return if known { Ok(()) } else { Err("an ACK for nothing".into()) };
         }
         if matches!(request.method(), "INVITE" | "UPDATE") && self.outcome == Outcome::Answered {

@@ -79,11 +79,14 @@ pub struct Reliable {
     pub target: bool,
     /// Whether targets ring once more after their early media.
     pub rings_late: bool,
+    /// Whether targets offer anew, by UPDATE, once it is acknowledged that the answer in their early media has arrived.
+    pub updates: bool,
 }
 
 impl Reliable {
     /// Nothing is sent reliably.
-    pub const NONE: Self = Self { caller: Wish::Unable, mute: false, target: false, rings_late: false };
+    pub const NONE: Self =
+        Self { caller: Wish::Unable, mute: false, target: false, rings_late: false, updates: false };
 }
 
 /// How a call ends. Times are in milliseconds: from the answer, or for a cancel from the INVITE.

@@ -188,21 +188,6 @@ fn one_that_is_busy_is_asked_again() {
 }
 
 #[test]
-fn the_merged_call_can_be_transferred_on() {
-    play(&[caller(), consultation(), consultation()], false, |world| {
-        world.seconds(3);
-        // The person is not the agent's, but the agent is still there to ask for more: with another call.
-        world.attend([1, 0], 0);
-        world.seconds(8);
-        assert_eq!(reached(world, &[0, 1], 0), [Some(3), None, None, Some(0)]);
-        world.attend([2, 1], 0);
-        world.seconds(1);
-        // It is in that call no more.
-        assert_eq!(world.callers[2].referrer.answer, None);
-    });
-}
-
-#[test]
 fn another_leg_takes_the_agents_place() {
     for first in [caller(), consultation()] {
         let agent = usize::from(first.from == From::Carrier);

@@ -113,7 +113,7 @@ fn reliable(dice: &mut Dice, caller: Wish, target: bool) -> Plan {
     let rings_late = dice.chance(5_000);
     let time = dice.between(500, 5_000);
     Plan {
-        reliable: Reliable { caller, target, rings_late, mute: false },
+        reliable: Reliable { caller, target, rings_late, mute: false, updates: dice.chance(5_000) },
         answers: vec![Answer::EarlyMedia(time)],
         ..plain(dice)
     }

@@ -15,6 +15,8 @@ struct Sum {
     /// PRACKs of callers and of ours.
     pracked: u32,
     acknowledged: u32,
+    /// Targets' UPDATEs before their answers.
+    updated: u32,
     missing: u64,
 }
 
@@ -44,6 +46,7 @@ fn storm(calls: u64, weather: Weather, seed: u64) -> Sum {
         }
     }
     sum.acknowledged = world.callees.iter().map(|callee| callee.pracked).sum();
+    sum.updated = world.callees.iter().map(|callee| callee.updated).sum();
     sum.missing = world.sbc().counters().get(Reason::PrackMissing);
     println!("{sum:?}, {:?}", world.sbc().counters().iter().collect::<Vec<_>>());
     sum
@@ -73,6 +76,7 @@ fn mixed(dice: &mut Dice) -> Plan {
             mute: dice.chance(300),
             target: dice.chance(6_000),
             rings_late: dice.chance(5_000),
+            updates: dice.chance(5_000),
         },
         ..Plan::plain()
     }
@@ -82,7 +86,7 @@ fn mixed(dice: &mut Dice) -> Plan {
 fn in_fine_weather() {
     let sum = storm(600, Weather::FINE, seed(1));
     assert_eq!(sum.due, sum.done);
-    assert!(sum.pracked > 200 && sum.acknowledged > 200 && sum.missing > 0, "{sum:?}");
+    assert!(sum.pracked > 200 && sum.acknowledged > 200 && sum.updated > 20 && sum.missing > 0, "{sum:?}");
 }
 
 #[test]
@@ -118,7 +122,7 @@ fn both_sides_ring_send_early_media_and_ring_again() {
             let plan = Plan {
                 answers: vec![Answer::EarlyMedia(3_000)],
                 offers,
-                reliable: Reliable { caller, target: true, rings_late: true, mute: false },
+                reliable: Reliable { caller, target: true, rings_late: true, mute: false, updates: true },
                 ..Plan::plain()
             };
             play(plan, |world| {
@@ -131,6 +135,7 @@ fn both_sides_ring_send_early_media_and_ring_again() {
                 assert_eq!(caller.pracked, if required { 3 } else { 1 });
                 assert_eq!(callee.pracked, 3);
                 assert!(callee.described && world.streams().1 == 1);
+                assert_eq!(callee.updated, 1);
             });
         }
     }

@@ -8,8 +8,9 @@
 
 use heapless::Vec;
 
-use crate::call::{Form, LegId, Reliable, Resend, Todo, Wish};
+use crate::call::{Form, Leg, LegId, Reliable, Resend, Todo, Wish};
 use crate::dialog::{Dialog, DialogError};
+use crate::g711::Law;
 use crate::memory::{Blocks, Chain};
 use crate::reason::Reason;
 use crate::record;
@@ -48,6 +49,16 @@ struct Early {
     heard: Option<u32>,
     /// The answer to our offer, or what was agreed on since.
     answer: Option<Agreed>,
+    /// What our session description says in it, where that is another than in the INVITE.
+    said: Option<Said>,
+}
+
+/// What our session description says in one dialog of a fork: in each it has versions of its own (RFC 3264 section 8).
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    version: u32,
+    /// Its hash.
+    hash: u64,
 }
 
 type Dialogs = Vec<Early, MOST>;
@@ -241,7 +252,7 @@ impl Sbc<'_> {
             Some(early) if early.rseq.checked_add(1) != Some(rseq) => return Ok(None),
             Some(early) => early.rseq = rseq,
             None => {
-                let new = Early { tag, rseq, heard: None, answer: None };
+                let new = Early { tag, rseq, heard: None, answer: None, said: None };
                 dialogs.push(new).map_err(|_| Reason::TooManyAnswers)?;
             }
         }
@@ -366,7 +377,7 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let tag = self.tag_of(e.from.tag().unwrap_or_default());
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
-        let call = leg.call;
+        let (call, offer) = (leg.call, (leg.version, leg.said));
         let mut dialogs = unpack(&self.blocks, &leg.reliable.dialogs);
         let early = dialogs.iter_mut().find(|early| early.tag == tag);
         let answered = early.as_ref().is_some_and(|early| early.answer.is_some());
@@ -374,19 +385,43 @@ impl Sbc<'_> {
         if !message.body().is_empty() {
             agreed = if answered { agree(cx.config, trunk, message) } else { Err(Reason::OfferPending) };
         }
-        if let Some(early) = early {
-            if early.heard.replace(e.cseq.number).is_some_and(|heard| e.cseq.number <= heard) {
-                return Err(Reason::OutOfOrder);
-            }
-            early.answer = agreed.ok().flatten().or(early.answer);
-            let packed = pack(&mut self.blocks, &dialogs).ok_or(Reason::NoMemory)?;
-            if let Some(leg) = self.legs.get_mut(id) {
-                self.blocks.free(core::mem::replace(&mut leg.reliable.dialogs, packed));
-            }
+        let Some(early) = early else {
+            return self.accept_update(cx, request, id, agreed?, false);
+        };
+        if early.heard.replace(e.cseq.number).is_some_and(|heard| e.cseq.number <= heard) {
+            return Err(Reason::OutOfOrder);
         }
-        self.accept_update(cx, request, id, agreed?, false)?;
+        early.answer = agreed.ok().flatten().or(early.answer);
+        let before = early.said;
+        // The room for what will be said.
+        early.said = before.or(Some(Said { version: 0, hash: 0 }));
+        let reserved = pack(&mut self.blocks, &dialogs).ok_or(Reason::NoMemory)?;
+        // What is said in this dialog follows what was said in it before.
+        if let Some((leg, Said { version, hash })) = self.legs.get_mut(id).zip(before) {
+            (leg.version, leg.said) = (version, Some(hash));
+        }
+        let accepted = agreed.and_then(|agreed| self.accept_update(cx, request, id, agreed, false));
+        self.blocks.free(reserved);
+        let Some(leg) = self.legs.get_mut(id) else { return accepted };
+        let (version, hash) = (leg.version, leg.said);
+        (leg.version, leg.said) = offer;
+        if let Some(early) = dialogs.iter_mut().find(|early| early.tag == tag) {
+            let says = hash.map(|hash| Said { version, hash });
+            early.said = if matches!(agreed, Ok(Some(_))) { says } else { before };
+        }
+        if let Some(packed) = pack(&mut self.blocks, &dialogs) {
+            self.blocks.free(core::mem::replace(&mut leg.reliable.dialogs, packed));
+        }
         self.wake(call);
-        Ok(())
+        accepted
+    }
+
+    /// What our session description has said in the early dialog of this response, where that is another thing than in
+    /// the INVITE.
+    pub(super) fn said_early(&self, e: &Essentials<'_>, id: LegId) -> Option<Said> {
+        let leg = self.legs.get(id).filter(|leg| !leg.reliable.dialogs.is_empty())?;
+        let tag = self.tag_of(e.to.tag()?);
+        unpack(&self.blocks, &leg.reliable.dialogs).iter().find(|early| early.tag == tag)?.said
     }
 
     /// The answer to our offer that came reliably in the early dialog of this response: whatever is said in that dialog
@@ -427,6 +462,10 @@ fn pack(blocks: &mut Blocks<'_>, dialogs: &Dialogs) -> Option<Chain> {
         if let Some(answer) = &early.answer {
             answer.save(&mut w);
         }
+        w.u8(early.said.is_some().into());
+        if let Some(Said { version, hash }) = early.said {
+            w.u32(version).u64(hash);
+        }
     }
     let len = w.seal()?;
     blocks.store(room.get(..len)?)
@@ -451,5 +490,19 @@ fn read(r: &mut record::Reader<'_>) -> Option<Early> {
         0 => None,
         _ => Some(Agreed::restore(r)?),
     };
-    Some(Early { tag, rseq, heard, answer })
+    let said = match r.u8()? {
+        0 => None,
+        _ => Some(Said { version: r.u32()?, hash: r.u64()? }),
+    };
+    Some(Early { tag, rseq, heard, answer, said })
+}
+
+impl Leg {
+    /// Its INVITE is answered in a dialog in which our session description has said this, or what the INVITE did.
+    pub(super) fn goes_on_saying(&mut self, said: Option<Said>) {
+        self.timer.form = if said.is_some() { Form::Answer } else { Form::Offer(Law::Mu) };
+        if let Some(Said { version, hash }) = said {
+            (self.version, self.said) = (version, Some(hash));
+        }
+    }
 }

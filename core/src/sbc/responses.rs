@@ -188,7 +188,7 @@ impl Sbc<'_> {
         id: LegId,
     ) {
         let rung = self.is_rung(id);
-        let early = self.reliable_answer(e, id);
+        let (early, said) = (self.reliable_answer(e, id), self.said_early(e, id));
         self.forget_early_dialogs(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, trunk) = (leg.call, leg.trunk);
@@ -206,6 +206,7 @@ impl Sbc<'_> {
         leg.state = LegState::Confirmed;
         leg.invited = e.cseq.number;
         leg.todo.add(Todo::ACK);
+        leg.goes_on_saying(said);
         leg.timer.begin();
         leg.timer.agreed(cx.now, message);
         self.arm_leg(id);

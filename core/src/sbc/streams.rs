@@ -97,11 +97,12 @@ impl Sbc<'_> {
 
     /// A request of a leg's had no connection to go by (17.1.4).
     fn unreachable(&mut self, cx: &Cx<'_>, id: LegId, asked: Asked) {
-        if asked != Asked::Invite {
-            return self.unanswered(cx, id, asked);
-        }
+        // One within the dialog: its leg is not just begun, and its call ends with it.
         if self.refresh_unanswered(cx, id, asked) {
             return;
+        }
+        if asked != Asked::Invite {
+            return self.unanswered(cx, id, asked);
         }
         let Some(leg) = self.legs.get_mut(id) else { return };
         let (call, path) = (leg.call, leg.path);

@@ -493,6 +493,51 @@ fn a_dialog_that_is_not_ours_is_passed_on() {
     w.end_transferred(call);
 }
 
+/// Whoever has come into a call is as any other who is called there: it may transfer the call itself.
+#[test]
+fn the_call_can_be_transferred_on() {
+    let mut w = World::with(7, setting(false));
+    let (call, _, mut agent) = w.talk_to_agent();
+    // The agent asks another agent.
+    let outs = w.hear(AI, &invite("5", "agent", ""));
+    let second = started(&outs);
+    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(second) }));
+    let asked = find(&outs, "INVITE sip:agent@").to_string();
+    let outs = w.hear(AI, &answer(AI, "two", &asked, "200 OK", OFFER));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "6", 1, &ok) + END));
+    let mut other = End::called(AI, &asked, "two");
+    let to = format!("<sip:x@203.0.113.10?Replaces={}>", escaped(&dialog(&End::calling(AI, &ok))));
+    let outs = w.hear(AI, &agent.refer(&to));
+    w.answer_notify(&outs);
+    let outs = w.place_joined(call, Side::C);
+    let again = find(&outs, "INVITE").to_string();
+    let outs = w.hear(AI, &answer(AI, "two", &again, "200 OK", OFFER));
+    w.answer_notifies(&outs);
+    w.place_parted(second, Side::B);
+    // Not before the first one has left.
+    let outs = w.hear(AI, &other.refer("<sip:support@sbc.example.com>"));
+    assert_eq!(told(&outs), [&format!("SIP/2.0 491 {AI}")[..], "refused"]);
+    let outs = w.later(5_001);
+    w.answer_byes(&outs);
+    w.close(second);
+    w.place_parted(call, Side::B);
+    let outs = w.hear(AI, &other.refer("<sip:support@sbc.example.com>"));
+    assert_eq!(told(&outs)[..3], [&format!("SIP/2.0 202 {AI}")[..], "join B", "bridge None"]);
+    w.answer_notifies(&outs);
+    w.place_joined(call, Side::B);
+    let outs = w.zendesk_found(call);
+    let invite = find(&outs, "INVITE sip:support@").to_string();
+    let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
+    assert!(told(&outs).contains(&"bridge Some([A, B])".into()));
+    w.answer_notifies(&outs);
+    let outs = w.later(5_001);
+    w.answer_byes(&outs);
+    w.place_parted(call, Side::C);
+    assert_eq!((w.sbc.usage().legs, w.sbc.usage().ports), (2, 2));
+    w.end_transferred(call);
+}
+
 /// What a crash may leave: the record of the one call has the leg already, that of the other still.
 #[test]
 fn a_leg_that_changed_calls_is_taken_up_once() {

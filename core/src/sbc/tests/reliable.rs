@@ -341,6 +341,44 @@ fn a_target_updates_its_early_dialog() {
 }
 
 #[test]
+fn each_early_dialog_has_versions_of_its_own() {
+    for winner in ["one", "two", "three"] {
+        let mut w = World::new();
+        let (call, invite) = w.ring();
+        let version = |text: &str| {
+            let origin = text.lines().find(|line| line.starts_with("o=")).unwrap();
+            origin.split(' ').nth(2).unwrap().parse::<u32>().unwrap()
+        };
+        let (mu, a) = (ANSWER.replace("RTP/AVP 8", "RTP/AVP 0"), ANSWER);
+        let mut says = Vec::new();
+        for (tag, offers) in [("one", vec![&mu[..], a]), ("two", vec![a]), ("three", vec![])] {
+            let outs = w.hear(ZENDESK, &early(&invite, "183 Progress", tag, 1, ANSWER));
+            w.hear(ZENDESK, &respond(message(&outs, ZENDESK, "PRACK"), "200 OK", "", ""));
+            for (number, offer) in (1..).zip(offers) {
+                let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", tag, number), offer));
+                says.push((tag, version(message(&outs, ZENDESK, "SIP/2.0 200 OK"))));
+            }
+        }
+        assert_eq!(says, [("one", 2), ("one", 3), ("two", 2)]);
+        let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", "").replace("zen", winner));
+        message(&outs, ZENDESK, "ACK");
+        // What is said next follows what was said there.
+        let outs = w.hear(ZENDESK, &with_body(&within(&invite, "UPDATE", winner, 9), &mu));
+        let next = version(message(&outs, ZENDESK, "SIP/2.0 200 OK"));
+        assert_eq!(
+            next,
+            match winner {
+                "one" => 4,
+                "two" => 3,
+                _ => 2,
+            },
+            "{winner}"
+        );
+        w.end_of(call);
+    }
+}
+
+#[test]
 fn an_early_dialog_that_is_given_up_takes_no_update() {
     let mut w = World::new();
     let (call, invite) = w.ring();

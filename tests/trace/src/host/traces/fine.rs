@@ -61,7 +61,7 @@ fn plans() -> Vec<Plan> {
 
 /// Provisional responses that are sent reliably, on one leg or both.
 fn reliable() -> impl Iterator<Item = Plan> {
-    let of = |caller, target, mute| Reliable { caller, target, mute, rings_late: target };
+    let of = |caller, target, mute| Reliable { caller, target, mute, rings_late: target, updates: false };
     let all = [
         of(Wish::Required, true, false),
         of(Wish::Able, true, false),
