@@ -212,7 +212,15 @@ impl Caller {
         if self.over {
             self.timer.stop();
         }
-        if self.timer.tick(now)? && !self.leaving {
+        let refreshes = match self.timer.tick(now) {
+            // Our BYE was lost with its connection, and that was its end.
+            Err(_) if self.plan.cuts > 0 => {
+                self.over = true;
+                return Ok(());
+            }
+            refreshes => refreshes?,
+        };
+        if refreshes && !self.leaving {
             self.refresh(now, out);
         }
         if self.timer.dead {
