@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 
+use warmline_core::image::VERSION;
 use warmline_tests::board::{AI, Backstage, board_is_missing};
 use warmline_tests::sipp::{PATIENCE, poll};
 
@@ -57,5 +58,6 @@ fn with_an_image_of_a_newer_version_nothing_is_answered() {
     }
     // The version stands behind the four letters.
     let said = complaint(|image| image[4] += 1);
-    assert!(said.contains("has format 3, and this program understands 2"), "{said}");
+    let versions = format!("has format {}, and this program understands {VERSION}", VERSION + 1);
+    assert!(said.contains(&versions), "{said}");
 }
