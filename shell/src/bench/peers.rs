@@ -105,12 +105,15 @@ impl Peers {
         let delays = Histogram::new_with_bounds(1, LONGEST, 3).map_err(io::Error::other)?;
         let (time, behind) = (Duration::ZERO, Duration::ZERO);
         let run = Run { calls: load.calls, completed: 0, delays, time, behind, refused: None };
+        // Touched now, so that what grows during a run is not the generator's.
+        let mut states = vec![(State::Over, 0); load.calls as usize];
+        states.clear();
         let mut calls = Calls {
             peers: self,
             warmline,
             load,
             start: Instant::now(),
-            states: Vec::with_capacity(load.calls as usize),
+            states,
             held: VecDeque::new(),
             over: 0,
             run,
