@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 use std::thread::spawn;
 use std::time::Instant;
 
-use warmline_tests::board::{Request, answer, field, status};
+use warmline_tests::board::{Request, acknowledge, answer, field, status};
 use warmline_tests::sipp::{
     AI, CARRIER, Cast, PATIENCE, Program, Scenario, Stage, WARMLINE, ZENDESK, poll, ports, sipp_is_missing,
 };
@@ -176,17 +176,9 @@ fn flood(sip: SocketAddrV4) -> Vec<Asked> {
         let came = Instant::now();
         let message = &buffer[..len];
         let Some(status) = status(message).filter(|&status| status >= 200) else { continue };
-        let of = |name| field(message, name).expect("an answer has it");
-        let ack = format!(
-            "ACK {uri} SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
-             CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
-            of("Via"),
-            of("From"),
-            of("To"),
-            of("Call-ID")
-        );
-        caller.send(ack.as_bytes()).expect("it can be sent");
-        let call_id = of("Call-ID");
+        let ack = acknowledge(&uri, message).expect("an answer has all of it");
+        caller.send(&ack).expect("it can be sent");
+        let call_id = field(message, "Call-ID").expect("an answer has it");
         let number = call_id.rsplit_once('-').and_then(|(_, number)| number.parse::<usize>().ok());
         let call = number.and_then(|number| asked.get_mut(number)).expect("a call of ours");
         if call.answer.is_none() {

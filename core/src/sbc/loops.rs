@@ -18,22 +18,28 @@ impl Sbc<'_> {
         self.is_merged(request.e) || has_been_here(config, request.message)
     }
 
-    /// Whether a new call for a line is the caller's own, which went out over a trunk and was sent back: by its name, or
-    /// by its number, line and trunk.
+    /// Whether a new call for a line names one in progress, which went out over a trunk and was sent back.
     ///
-    /// An AI agent may bring a call back by its name, to another line: it hands the caller over.
-    pub(super) fn comes_back(
+    /// An AI agent may bring a call back to another line: it hands the caller over.
+    pub(super) fn is_brought_back(
         &self,
         config: &Config<'_>,
         request: &Request<'_, '_>,
         line: LineIndex,
+    ) -> bool {
+        let hands_over = config.trunk(request.from.trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Ai);
+        self.named_call(request.message).is_some_and(|call| !hands_over || call.line == line)
+    }
+
+    /// Whether a new call for a line is one of its caller's that ring the trunk it comes from. Where the line can ring
+    /// that, it looks at every call.
+    pub(super) fn rings_back(
+        &self,
+        config: &Config<'_>,
+        trunk: TrunkIndex,
+        line: LineIndex,
         caller: Option<&Number>,
     ) -> bool {
-        let trunk = request.from.trunk;
-        if let Some(call) = self.named_call(request.message) {
-            let hands_over = config.trunk(trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Ai);
-            return !hands_over || call.line == line;
-        }
         let Some(caller) = caller else { return false };
         let rings = |call: &Call| {
             matches!(call.progress, Progress::Resolving | Progress::Ringing)

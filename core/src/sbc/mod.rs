@@ -36,6 +36,7 @@ mod storage;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod transfer;
 
 use core::net::SocketAddr;
@@ -57,7 +58,8 @@ pub use pinging::{Health, Ping, Pinged};
 pub use registering::{Registered, Registration};
 pub use registrar::Binding;
 pub use restore::RestoreError;
-pub use storage::{Sizes, Storage, TrunkState};
+pub use storage::{Sizes, Storage};
+pub use traffic::TrunkState;
 
 /// What is lent for each call into core.
 #[derive(Clone, Copy, Debug)]

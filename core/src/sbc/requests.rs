@@ -108,7 +108,7 @@ impl Sbc<'_> {
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener)?;
         let caller = call::caller(config, trunk, message, e);
-        if self.comes_back(config, request, line, caller.number.as_ref()) {
+        if self.is_brought_back(config, request, line) {
             return Err(Reason::Loop);
         }
         if !takes_descriptions(message) {
@@ -125,6 +125,10 @@ impl Sbc<'_> {
         state.start(cx.now, trunk)?;
         if !self.new_calls.take(cx.now, config.node.new_calls) {
             return Err(Reason::NewCallLimit);
+        }
+        // After these, since they bound how often every call is looked at.
+        if self.rings_back(config, from.trunk, line, caller.number.as_ref()) {
+            return Err(Reason::Loop);
         }
 
         let local_tag = self.random.next_u64();

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::system::Thread;
 
 /// Where it is looked for beside `PATH`: Debian's place for it is in no user's.
@@ -80,9 +82,10 @@ impl Kamailio {
 
 impl Drop for Kamailio {
     fn drop(&mut self) {
-        // Told, so that it ends its own processes. Where it does not, there is nobody left to be told.
-        let mut kill = Command::new("kill");
-        let _ = kill.arg(self.process.id().to_string()).status();
+        // Told, not killed, so that it ends its own processes. Where that fails it has ended.
+        if let Some(pid) = Pid::from_raw(self.process.id().cast_signed()) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }

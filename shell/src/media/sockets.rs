@@ -1,6 +1,6 @@
 //! A worker's media sockets, by their port.
 //!
-//! A port rests before it is used again, and meanwhile keeps its socket: opening and closing four of them would be half
+//! A port rests before it is used again, and meanwhile keeps its socket: opening and closing four of them is a large part
 //! of what a call costs, and whatever still comes there is taken and dropped, where the system would answer it with ICMP.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -104,7 +104,7 @@ impl Sockets {
                 bind(registry, address, self.buffer)
             }
         };
-        let opened = opened.or_else(|error| match self.let_go() {
+        let opened = opened.or_else(|error| match lacks_files(&error) && self.let_go() {
             true => bind(registry, address, self.buffer),
             false => Err(error),
         });
@@ -123,7 +123,7 @@ impl Sockets {
         }
     }
 
-    /// Closes what rests, where the process may have no more files. Whether anything did.
+    /// Closes what rests. Whether anything did.
     fn let_go(&mut self) -> bool {
         if self.resting == 0 {
             return false;
@@ -139,6 +139,13 @@ impl Sockets {
     fn place(&self, port: u16) -> Option<usize> {
         port.checked_sub(self.first).map(usize::from)
     }
+}
+
+/// Whether the process, or the system, may have no more files open.
+fn lacks_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    Errno::from_io_error(error).is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE))
 }
 
 /// The ports of RTP, each with that of its RTCP.
@@ -249,7 +256,10 @@ mod tests {
         assert_eq!((sockets.open, sockets.resting), (6, 0));
         // Where one port cannot be had, the others are not left open.
         let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, first + 9)).expect("it is free");
+        sockets.most = 9;
+        sockets.close(places[0]);
         assert!(sockets.open(poll.registry(), &[first + 6, first + 8]).is_err());
+        assert!(!is_free(first), "another program's port is no want of files");
         drop(other);
         sockets.open(poll.registry(), &[first + 6, first + 8]).expect("they are free");
     }

@@ -126,6 +126,17 @@ pub fn answer(request: &[u8], status: u16, at: Option<SocketAddr>) -> Option<Vec
     Some(text.into_bytes())
 }
 
+/// The ACK to a failure of an INVITE to this URI.
+pub fn acknowledge(uri: &str, failure: &[u8]) -> Option<Vec<u8>> {
+    let copied = ["Via", "From", "To", "Call-ID"]
+        .map(|name| Some(format!("{name}: {}\r\n", field(failure, name)?)))
+        .into_iter()
+        .collect::<Option<String>>()?;
+    let text =
+        format!("ACK {uri} SIP/2.0\r\n{copied}Max-Forwards: 70\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n");
+    Some(text.into_bytes())
+}
+
 /// A response's status.
 pub fn status(message: &[u8]) -> Option<u16> {
     core::str::from_utf8(message.strip_prefix(b"SIP/2.0 ")?.get(..3)?).ok()?.parse().ok()

@@ -21,7 +21,7 @@ mod wire;
 
 pub use account::{Account, Stack, Told, Traffic};
 pub use debugger::Debugger;
-pub use exchange::{Dialog, Request, answer, field, status};
+pub use exchange::{Dialog, Request, acknowledge, answer, field, status};
 pub use flash::model;
 pub use heckler::{Heckler, said_by_agents};
 pub use lane::{AI, BOARD, Lane, NOBODY, RESOLVER, STRANGER, ZENDESK};

@@ -7,7 +7,7 @@ use std::thread::spawn;
 use std::time::Instant;
 
 use warmline_core::reason::Reason;
-use warmline_tests::board::{AI, Backstage, Request, ZENDESK, board_is_missing, field, status};
+use warmline_tests::board::{AI, Backstage, Request, ZENDESK, acknowledge, board_is_missing, field, status};
 use warmline_tests::sipp::{PATIENCE, Scenario, poll, sipp_is_missing};
 
 use crate::WARMLINE;
@@ -90,17 +90,9 @@ fn flood(agent: &UdpSocket) -> (u16, Duration) {
         if status(answer).is_none_or(|status| status < 200) {
             continue;
         }
-        let of = |name| field(answer, name).expect("an answer has it");
-        let ack = format!(
-            "ACK {uri} SIP/2.0\r\nVia: {}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
-             CSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
-            of("Via"),
-            of("From"),
-            of("To"),
-            of("Call-ID")
-        );
-        agent.send(ack.as_bytes()).expect("it can be sent");
-        let call_id = of("Call-ID");
+        let ack = acknowledge(&uri, answer).expect("an answer has all of it");
+        agent.send(&ack).expect("it can be sent");
+        let call_id = field(answer, "Call-ID").expect("an answer has it");
         let number = call_id.rsplit_once('-').and_then(|(_, number)| number.parse::<usize>().ok());
         // It may have been sent twice.
         let since = number.and_then(|number| asked.get_mut(number)).and_then(Option::take);
