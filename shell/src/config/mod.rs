@@ -39,7 +39,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use toml::de::DeTable;
-use warmline_core::config::{Node, TrunkIndex};
+use warmline_core::config::Node;
 use warmline_core::image::Board;
 
 pub use loaded::{Loaded, Socket};
@@ -142,22 +142,13 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut targets = target::read(root, around, &mut text);
     let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
-    let mut lines = line::read(root, &trunks, &targets, node.country, &mut text);
-    let shared = trunks
-        .sources
-        .shared
-        .iter()
-        .map(|set| loaded::append(&mut lines.callers, set.iter().map(|&trunk| TrunkIndex(trunk))));
-    let shared = shared.collect::<Option<Vec<_>>>().unwrap_or_else(|| {
-        root.report().mistake(0, "more trunks share addresses than can be counted");
-        Vec::new()
-    });
+    let lines = line::read(root, &trunks, &targets, node.country, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
         }
     }
-    let loaded = Loaded {
+    let mut loaded = Loaded {
         node: Node { name: node.name, country: node.country, new_calls, workers },
         capacity: capacity.unwrap_or_default(),
         appliance: appliance.and_then(|section| section.lower(capacity.unwrap_or_default())),
@@ -166,8 +157,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         listeners: interfaces.listeners,
         identities: interfaces.identities,
         trunks: trunks.entries.into_iter().flatten().collect(),
-        sources: trunks.sources.ranges,
-        shared,
+        sources: Vec::new(),
+        shared: Vec::new(),
         media: trunks.media,
         trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),
@@ -181,9 +172,12 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dns: dns::servers(root),
         text,
     };
+    if loaded.take_sources(trunks.sources).is_none() {
+        root.report().mistake(0, "more trunks share addresses than can be counted");
+    }
     // Where there are mistakes, not every trunk and target is there.
     if root.report().is_clean() {
         ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);
     }
-    loaded.remember_fixed()
+    loaded
 }

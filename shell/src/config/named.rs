@@ -3,12 +3,14 @@
 
 use core::net::IpAddr;
 
-use warmline_core::config::{MediaPolicy, MediaRange, Trunk};
-use warmline_core::filter::{Overlap, Prefix, Range, build};
+use warmline_core::call::number;
+use warmline_core::config::{Line, MediaPolicy, MediaRange, Span, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::filter::{Prefix, Range};
 use warmline_core::transport::Transport;
 
 use super::loaded::{Loaded, append};
 use super::notation::Host;
+use super::sources::Sources;
 
 /// How it is written.
 const PREFIX: &str = "dns:";
@@ -33,19 +35,22 @@ pub struct NamedRange {
 /// The tables as they are without names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fixed {
+    /// Each trunk's, not cut where they overlap.
     pub(super) sources: Vec<Range>,
+    /// Without the sets of trunks that speak from the same addresses.
+    pub(super) callers: Vec<TrunkIndex>,
     pub(super) media: Vec<MediaRange>,
     pub(super) trunks: Vec<Trunk>,
 }
 
 /// Why the tables cannot be made with the addresses that were found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Another trunk has one of them.
-    #[error("{0}, and are of two trunks")]
-    Overlap(Overlap),
-    /// There are more media ranges than can be counted.
-    #[error("all trunks together have more than 65535 media ranges")]
+    #[error("trunks \"{0}\" and \"{1}\" would speak from the same address, and nothing tells them apart")]
+    Indistinct(String, String),
+    /// There are more ranges, or sets of trunks that share some, than can be counted.
+    #[error("all trunks together have more than 65535 ranges")]
     TooMany,
 }
 
@@ -60,13 +65,59 @@ pub(super) fn name(text: &str) -> Option<Result<&str, String>> {
 }
 
 impl Loaded {
-    /// Remembers its tables as they are without names, where there are names.
-    pub(super) fn remember_fixed(mut self) -> Self {
+    /// Has the sources that these are, where `fixed` has those without names. None where there are too many.
+    fn set_sources(&mut self, fixed: &Fixed, sources: Sources) -> Option<()> {
+        let mut callers = fixed.callers.clone();
+        let sets = sources.shared.iter();
+        let shared = sets.map(|set| append(&mut callers, set.iter().map(|&trunk| TrunkIndex(trunk))));
+        self.shared = shared.collect::<Option<_>>()?;
+        (self.sources, self.callers) = (sources.ranges, callers);
+        Some(())
+    }
+
+    /// Takes these sources, and remembers its tables as they are without names, where there are names. None where there
+    /// are more sets of trunks that share addresses than can be counted.
+    pub(super) fn take_sources(&mut self, sources: Sources) -> Option<()> {
+        let callers = core::mem::take(&mut self.callers);
+        let fixed = Fixed {
+            sources: sources.given.clone(),
+            callers,
+            media: self.media.clone(),
+            trunks: self.trunks.clone(),
+        };
+        self.set_sources(&fixed, sources)?;
         if !self.named.is_empty() {
-            let (sources, media, trunks) = (self.sources.clone(), self.media.clone(), self.trunks.clone());
-            self.fixed = Fixed { sources, media, trunks };
+            self.fixed = fixed;
         }
-        self
+        Some(())
+    }
+
+    /// Whether something tells these trunks apart, when they speak from the same address: as it is read from a file.
+    fn tells_apart(&self, one: TrunkIndex, other: TrunkIndex) -> bool {
+        let config = self.lend();
+        let (Some(a), Some(b)) = (config.trunk(one), config.trunk(other)) else { return true };
+        if a.certified || b.certified {
+            return false;
+        }
+        if [a, b].iter().any(|trunk| trunk.kind == TrunkKind::Zendesk) {
+            return true;
+        }
+        let user = |trunk: &Trunk| config.users(trunk).iter().map(|user| config.text(user.name));
+        if user(a).any(|name| user(b).any(|other| other == name)) {
+            return false;
+        }
+        if user(a).next().is_some() && user(b).next().is_some() {
+            return true;
+        }
+        let country = config.text(config.node.country);
+        let dialled = |trunk: TrunkIndex| {
+            let lines = config.lines.iter().filter(move |line| config.callers(line).contains(&trunk));
+            lines.flat_map(move |line: &Line| config.dials(line)).map(move |&dial: &Span| config.text(dial))
+        };
+        let same = |dial: &[u8], other: &[u8]| {
+            dial == other || number(dial, country).is_some_and(|is| number(other, country) == Some(is))
+        };
+        !dialled(one).any(|dial| dialled(other).any(|other| same(dial, other)))
     }
 
     /// The names among its trunks' ranges.
@@ -86,7 +137,8 @@ impl Loaded {
         if self.named.is_empty() {
             return Ok(new);
         }
-        let Fixed { mut sources, media, trunks } = new.fixed.clone();
+        let fixed = new.fixed.clone();
+        let (mut sources, media, trunks) = (fixed.sources.clone(), &fixed.media, &fixed.trunks);
         let found = |named: &NamedRange| {
             let (ipv6, length) = (named.ipv6, if named.ipv6 { 128 } else { 32 });
             let prefix = move |&address: &IpAddr| Prefix { address, length };
@@ -95,10 +147,21 @@ impl Loaded {
         for named in self.named.iter().filter(|named| named.media.is_none()) {
             sources.extend(found(named).map(|prefix| Range::new(named.interface, prefix, named.trunk)));
         }
-        let len = build(&mut sources).map_err(Unusable::Overlap)?;
-        sources.truncate(len);
+        let count = u16::try_from(trunks.len()).unwrap_or(u16::MAX);
+        let sources = Sources::build(&sources, count).ok_or(Unusable::TooMany)?;
+        for set in &sources.shared {
+            for (place, &one) in set.iter().enumerate() {
+                let apart = |other: &u16| self.tells_apart(TrunkIndex(one), TrunkIndex(*other));
+                if let Some(&other) = set.iter().skip(place + 1).find(|other| !apart(other)) {
+                    let name =
+                        |trunk: u16| trunks.get(usize::from(trunk)).map(|trunk| self.text.get(trunk.name));
+                    let name = |trunk| name(trunk).unwrap_or_default().to_owned();
+                    return Err(Unusable::Indistinct(name(one), name(other)));
+                }
+            }
+        }
         let mut table = Vec::new();
-        for (number, trunk) in (0..).zip(&trunks) {
+        for (number, trunk) in (0..).zip(trunks) {
             let MediaPolicy::Ranges(list) = trunk.media else { continue };
             let fixed = media.iter().skip(list.start.into()).take(list.len.into()).copied();
             let its = self.named.iter().filter(|named| named.trunk == number);
@@ -110,7 +173,8 @@ impl Loaded {
                 trunk.media = MediaPolicy::Ranges(list);
             }
         }
-        (new.sources, new.media) = (sources, table);
+        new.media = table;
+        new.set_sources(&fixed, sources).ok_or(Unusable::TooMany)?;
         Ok(new)
     }
 }

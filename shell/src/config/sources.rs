@@ -9,6 +9,8 @@ use warmline_core::filter::{Range, lookup};
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub(super) ranges: Vec<Range>,
+    /// The ranges as they were given, whose values are trunks.
+    pub(super) given: Vec<Range>,
     /// Each in the order of the file. Values beyond the trunks are these.
     pub(super) shared: Vec<Vec<u16>>,
     trunks: u16,
@@ -18,7 +20,7 @@ impl Sources {
     /// Sorts the ranges of so many trunks, whose values are their numbers, and cuts them into such that each belongs to
     /// the same trunks from its first to its last address. None where those are more sets than can be counted.
     pub(super) fn build(ranges: &[Range], trunks: u16) -> Option<Self> {
-        let mut this = Self { trunks, ..Self::default() };
+        let mut this = Self { trunks, given: ranges.to_vec(), ..Self::default() };
         let mut known = HashMap::new();
         // In the order in which core looks them up: in a scope, IPv6 before IPv4, which is mapped. `::/0` surrounds the
         // mapped addresses without holding them.

@@ -73,15 +73,34 @@ fn the_tables_are_made_again_with_what_was_found() {
     assert_eq!(lookup(none.lend().sources, 0, sip[0]), None);
 }
 
+/// As in the file: Zendesk never calls, so that its addresses may be another's.
 #[test]
-fn an_address_of_another_trunk_is_refused() {
+fn an_address_of_another_trunk_is_refused_where_nothing_tells_them_apart() {
     let theirs = [ip("54.172.60.1")];
-    let error = named().with_addresses(|_| &theirs).unwrap_err();
-    assert!(matches!(error, Unusable::Overlap(_)));
-    assert_eq!(
-        error.to_string(),
-        "54.172.60.0 to 54.172.60.3 and 54.172.60.1 to 54.172.60.1 overlap, and are of two trunks"
-    );
+    let new = named().with_addresses(|_| &theirs).unwrap();
+    let config = new.lend();
+    for trunk in [TrunkIndex(0), TrunkIndex(1)] {
+        assert!(config.speaks_from(trunk, 0, theirs[0]));
+    }
+    assert!(config.speaks_from(TrunkIndex(0), 0, ip("54.172.60.2")));
+    assert!(!config.speaks_from(TrunkIndex(1), 0, ip("54.172.60.2")));
+    // What was found before is forgotten, and lines are dialled from where they were.
+    let none = new.with_addresses(|_| &[]).unwrap();
+    assert!(!none.lend().speaks_from(TrunkIndex(1), 0, theirs[0]));
+    assert_eq!((none.lend().callers, none.lend().shared.len()), (named().lend().callers, 0));
+
+    let carrier =
+        "[[trunk]]\nname = \"carrier\"\nkind = \"carrier\"\nsignalling = [\"192.0.2.0/28\"]\n[[target]]";
+    let both = |from: &str| {
+        let text = PLAIN.replacen("\"198.51.100.0/24\"", "\"dns:sip.ai.example.com\"", 1);
+        let text = text.replacen("[[target]]", carrier, 1).replacen("from = [\"ai\"]", from, 1);
+        let found = [ip("192.0.2.1")];
+        loaded(&text).with_addresses(|_| &found)
+    };
+    assert!(both("from = [\"ai\"]").is_ok());
+    let error = both("from = [\"ai\", \"carrier\"]").unwrap_err();
+    assert_eq!(error, Unusable::Indistinct("ai".into(), "carrier".into()));
+    assert!(error.to_string().ends_with("nothing tells them apart"), "{error}");
 }
 
 #[test]

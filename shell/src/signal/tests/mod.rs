@@ -174,7 +174,7 @@ uri = "sip:c@127.0.0.1:5090"
 [[line]]
 name = "support"
 dial = ["support"]
-from = ["peer"]
+from = ["peer", "other"]
 ring = [{ targets = ["a", "b", "c"] }]
 "#;
 
