@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use warmline_core::g711::Law;
 use warmline_core::relay::{Control, Hop, Output, Peer, Relay, Report, Side, StreamId, TAILROOM, Verdict};
+use warmline_core::rtp::Event;
 use warmline_core::time::{Instant, Utc};
 
 use crate::world::in_core;
@@ -112,6 +113,9 @@ impl<'w> Media<'w> {
                     return Err(format!("{side:?} of {stream:?} joins twice"));
                 }
             }
+            Control::Press { stream, side, .. } => {
+                self.place(stream, side)?;
+            }
             Control::Bridge { stream, pair } => {
                 for side in pair.into_iter().flatten() {
                     if self.place(stream, side)?.port.is_none() {
@@ -175,7 +179,11 @@ impl<'w> Media<'w> {
                     let bytes = self.buffer[..len].to_vec();
                     if port.is_multiple_of(2) {
                         let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
-                        if len != 172 || !(silence(Law::Mu) || silence(Law::A)) || network(to).is_none() {
+                        let key = len == 16
+                            && Event::parse(&bytes[12..]).is_some_and(|event| event.digit().is_some());
+                        if !key && (len != 172 || !(silence(Law::Mu) || silence(Law::A)))
+                            || network(to).is_none()
+                        {
                             return Err(format!("{len} bytes from {port} to {to} are not silence"));
                         }
                     } else {
@@ -219,7 +227,11 @@ impl<'w> Media<'w> {
     ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
         let mut room = packet.to_vec();
         room.resize(packet.len() + TAILROOM, 0);
-        match in_core(|| self.relay.forward(now, port, from, &mut room, packet.len())) {
+        let verdict = in_core(|| self.relay.forward(now, port, from, &mut room, packet.len()));
+        if self.relay.wants_poll() {
+            self.wake = Some(now);
+        }
+        match verdict {
             Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
             other => Err(other),
         }

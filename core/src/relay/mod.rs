@@ -7,10 +7,14 @@
 //! towards the other peer: our SSRC, our unbroken sequence numbers and timestamps, the payload type agreed on
 //! there, and audio in the law agreed on there. RTCP is not passed on but spoken with each peer.
 
+mod annex;
+mod dial;
 mod doors;
+mod keys;
 mod leg;
 mod message;
 mod outgoing;
+mod presence;
 mod reports;
 mod stream;
 #[cfg(test)]
@@ -21,15 +25,17 @@ use core::net::SocketAddr;
 use heapless::Deque;
 
 pub use doors::Door;
+pub use keys::Keypad;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
 pub use stream::{Stream, Third};
 
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
+use crate::rtp::rtcp;
 use crate::time::{Duration, Instant, Utc};
+use annex::Annex;
 use doors::Doors;
-use stream::Thirds;
 
 /// Bytes the caller leaves free behind a packet: what it may grow by on its way through.
 pub const TAILROOM: usize = 24;
@@ -56,6 +62,9 @@ pub struct Storage<'s> {
     /// One for each stream that can have three sides at once. Half as many as streams is plenty: a stream has three
     /// only until a transfer is settled.
     pub thirds: &'s mut [Slot<Third>],
+    /// One for each leg whose peer tells or takes no telephone-events, or whose keys come by signalling. One for each
+    /// stream is plenty where most peers do.
+    pub keypads: &'s mut [Slot<Keypad>],
     /// As many as streams.
     pub timers: &'s mut [TimerSlot],
 }
@@ -71,19 +80,18 @@ impl Name {
 
 /// Streams, and the packets that go through them.
 ///
-/// After every [`Relay::control`], and when the time it last said has come, [`Relay::poll`] is to be called until
-/// it says [`Output::Wait`].
+/// After every [`Relay::control`], when the time it last said has come, and when it [wants](Relay::wants_poll) that after
+/// packets, [`Relay::poll`] is to be called until it says [`Output::Wait`].
 pub struct Relay<'s> {
     doors: Doors<'s>,
     names: &'s mut [Name],
     streams: Pool<'s, Stream>,
-    thirds: Thirds<'s>,
+    annex: Annex<'s>,
     /// When each stream next has something to say.
     timers: Timers<'s>,
     /// What could not be opened: a stream, or a side of one.
     failures: Deque<(StreamId, Option<Side>), FAILURES>,
     random: Random,
-    counters: Counters,
 }
 
 impl<'s> Relay<'s> {
@@ -96,11 +104,16 @@ impl<'s> Relay<'s> {
             doors: Doors::new(storage.first_port, storage.doors),
             names: storage.names,
             streams: Pool::new(storage.streams.get_mut(..streams).unwrap_or_default()),
-            thirds: Pool::new(storage.thirds),
+            annex: Annex {
+                thirds: Pool::new(storage.thirds),
+                keypads: Pool::new(storage.keypads),
+                told: Deque::new(),
+                counters: Counters::NEW,
+                restless: false,
+            },
             timers: Timers::new(storage.timers),
             failures: Deque::new(),
             random: Random::new(seed),
-            counters: Counters::NEW,
         }
     }
 
@@ -121,14 +134,14 @@ impl<'s> Relay<'s> {
             Control::Bridge { stream, pair } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.bridge(now, pair, &mut self.thirds);
+                    stream.bridge(now, pair, &mut self.annex);
                 }
                 self.arm(slot);
             }
             Control::Part { stream, side } => {
                 let Some(slot) = self.find(stream) else { return };
                 let stream = self.streams.get_mut(slot);
-                if let Some(port) = stream.and_then(|stream| stream.part(now, side, &mut self.thirds)) {
+                if let Some(port) = stream.and_then(|stream| stream.part(now, side, &mut self.annex)) {
                     self.doors.close(port);
                 }
                 self.arm(slot);
@@ -136,7 +149,14 @@ impl<'s> Relay<'s> {
             Control::Point { stream, side, peer } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.point(now, side, peer, &mut self.random, &mut self.thirds);
+                    stream.point(now, side, peer, &mut self.random, &mut self.annex);
+                }
+                self.arm(slot);
+            }
+            Control::Press { stream, side, digit, duration } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.press(now, side, digit, duration, &mut self.annex);
                 }
                 self.arm(slot);
             }
@@ -144,7 +164,7 @@ impl<'s> Relay<'s> {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
                     stream
-                        .close(&mut self.thirds)
+                        .close(now, &mut self.annex)
                         .into_iter()
                         .flatten()
                         .for_each(|port| self.doors.close(port));
@@ -167,7 +187,7 @@ impl<'s> Relay<'s> {
         match self.carry(now, port, from, packet, len) {
             Ok(verdict) => verdict,
             Err(reason) => {
-                self.counters.add(reason);
+                self.annex.counters.add(reason);
                 Verdict::Drop(reason)
             }
         }
@@ -181,26 +201,36 @@ impl<'s> Relay<'s> {
             Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
             None => {}
         }
+        if let Some(report) = self.annex.next_digit() {
+            return Output::Report(report);
+        }
+        self.annex.restless = false;
         for _ in 0..ASKED {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, out, &mut self.thirds);
+            let output = stream.speak(now, utc, &mut self.random, out, &mut self.annex);
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
                 self.arm(slot);
             }
-            if let Some(output) = output {
+            if let Some(output) = output.or_else(|| self.annex.next_digit().map(Output::Report)) {
                 return output;
             }
         }
         Output::Wait(Some(now))
     }
 
+    /// Whether a packet that came since the last poll has left something to say, so that [`Relay::poll`] is to be called
+    /// before the time that it said.
+    pub fn wants_poll(&self) -> bool {
+        self.annex.restless || !self.annex.told.is_empty()
+    }
+
     /// How often packets were dropped, and why.
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.annex.counters
     }
 
     /// How many streams there are, those that are closing included.
@@ -234,7 +264,7 @@ impl<'s> Relay<'s> {
             return None;
         }
         let stream = self.streams.get_mut(slot)?;
-        if !stream.join(side, port, &mut self.random, &mut self.thirds) {
+        if !stream.join(side, port, &mut self.random, &mut self.annex) {
             self.doors.close(port);
             return None;
         }
@@ -254,10 +284,17 @@ impl<'s> Relay<'s> {
         let slot = self.streams.id_at(slot).ok_or(Reason::PortClosed)?;
         let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
         let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
-        if port & 1 == 0 {
-            stream.forward(now, side, from, packet, &mut self.thirds).map(Verdict::Send)
+        let is_rtp = port & 1 == 0 && !(rtcp::looks_like(packet) && stream.muxes(side, &self.annex));
+        if is_rtp {
+            let before = core::mem::take(&mut self.annex.restless);
+            let verdict = stream.forward(now, side, from, packet, &mut self.annex);
+            if self.annex.restless {
+                self.arm(slot);
+            }
+            self.annex.restless |= before;
+            verdict
         } else {
-            stream.hear(now, side, from, packet, &mut self.thirds).map(|()| Verdict::Taken)
+            stream.hear(now, side, from, packet, &mut self.annex).map(|()| Verdict::Taken)
         }
     }
 
@@ -271,17 +308,15 @@ impl<'s> Relay<'s> {
     fn remove(&mut self, slot: Id<Stream>) {
         let Some(stream) = self.streams.remove(slot) else { return };
         self.timers.cancel(slot.index());
-        if let Some(third) = stream.third() {
-            self.thirds.remove(third);
-        }
         if let Some(name) = self.names.get_mut(stream.id().index as usize) {
             *name = Name::EMPTY;
         }
+        stream.release(&mut self.annex);
     }
 
     /// Sets a stream's timer to when it next has something to say.
     fn arm(&mut self, slot: Id<Stream>) {
-        match self.streams.get(slot).and_then(|stream| stream.deadline(&self.thirds)) {
+        match self.streams.get(slot).and_then(|stream| stream.deadline(&self.annex)) {
             Some(at) => self.timers.set(slot.index(), at),
             None => self.timers.cancel(slot.index()),
         }

@@ -34,6 +34,9 @@ impl Sbc<'_> {
             Report::Joined { stream, side } => return self.joined(cx, call_of(stream), side, true),
             Report::NotJoined { stream, side } => return self.joined(cx, call_of(stream), side, false),
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
+            Report::Digit { stream, side, digit, duration } => {
+                return self.digit(stream, side, digit, duration);
+            }
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {
@@ -421,7 +424,7 @@ impl Sbc<'_> {
 }
 
 /// The call whose stream this is.
-fn call_of(stream: StreamId) -> CallId {
+pub(super) fn call_of(stream: StreamId) -> CallId {
     Id::from_bits(u64::from(stream.generation) << 32 | u64::from(stream.index))
 }
 

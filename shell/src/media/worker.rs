@@ -118,7 +118,7 @@ impl Worker<'_> {
             for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
                 self.read(u16::try_from(port).unwrap_or(0));
             }
-            if ordered || deadline.is_some_and(|at| at <= self.clock.now()) {
+            if ordered || self.relay.wants_poll() || deadline.is_some_and(|at| at <= self.clock.now()) {
                 deadline = self.speak();
             }
         }
@@ -208,8 +208,11 @@ impl Worker<'_> {
                 }
                 *place = Some(port);
             }
-            Control::Point { .. } | Control::Bridge { .. } | Control::Part { .. } | Control::Close { .. } => {
-            }
+            Control::Point { .. }
+            | Control::Bridge { .. }
+            | Control::Part { .. }
+            | Control::Press { .. }
+            | Control::Close { .. } => {}
         }
         self.relay.control(self.clock.now(), control);
     }
@@ -257,7 +260,7 @@ impl Worker<'_> {
                     self.sockets.close(port);
                 }
             }
-            Report::Opened { .. } | Report::Joined { .. } => {}
+            Report::Opened { .. } | Report::Joined { .. } | Report::Digit { .. } => {}
         }
     }
 }

@@ -331,8 +331,9 @@ mod tests {
                 profile: Profile {
                     send: format,
                     receive: [Some(format), None],
-                    event_send: None,
-                    event_receive: None,
+                    event_send: Some(101),
+                    event_receive: Some(101),
+                    noise: None,
                     ptime: 20,
                 },
                 direction: Direction::SendRecv,

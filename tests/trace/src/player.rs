@@ -176,7 +176,7 @@ impl<'p> Player<'p> {
             stream::Input::Packet { port, from, bytes } => {
                 self.forward(port, from, bytes, host)?;
                 // Else the relay has said when it next has something to say.
-                if self.wakes[1].is_some() {
+                if self.wakes[1].is_some() && !self.relay.wants_poll() {
                     return Ok(());
                 }
             }
@@ -328,6 +328,7 @@ impl<'p> Player<'p> {
             | Event::Unregistered { .. }
             | Event::Reachable { .. }
             | Event::Unreachable { .. } => (None, None),
+            Event::Digit { call, .. } => (self.sbc.call(call), None),
             Event::Started(id) | Event::Answered(id) | Event::Ended(id) => (self.sbc.call(id), None),
             Event::Settled(id) => {
                 let cx = cx(self.now, self.utc, &self.config);

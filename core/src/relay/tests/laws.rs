@@ -14,6 +14,7 @@ enum Step {
     Join(u32, u32, Side, u16),
     Bridge(u32, u32, Option<[Side; 2]>),
     Part(u32, u32, Side),
+    Press(u32, u32, Side, u8, u64),
     Close(u32, u32),
     Bytes(u16, u8, Vec<u8>),
     Packet {
@@ -62,6 +63,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (mine(), proptest::option::of([side(), side()]))
             .prop_map(|((index, generation), pair)| Step::Bridge(index, generation, pair)),
         1 => (mine(), side()).prop_map(|((index, generation), side)| Step::Part(index, generation, side)),
+        1 => (mine(), side(), 0..16u8, 0..500u64).prop_map(|((index, generation), side, code, millis)| {
+            Step::Press(index, generation, side, code, millis)
+        }),
         1 => (0..4u32, 0..4u32).prop_map(|(index, generation)| Step::Close(index, generation)),
         4 => (0..14u16, 0..4u8, proptest::collection::vec(any::<u8>(), 0..60))
             .prop_map(|(port, from, bytes)| Step::Bytes(FIRST + port, from, bytes)),
@@ -103,17 +107,23 @@ impl Said {
 
 /// What signalling said, by the streams' indices.
 #[derive(Default)]
-struct Model(BTreeMap<u32, Told>);
+struct Model {
+    streams: BTreeMap<u32, Told>,
+    /// Whether any key was pressed.
+    keys: bool,
+}
 
 impl Model {
     fn told(&mut self, index: u32, generation: u32) -> Option<&mut Told> {
-        self.0.get_mut(&index).filter(|told| told.stream == StreamId { index, generation } && !told.closed)
+        self.streams
+            .get_mut(&index)
+            .filter(|told| told.stream == StreamId { index, generation } && !told.closed)
     }
 
     /// The stream of a port, and its side there.
     fn side(&mut self, port: u16) -> Option<(&mut Told, Side)> {
         let is = |said: &Option<Said>| said.is_some_and(|said| said.port == port & !1);
-        let told = self.0.values_mut().find(|told| told.places.iter().any(is))?;
+        let told = self.streams.values_mut().find(|told| told.places.iter().any(is))?;
         let side = Side::ALL.into_iter().find(|side| is(&told.places[side.index()]))?;
         Some((told, side))
     }
@@ -121,6 +131,7 @@ impl Model {
     /// Something leaves; `by` is the port it came to, none where it is the relay's own.
     fn check(&mut self, hop: Hop, bytes: &[u8], by: Option<u16>) {
         let came = by.map(|by| self.side(by).expect("a stream has this port").1);
+        let keys = self.keys;
         let (told, side) = self.side(hop.port).expect("a stream has this port");
         let said = told.places[side.index()].expect("it is open");
         let (peer, direction) = said.peer.expect("the side was pointed");
@@ -151,9 +162,13 @@ impl Model {
             assert_eq!(came, partner, "only the two in the bridge hear each other");
             assert!((-crate::rtp::MAX_MISORDER..crate::rtp::MAX_DROPOUT).contains(&ahead), "{ahead}");
         } else {
-            assert!(heard.is_none_or(|(_, direction)| !direction.receives()), "who hears somebody");
-            assert_eq!((ahead, bytes.len()), (1, LONGEST));
-            assert!(later > 0 && bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160]);
+            assert_eq!(ahead, 1);
+            let silence = bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160];
+            let hears_nobody = heard.is_none_or(|(_, direction)| !direction.receives());
+            match bytes.len() {
+                LONGEST => assert!(later > 0 && (keys || hears_nobody && silence)),
+                len => assert!(later >= 0 && keys && len == 16, "a key"),
+            }
         }
         told.places[side.index()].as_mut().unwrap().sent = Some((
             ssrc,
@@ -164,28 +179,29 @@ impl Model {
 
     fn report(&mut self, relay: &Relay<'_>, report: Report) {
         match report {
+            Report::Digit { .. } => self.keys = true,
             Report::Opened { .. } | Report::NotJoined { .. } | Report::Joined { .. } => {}
             // Either it never was, or another holds its name.
             Report::Failed { stream } => {
                 if relay.find(stream).is_none()
-                    && self.0.get(&stream.index).is_some_and(|told| told.stream == stream)
+                    && self.streams.get(&stream.index).is_some_and(|told| told.stream == stream)
                 {
-                    self.0.remove(&stream.index);
+                    self.streams.remove(&stream.index);
                 }
             }
             Report::Parted { stream, side, .. } => {
-                let told = self.0.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
+                let told = self.streams.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
                 assert!(told.places[side.index()].take().is_some());
             }
-            Report::Closed { stream, .. } => assert!(self.0.remove(&stream.index).unwrap().closed),
+            Report::Closed { stream, .. } => assert!(self.streams.remove(&stream.index).unwrap().closed),
         }
     }
 
     /// Whether signalling and the relay are of one mind about every port.
     fn compare(&mut self, relay: &Relay<'_>) {
-        assert_eq!(relay.streams(), self.0.len());
-        let thirds = self.0.values().filter(|told| told.places.iter().all(Option::is_some)).count();
-        assert_eq!(relay.thirds.len(), thirds);
+        assert_eq!(relay.streams(), self.streams.len());
+        let thirds = self.streams.values().filter(|told| told.places.iter().all(Option::is_some)).count();
+        assert_eq!(relay.annex.thirds.len(), thirds);
         for port in (FIRST..FIRST + 28).step_by(2) {
             let side = self.side(port).map(|(_, side)| side);
             assert_eq!(relay.doors.find(port).map(|(_, side)| side), side, "{port}");
@@ -217,7 +233,7 @@ fn run(steps: Vec<Step>) {
                 let [a, b] = ports.map(|port| Some(Said::at(port)));
                 let pair = Some([Side::A, Side::B]);
                 let told = Told { stream, places: [a, b, None], pair, closed: false };
-                model.0.entry(index).or_insert(told);
+                model.streams.entry(index).or_insert(told);
             }
             Step::Point(index, generation, side, who, how) => {
                 let stream = StreamId { index, generation };
@@ -256,6 +272,12 @@ fn run(steps: Vec<Step>) {
                     said.parting = true;
                 }
             }
+            Step::Press(index, generation, side, code, millis) => {
+                let (stream, duration) = (StreamId { index, generation }, Duration::from_millis(millis));
+                let digit = crate::rtp::Digit::of_code(code).unwrap();
+                model.keys = true;
+                relay.control(instant, Control::Press { stream, side, digit, duration });
+            }
             Step::Close(index, generation) => {
                 relay.control(instant, Control::Close { stream: StreamId { index, generation } });
                 if let Some(told) = model.told(index, generation) {
@@ -271,6 +293,8 @@ fn run(steps: Vec<Step>) {
             Step::Pass(micros) => now += micros,
         }
         if let Some((port, from, bytes)) = incoming {
+            // Who takes events may tell of keys, which the other may have to be told of as tones.
+            model.keys |= bytes.get(1).is_some_and(|format| format & 0x7f == 101);
             let (rtp, rtcp) = home(from);
             let from = if port & 1 == 0 { rtp } else { rtcp };
             let (verdict, sent) = forward(&mut relay, instant, port, from, &bytes);
@@ -290,7 +314,7 @@ fn run(steps: Vec<Step>) {
         }
         model.compare(&relay);
     }
-    assert_eq!(relay.streams(), 0);
+    assert_eq!((relay.streams(), relay.annex.keypads.len()), (0, 0));
 }
 
 proptest! {

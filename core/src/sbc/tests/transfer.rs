@@ -119,6 +119,7 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Join { side, .. } => format!("join {side:?}"),
                 Control::Bridge { pair, .. } => format!("bridge {pair:?}"),
                 Control::Part { side, .. } => format!("part {side:?}"),
+                Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),
             },
             Out::Other(Output::Event(event)) => {

@@ -80,6 +80,7 @@ fn peer(address: Ipv4Addr, law: Law) -> Peer {
             receive: [Some(format), None],
             event_send: None,
             event_receive: None,
+            noise: None,
             ptime: 20,
         },
         direction: Direction::SendRecv,
@@ -94,6 +95,7 @@ fn gate() -> Tested {
         names: Vec::leak(vec![Name::EMPTY; 1]),
         streams: Box::leak(Box::new([Slot::EMPTY])),
         thirds: &mut [],
+        keypads: &mut [],
         timers: Vec::leak(vec![TimerSlot::EMPTY; 1]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

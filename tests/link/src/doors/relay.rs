@@ -3,8 +3,8 @@ use core::hint::black_box;
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
 use warmline_core::relay::{Control, Door, Name, Output, Peer, Relay, Side, Storage, StreamId, Verdict};
-use warmline_core::rtp::{Direction, Format, Profile};
-use warmline_core::time::Utc;
+use warmline_core::rtp::{Digit, Direction, Format, Profile};
+use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
 
@@ -13,6 +13,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut names = [Name::EMPTY; 4];
     let mut streams = [const { Slot::EMPTY }; 2];
     let mut thirds = [const { Slot::EMPTY }; 1];
+    let mut keypads = [const { Slot::EMPTY }; 2];
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
@@ -22,6 +23,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
         names: black_box(&mut names),
         streams: black_box(&mut streams),
         thirds: black_box(&mut thirds),
+        keypads: black_box(&mut keypads),
         timers: black_box(&mut timers),
     };
     let mut relay = Relay::new(storage, &values.array());
@@ -33,6 +35,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
             Verdict::Drop(reason) => see(reason),
             Verdict::Taken => {}
         }
+        see(relay.wants_poll());
         let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
         for _ in 0..8 {
             match relay.poll(values.instant(), utc, packet) {
@@ -51,6 +54,15 @@ pub(super) fn relay(bytes: &mut [u8]) {
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     match values.u8() % 8 {
+        5 => match Digit::of_code(values.u8() % 16) {
+            Some(digit) => Control::Press {
+                stream,
+                side: side(values),
+                digit,
+                duration: Duration::from_micros(values.u64()),
+            },
+            None => Control::Close { stream },
+        },
         0 => Control::Open { stream, ports: [values.u16(), values.u16()] },
         1 => Control::Close { stream },
         2 => Control::Join { stream, side: side(values), port: values.u16() },
@@ -76,6 +88,7 @@ fn peer(values: &mut Values<'_>) -> Peer {
         receive: [values.flag().then(|| format(values)), values.flag().then(|| format(values))],
         event_send: values.flag().then(|| values.u8()),
         event_receive: values.flag().then(|| values.u8()),
+        noise: values.flag().then(|| values.u8()),
         ptime: values.u8(),
     };
     Peer { rtp: values.socket(), rtcp: values.socket(), profile, direction }

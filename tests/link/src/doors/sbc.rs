@@ -10,6 +10,7 @@ use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
+use warmline_core::rtp::Digit;
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
@@ -120,6 +121,7 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             ) => {
                 see((trunk, address, sbc.pinged().count()));
             }
+            Output::Event(Event::Digit { call, digit, .. }) => see((sbc.call(call), digit.key())),
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
@@ -143,7 +145,13 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 6 {
+    match values.u8() % 7 {
+        5 => match Digit::of_code(values.u8() % 16) {
+            Some(digit) => {
+                Report::Digit { stream, side, digit, duration: Duration::from_micros(values.u64()) }
+            }
+            None => Report::Opened { stream },
+        },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },

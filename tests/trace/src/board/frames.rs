@@ -136,6 +136,7 @@ fn peer(address: Ipv4Addr, law: Law) -> Peer {
             receive: [Some(format), None],
             event_send: None,
             event_receive: None,
+            noise: None,
             ptime: 20,
         },
         direction: Direction::SendRecv,
@@ -157,6 +158,7 @@ fn gate() -> Tested {
         names: NAMES.take(),
         streams: STREAMS.take(),
         thirds: &mut [],
+        keypads: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
