@@ -118,9 +118,12 @@ impl Worker<'_> {
             for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
                 self.read(u16::try_from(port).unwrap_or(0));
             }
-            if ordered || deadline.is_some_and(|at| at <= self.clock.now()) {
-                deadline = self.speak();
-            }
+            // A packet may have given the relay something to say at once.
+            let due = earlier(deadline, self.relay.deadline());
+            deadline = match ordered || due.is_some_and(|at| at <= self.clock.now()) {
+                true => self.speak(),
+                false => due,
+            };
         }
     }
 
@@ -208,8 +211,11 @@ impl Worker<'_> {
                 }
                 *place = Some(port);
             }
-            Control::Point { .. } | Control::Bridge { .. } | Control::Part { .. } | Control::Close { .. } => {
-            }
+            Control::Point { .. }
+            | Control::Learn { .. }
+            | Control::Bridge { .. }
+            | Control::Part { .. }
+            | Control::Close { .. } => {}
         }
         self.relay.control(self.clock.now(), control);
     }
@@ -257,9 +263,16 @@ impl Worker<'_> {
                     self.sockets.close(port);
                 }
             }
-            Report::Opened { .. } | Report::Joined { .. } => {}
+            Report::Opened { .. }
+            | Report::Joined { .. }
+            | Report::Stranger { .. }
+            | Report::Silent { .. } => {}
         }
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// Where the port of a stream's side is written down; none where there is no such stream.

@@ -178,6 +178,7 @@ impl Tables {
                 country: span(values),
                 new_calls: rate(values),
                 workers: values.u8(),
+                silence: values.u16(),
             },
             spans: [(); 2].map(|()| span(values)),
             interfaces: [(); 2].map(|()| Interface {
@@ -261,6 +262,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
     Trunk {
         media,
+        learn: values.flag(),
         max_calls: values.u32(),
         starts: Limits { calls: values.u32(), rate: rate(values) },
         takes: Limits { calls: values.u32(), rate: rate(values) },
