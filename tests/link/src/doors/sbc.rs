@@ -120,6 +120,11 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             ) => {
                 see((trunk, address, sbc.pinged().count()));
             }
+            Output::Event(
+                Event::Learned { call, named, from, .. } | Event::Elsewhere { call, named, from, .. },
+            ) => {
+                see((call, named, from));
+            }
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
@@ -143,7 +148,9 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 6 {
+    match values.u8() % 8 {
+        6 => Report::Silent { stream, side },
+        7 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
