@@ -137,9 +137,9 @@ new_calls",
         (
             "[limits]",
             r#"[media]
-backend = "auto"
+threads = 2
 [limits]"#,
-            r#"config.toml:12:1: unknown key "backend" in [media]; known keys are "workers" and "silence""#,
+            r#"config.toml:12:1: unknown key "threads" in [media]; known keys are "workers", "backend", "spin" and "silence""#,
         ),
         (
             "uri =",
