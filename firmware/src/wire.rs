@@ -16,8 +16,8 @@ use crate::time::now;
 /// The gate, shared by the stack and the signalling. Nobody holds it across an await.
 pub(crate) type Shared = RefCell<Gate<'static, 'static, Controller>>;
 
-/// A packet has left the relay with something to say.
-pub(crate) static RELAY_CALLS: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+/// Rings when a packet has given the relay something to say.
+pub(crate) static NEWS: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
 /// The driver.
 pub(crate) struct Wire {
@@ -40,9 +40,10 @@ impl Driver for Wire {
         if !gate.nic().can_send(cx.waker()) {
             return None;
         }
+        let before = gate.relay.deadline();
         let incoming = gate.receive(now(), cx.waker(), self.frame);
-        if gate.relay.wants_poll() {
-            RELAY_CALLS.signal(());
+        if gate.relay.deadline().is_some_and(|at| before.is_none_or(|before| at < before)) {
+            NEWS.signal(());
         }
         match incoming {
             Incoming::Nothing => None,

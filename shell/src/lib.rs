@@ -17,6 +17,6 @@ mod reload;
 mod room;
 mod signal;
 
-pub use media::Traffic;
+pub use media::{Backend, Traffic, Unavailable};
 pub use node::{Node, Options, Snapshot, StartError};
 pub use reload::{Changes, ReloadError};

@@ -2,10 +2,14 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::RangeInclusive;
+use core::sync::atomic::{AtomicU16, Ordering};
 use std::io;
 use std::net::UdpSocket;
 
-use crate::config::{self, EMBEDDED, Loaded, Mistakes};
+use warmline_core::time::Duration;
+
+use crate::config::{self, EMBEDDED, Loaded, Media, Mistakes};
+use crate::media::Backend;
 
 /// What the embedded configuration says, and is said otherwise here.
 const CAPACITY: &str = "capacity = 100";
@@ -20,12 +24,26 @@ pub(crate) fn config(
     workers: u8,
     zendesk: Option<SocketAddr>,
 ) -> Result<Loaded, Mistakes> {
+    relaying(calls, media, workers, Media { backend: None, spin: Duration::ZERO }, zendesk)
+}
+
+/// The same, relayed so.
+pub(crate) fn relaying(
+    calls: usize,
+    media: RangeInclusive<u16>,
+    workers: u8,
+    Media { backend, spin }: Media,
+    zendesk: Option<SocketAddr>,
+) -> Result<Loaded, Mistakes> {
+    let (backend, spin) = (backend.map_or("auto", Backend::name), spin.as_micros());
     let zendesk = zendesk.map_or_else(|| ZENDESK.to_owned(), |zendesk| zendesk.to_string());
     let text = EMBEDDED
         .replace(CAPACITY, &format!("capacity = {calls}"))
         .replace(MEDIA, &format!("{}-{}", media.start(), media.end()))
         .replace(ZENDESK, &zendesk);
-    config::parse("embedded configuration", &format!("{text}\n[media]\nworkers = {workers}\n"))
+    let text =
+        format!("{text}\n[media]\nworkers = {workers}\nbackend = \"{backend}\"\nspin = \"{spin}us\"\n");
+    config::parse("embedded configuration", &text)
 }
 
 /// The embedded configuration for so many calls and so many new ones a second, on one relay worker.
@@ -43,10 +61,13 @@ pub(crate) fn busy(
     config::parse("embedded configuration", &text)
 }
 
-/// Ports in a row that nobody has, the first of them even.
+/// Ports in a row that nobody has, the first of them even. Who asks next is given those behind: they may not be bound yet.
 pub(crate) fn free_ports(count: u16) -> io::Result<RangeInclusive<u16>> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for first in (20_000..32_000).step_by(usize::from(count.next_multiple_of(2))) {
+    let count = count.next_multiple_of(2);
+    for _ in 0..12_000 / count {
+        let first = 20_000 + ((NEXT.fetch_add(count, Ordering::Relaxed) % (12_000 - count)) & !1);
         let ports = first..=first + (count - 1);
         let bound: io::Result<Vec<_>> =
             ports.clone().map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port))).collect();

@@ -17,7 +17,7 @@ use warmline_core::transport::Transport;
 use crate::certificates::{Contexts, Unusable};
 use crate::clock::Clock;
 use crate::config::Loaded;
-use crate::media::{self, Traffic};
+use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
 use crate::reload::{self, Changes, ReloadError};
 use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
 
@@ -140,6 +140,9 @@ pub enum StartError {
         /// The capacity they would do for.
         possible: u64,
     },
+    /// How media is relayed was said, and cannot be had.
+    #[error("{0}. Say media.backend = \"auto\" for the fastest that can be had here")]
+    Backend(#[from] Unavailable),
     /// The system gave no randomness.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -171,7 +174,9 @@ impl Node {
         }
         let written = loaded.clone();
         let streams = loaded.sockets().any(|socket| socket.transport.is_reliable());
-        let sockets = allow_files(&loaded, if streams { MOST_CONNECTIONS } else { 0 })?;
+        let backend = Chosen::new(&loaded)?;
+        let connections = if streams { MOST_CONNECTIONS } else { 0 };
+        let sockets = allow_files(&loaded, backend.backend(), connections)?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
         let (addresses, transports) = (listeners.addresses().to_vec(), listeners.transports().to_vec());
         let loaded = Arc::new(loaded);
@@ -193,12 +198,11 @@ impl Node {
             relaying: vec![],
             broken,
         };
-        let workers = loaded.workers().max(1);
-        let sockets = sockets / usize::from(workers);
-        for number in 0..workers {
+        for number in 0..loaded.workers().max(1) {
+            let (loaded, backend) = (Arc::clone(&loaded), backend.clone());
             let alarm = Alarm(Arc::clone(&node.broken));
             let (worker, thread) =
-                media::start(number, Arc::clone(&loaded), clock, reporting.clone(), sockets, alarm)?;
+                media::start(number, loaded, backend, clock, reporting.clone(), sockets, alarm)?;
             node.workers.push(worker);
             node.relaying.push(thread);
         }
@@ -329,13 +333,26 @@ pub(crate) fn seed() -> Result<[u8; 32], StartError> {
 }
 
 /// Sees to it that each call can have its four sockets, beside so many connections, and if it can be, that every media
-/// port can keep its own. How many media sockets may be open in all.
-pub(crate) fn allow_files(loaded: &Loaded, connections: usize) -> Result<usize, StartError> {
+/// port can keep its own. How many media sockets a worker may have open.
+pub(crate) fn allow_files(
+    loaded: &Loaded,
+    backend: Backend,
+    connections: usize,
+) -> Result<usize, StartError> {
     let calls = loaded.capacity();
-    let others = OPEN_FILES + connections as u64;
-    let needed = u64::from(calls) * 4 + others;
+    let workers = u64::from(loaded.workers().max(1));
+    // What workers' sockets are files of: all of them the process's, or a worker's those of its own table, which the system
+    // allows to be as large.
+    let (tables, others) = match backend {
+        Backend::Sockets => (1, OPEN_FILES + connections as u64),
+        Backend::Bpf | Backend::Uring => (workers, 0),
+    };
+    let needed = (u64::from(calls) * 4).div_ceil(tables) + others;
     let ports = |interface: &Interface| u64::from(interface.media.1.saturating_sub(interface.media.0)) + 1;
-    let all = loaded.lend().interfaces.iter().map(ports).sum::<u64>().saturating_add(others).max(needed);
+    let ports = loaded.lend().interfaces.iter().map(ports).sum::<u64>();
+    // Pairs are dealt out to workers in turn, interface by interface.
+    let dealt = ports.div_ceil(tables) + 2 * loaded.lend().interfaces.len() as u64;
+    let all = dealt.saturating_add(others).max(needed).max(OPEN_FILES + connections as u64);
     let limit = getrlimit(Resource::Nofile);
     let mut current = limit.current.unwrap_or(u64::MAX);
     if current < all {
@@ -346,8 +363,9 @@ pub(crate) fn allow_files(loaded: &Loaded, connections: usize) -> Result<usize, 
         }
     }
     if current < needed {
-        let possible = current.saturating_sub(others) / 4;
+        let possible = current.saturating_sub(others) / 4 * tables;
         return Err(StartError::Files { calls, needed, allowed: current, possible });
     }
-    Ok(usize::try_from(current.min(all) - others).unwrap_or(usize::MAX))
+    let sockets = (current.min(all) - others) / (workers / tables);
+    Ok(usize::try_from(sockets).unwrap_or(usize::MAX))
 }

@@ -9,6 +9,7 @@ use warmline_core::config::{
 use warmline_core::filter::Range;
 
 use crate::config::Loaded;
+use crate::media::Backend;
 use crate::room;
 
 /// What another configuration changed: each trunk, target and line by its name.
@@ -60,6 +61,14 @@ pub(crate) fn takes_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
     }
     if old.workers() != new.workers() {
         keys.push(differs("media.workers", old.workers(), new.workers()));
+    }
+    let named = |loaded: &Loaded| loaded.media().backend.map_or("auto", Backend::name);
+    if old.media().backend != new.media().backend {
+        keys.push(differs("media.backend", named(old), named(new)));
+    }
+    if old.media().spin != new.media().spin {
+        let micros = |loaded: &Loaded| format!("{}us", loaded.media().spin.as_micros());
+        keys.push(differs("media.spin", micros(old), micros(new)));
     }
     let (before, after) = (from.node.new_calls.per_second, to.node.new_calls.per_second);
     if after > before {

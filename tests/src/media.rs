@@ -101,11 +101,15 @@ impl<'w> Media<'w> {
                 let held = peer.rtp.ip().is_unspecified() && peer.rtcp.ip().is_unspecified();
                 // Only callers are always in the first network; but a platform that was called is there too.
                 let astray = rtp.is_none() || rtp != rtcp;
-                let wrong = if held { peer.direction.sends() } else { astray };
+                let wrong = if held { peer.direction.sends() && !peer.learns } else { astray };
                 if wrong {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
             }
+            Control::Learn { stream, side, source } => match &mut self.place(stream, side)?.peer {
+                Some(peer) => peer.rtp = source,
+                None => return Err(format!("{side:?} of {stream:?} is learned but was not pointed")),
+            },
             Control::Join { stream, side, port } => {
                 self.take_port(stream, port)?;
                 let place = self.place(stream, side)?;
@@ -228,9 +232,7 @@ impl<'w> Media<'w> {
         let mut room = packet.to_vec();
         room.resize(packet.len() + TAILROOM, 0);
         let verdict = in_core(|| self.relay.forward(now, port, from, &mut room, packet.len()));
-        if self.relay.wants_poll() {
-            self.wake = Some(now);
-        }
+        self.wake = self.relay.deadline();
         match verdict {
             Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
             other => Err(other),

@@ -6,6 +6,7 @@ use super::keys::{Keypad, Keypads, Keys};
 use super::outgoing::Outgoing;
 use super::presence::Presence;
 use super::reports::Reports;
+use super::source::Source;
 use super::{Peer, Statistics};
 use crate::g711::{self, Law};
 use crate::memory::Id;
@@ -31,6 +32,8 @@ pub(super) struct Leg {
     pub(super) peer: Option<Peer>,
     /// What it needs to hear or say keys, where it does.
     pub(super) keypad: Option<Id<Keypad>>,
+    /// Where its packets come from.
+    pub(super) whence: Source,
     pub(super) reports: Reports,
     /// What happened here, without what stands above.
     pub(super) statistics: Statistics,
@@ -90,6 +93,7 @@ impl Leg {
     pub(super) fn new(random: &mut Random) -> Self {
         Self {
             peer: None,
+            whence: Source::default(),
             source: None,
             outgoing: Outgoing::new(random),
             received: Tally::default(),
@@ -107,9 +111,11 @@ impl Leg {
     pub(super) fn point(&mut self, now: Instant, peer: Peer) -> bool {
         let peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
         let before = self.peer.replace(peer);
+        self.named(now);
         // Who sends comfort noise says nothing for as long as that stays as it is.
         self.presence.expect(now, peer.direction.receives() && peer.profile.noise.is_none());
-        let changed = !before.is_some_and(|old| old.rtp == peer.rtp && old.profile == peer.profile);
+        let same = |old: Peer, new: Peer| old.rtp == new.rtp && old.profile == new.profile;
+        let changed = !before.zip(self.peer).is_some_and(|(old, new)| same(old, new));
         if changed {
             self.close_source();
             self.outgoing.interrupt();
@@ -128,7 +134,7 @@ impl Leg {
         packet: &[u8],
     ) -> Result<(Header, Content, bool), Reason> {
         let Some(peer) = self.peer.as_ref().filter(|peer| same(from, peer.rtp)) else {
-            self.statistics.wrong_source = self.statistics.wrong_source.wrapping_add(1);
+            self.stranger(now, from, packet);
             return Err(Reason::WrongSource);
         };
         let header = Header::parse(packet).map_err(|_| Reason::NotRtp)?;
@@ -143,6 +149,7 @@ impl Leg {
 
     fn count(&mut self, now: Instant, header: &Header, len: usize) -> bool {
         self.received.add(len);
+        self.whence.heard(now);
         self.presence.hear(now);
         if let Some(source) = self.source.as_mut().filter(|source| source.ssrc() == header.ssrc) {
             match source.receive(header, now) {
@@ -274,7 +281,7 @@ impl Leg {
     }
 }
 
-fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
+pub(super) fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
     let format = profile.receive.iter().flatten().find(|format| format.payload_type == payload_type);
     match format {
         Some(format) => Some(Content::Audio(format.law)),
@@ -306,6 +313,6 @@ pub(super) fn same(from: SocketAddr, peer: SocketAddr) -> bool {
 }
 
 /// The same address, as IPv4 where it is IPv4 mapped into IPv6.
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }

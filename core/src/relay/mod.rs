@@ -16,6 +16,7 @@ mod message;
 mod outgoing;
 mod presence;
 mod reports;
+mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -80,8 +81,8 @@ impl Name {
 
 /// Streams, and the packets that go through them.
 ///
-/// After every [`Relay::control`], when the time it last said has come, and when it [wants](Relay::wants_poll) that after
-/// packets, [`Relay::poll`] is to be called until it says [`Output::Wait`].
+/// After every [`Relay::control`], and when [`Relay::deadline`] has come, [`Relay::poll`] is to be called until it says
+/// [`Output::Wait`].
 pub struct Relay<'s> {
     doors: Doors<'s>,
     names: &'s mut [Name],
@@ -160,6 +161,13 @@ impl<'s> Relay<'s> {
                 }
                 self.arm(slot);
             }
+            Control::Learn { stream, side, source } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.learn(now, side, source, &mut self.annex);
+                }
+                self.arm(slot);
+            }
             Control::Close { stream } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -222,10 +230,12 @@ impl<'s> Relay<'s> {
         Output::Wait(Some(now))
     }
 
-    /// Whether a packet that came since the last poll has left something to say, so that [`Relay::poll`] is to be called
-    /// before the time that it said.
-    pub fn wants_poll(&self) -> bool {
-        self.annex.restless || !self.annex.told.is_empty()
+    /// When it has to be polled, by what it knows now; a packet may have brought that forward.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.failures.is_empty() && self.annex.told.is_empty() {
+            true => self.timers.next(),
+            false => Some(Instant::ZERO),
+        }
     }
 
     /// How often packets were dropped, and why.
@@ -286,12 +296,11 @@ impl<'s> Relay<'s> {
         let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
         let is_rtp = port & 1 == 0 && !(rtcp::looks_like(packet) && stream.muxes(side, &self.annex));
         if is_rtp {
-            let before = core::mem::take(&mut self.annex.restless);
             let verdict = stream.forward(now, side, from, packet, &mut self.annex);
-            if self.annex.restless {
+            // There may be something to tell of who it came from, or of keys.
+            if core::mem::take(&mut self.annex.restless) || verdict == Err(Reason::WrongSource) {
                 self.arm(slot);
             }
-            self.annex.restless |= before;
             verdict
         } else {
             stream.hear(now, side, from, packet, &mut self.annex).map(|()| Verdict::Taken)

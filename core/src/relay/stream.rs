@@ -233,7 +233,16 @@ impl Stream {
             {
                 leg.outgoing.interrupt();
                 leg.part_keys(&mut annex.keypads);
+                leg.attend(now);
             }
+        }
+        self.settle(now, annex);
+    }
+
+    /// A side's peer was found elsewhere.
+    pub(super) fn learn(&mut self, now: Instant, side: Side, source: SocketAddr, annex: &mut Annex<'_>) {
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
+            leg.learn(now, source);
         }
         self.settle(now, annex);
     }
@@ -418,8 +427,12 @@ impl Stream {
             State::Open(at) => at,
             State::Fresh => return None,
         };
+        let of = |leg: &Leg| {
+            let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
+            [now, leg.due(&annex.keypads), leg.whence.watch()]
+        };
         let legs = Side::ALL.into_iter().filter_map(|side| self.leg(&annex.thirds, side));
-        legs.filter_map(|leg| leg.due(&annex.keypads)).chain([at]).min()
+        legs.flat_map(of).flatten().chain([at]).min()
     }
 
     /// The next thing it has to say; [`Report::Closed`] is the last.
@@ -441,6 +454,7 @@ impl Stream {
             self.state = State::Open(now.after(interval(random)));
         }
         let closing = matches!(self.state, State::Closing);
+        let id = self.id;
         for side in Side::ALL {
             let place = self.place_mut(side);
             if core::mem::take(&mut place.joined) {
@@ -456,6 +470,9 @@ impl Stream {
                     let statistics = leg.statistics();
                     self.leave(side, annex);
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
+                }
+                if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
+                    return Some(Output::Report(report));
                 }
                 let said = leg.dial(now, &mut annex.keypads, out);
                 if let Some((to, len)) = said.or_else(|| leg.say_nothing(now, &annex.keypads, out)) {

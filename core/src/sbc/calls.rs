@@ -37,6 +37,10 @@ impl Sbc<'_> {
             Report::Digit { stream, side, digit, duration } => {
                 return self.digit(stream, side, digit, duration);
             }
+            Report::Stranger { stream, side, from, may_be_it } => {
+                return self.sighted(cx, call_of(stream), side, from, may_be_it);
+            }
+            Report::Silent { stream, side } => return self.silent(cx, call_of(stream), side),
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::config::Mistakes;
+use crate::config::{Media, Mistakes};
+use crate::media::{Backend, Unavailable};
 use crate::node::StartError;
 use generator::{Generator, Run};
 use relays::Relays;
@@ -81,6 +82,12 @@ pub struct Relay {
     /// How many relay workers share the streams.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
+    /// How datagrams come in and leave.
+    #[arg(long, default_value = "auto")]
+    backend: String,
+    /// How long a worker looks for packets before it sleeps, in microseconds.
+    #[arg(long, default_value_t = 0)]
+    spin: u32,
 }
 
 /// Why nothing is measured.
@@ -92,6 +99,8 @@ enum Error {
     Config(#[from] Mistakes),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Backend(#[from] Unavailable),
     #[error("no more free media ports: {opened} of {wanted} sessions are open")]
     Ports { opened: usize, wanted: usize },
     #[error("a relay worker does not answer")]
@@ -142,7 +151,16 @@ impl Relay {
             }
             Some(streams) => {
                 let sessions = usize::from(streams / 2);
-                let relays = Relays::start(sessions, self.workers, &generator.peers(), cores)?;
+                let relays = Relays::start(
+                    sessions,
+                    self.workers,
+                    Media {
+                        backend: Backend::ALL.into_iter().find(|b| b.name() == self.backend),
+                        spin: warmline_core::time::Duration::from_micros(self.spin.into()),
+                    },
+                    &generator.peers(),
+                    cores,
+                )?;
                 generator.aim(relays.ports());
                 Some(relays)
             }

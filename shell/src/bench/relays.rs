@@ -13,8 +13,9 @@ use warmline_core::relay::{Control, Peer, Report, Side, StreamId};
 use super::Error;
 use super::system::Cores;
 use crate::clock::Clock;
+use crate::config::Media;
 use crate::loopback;
-use crate::media;
+use crate::media::{self, Chosen};
 use crate::node::{Alarm, allow_files};
 
 /// Media ports, of which as many are taken as are needed and free.
@@ -35,17 +36,20 @@ impl Relays {
     pub(super) fn start(
         sessions: usize,
         workers: u8,
+        media: Media,
         peers: &[Peer; 2],
         cores: &Cores,
     ) -> Result<Self, Error> {
-        let loaded = Arc::new(loopback::config(sessions, PORTS, workers, None)?);
-        allow_files(&loaded, 0)?;
+        let loaded = Arc::new(loopback::relaying(sessions, PORTS, workers, media, None)?);
+        let backend = Chosen::new(&loaded)?;
+        let sockets = allow_files(&loaded, backend.backend(), 0)?;
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());
         let mut relays = Self { workers: vec![], ports: vec![] };
         for number in 0..workers {
             let alarm = Alarm(Arc::new(Notify::new()));
+            let (loaded, backend) = (Arc::clone(&loaded), backend.clone());
             let worker =
-                media::start(number, Arc::clone(&loaded), Clock::start(), reporting.clone(), 0, alarm)?;
+                media::start(number, loaded, backend, Clock::start(), reporting.clone(), sockets, alarm)?;
             relays.workers.push(worker);
         }
         relays.open(sessions, &reports)?;

@@ -187,7 +187,7 @@ fn show(file: &Path) -> Result<String, String> {
     let fits = |board: &&Board| board.check(&config, appliance.calls).is_ok();
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
     let (config, capacity) = (&config, appliance.calls.into());
-    let summary = Summary { config, capacity, appliance: Some(&appliance), named: &[] };
+    let summary = Summary { config, capacity, appliance: Some(&appliance), media: None, named: &[] };
     Ok(format!(
         "{name}: an image of format {}, whole by its checksum; it fits {}\n{summary}",
         image::VERSION,

@@ -18,6 +18,8 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 config: &loaded.lend(),
                 capacity: loaded.capacity(),
                 appliance: loaded.appliance(),
+                // A board has one way.
+                media: loaded.appliance().is_none().then(|| loaded.media()),
                 named: loaded.named_ranges(),
             };
             // Whether it is sound does not depend on anyone reading why.

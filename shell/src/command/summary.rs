@@ -6,7 +6,7 @@ use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 
-use crate::config::NamedRange;
+use crate::config::{Media, NamedRange};
 
 /// Displays as how many calls a trunk carries.
 pub(super) struct Traffic<'c>(pub(super) &'c Trunk);
@@ -33,6 +33,8 @@ pub(super) struct Summary<'c> {
     /// How many calls there may be at once.
     pub(super) capacity: u32,
     pub(super) appliance: Option<&'c Appliance>,
+    /// How a server relays.
+    pub(super) media: Option<Media>,
     pub(super) named: &'c [NamedRange],
 }
 
@@ -51,6 +53,9 @@ impl fmt::Display for Summary<'_> {
             config.node.new_calls.per_second,
             config.node.workers,
         )?;
+        if let Some(media) = self.media {
+            writeln!(f, "media: {media}")?;
+        }
         if let Some(appliance) = self.appliance {
             writeln!(f, "appliance: {}", Connection(appliance))?;
         }

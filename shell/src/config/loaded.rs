@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::media::Media;
 use super::named::{Fixed, NamedRange};
 use crate::certificates::{Identity, Trust};
 use warmline_core::config::{
@@ -17,6 +18,7 @@ pub struct Loaded {
     pub(super) text: Text,
     pub(super) node: Node,
     pub(super) capacity: u32,
+    pub(super) relaying: Media,
     pub(super) appliance: Option<Appliance>,
     pub(super) domains: Vec<Span>,
     pub(super) interfaces: Vec<Interface>,
@@ -99,6 +101,11 @@ impl Loaded {
     /// How many relay workers share the media ports, at least one.
     pub fn workers(&self) -> u8 {
         self.node.workers
+    }
+
+    /// How they relay.
+    pub fn media(&self) -> Media {
+        self.relaying
     }
 
     /// The sockets to listen on, in the order of [`Config::listeners`].

@@ -3,10 +3,29 @@
 //! Signalling hands [`Control`]s to the worker they name and hears [`Report`]s from all of them. A worker never
 //! waits for signalling: what it cannot report yet stays in its relay.
 
+#[cfg(target_os = "linux")]
+mod address;
+mod backend;
+#[cfg(target_os = "linux")]
+mod bpf;
+mod buffer;
+mod plane;
+mod ports;
+#[cfg(target_os = "linux")]
+mod program;
+#[cfg(target_os = "linux")]
+mod ring;
 mod sockets;
+#[cfg(target_os = "linux")]
+mod steering;
+#[cfg(test)]
+mod tests;
+#[cfg(target_os = "linux")]
+mod uring;
 mod worker;
 
 use core::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -19,6 +38,8 @@ use warmline_core::relay::{Control, Report};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::node::{Alarm, StartError, seed};
+pub(crate) use backend::Chosen;
+pub use backend::{Backend, Unavailable};
 use worker::Worker;
 
 /// The waker's token. Sockets have their port for one.
@@ -120,29 +141,43 @@ impl Handle {
     }
 }
 
-/// Starts worker `number`, which may have so many sockets open.
+/// Starts worker `number` over a backend; so many of its ports may have sockets.
 pub(crate) fn start(
     number: u8,
     loaded: Arc<Loaded>,
+    backend: Chosen,
     clock: Clock,
     reports: Reports,
     sockets: usize,
     alarm: Alarm,
 ) -> Result<(Handle, JoinHandle<()>), StartError> {
     let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
-    let thread = |source| StartError::Thread { name: "a relay worker", source };
-    let poll = Poll::new().map_err(thread)?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(thread)?);
+    let failed = |source| StartError::Thread { name: "a relay worker", source };
+    let poll = Poll::new().map_err(failed)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
     // A call has at most an open, a point for each side and a close on the way at once; re-INVITEs add to that.
     let (orders, queue) = sync_channel(calls * 4 + 16);
     let seed = seed()?;
+    // Planes belong to the thread that makes them.
+    let (told, made) = sync_channel(1);
     let thread = std::thread::Builder::new()
         .name(format!("relay-{number}"))
         .spawn(move || {
             let _alarm = alarm;
-            Worker::run(&loaded, &seed, poll, clock, &queue, reports, sockets);
+            let plane = match backend.plane(&loaded.lend(), number, poll, sockets) {
+                Ok(plane) => plane,
+                Err(error) => {
+                    let _ = told.send(Err(error));
+                    return;
+                }
+            };
+            if told.send(Ok(())).is_ok() {
+                Worker::run(&loaded, &seed, plane, clock, &queue, reports);
+            }
         })
-        .map_err(thread)?;
+        .map_err(failed)?;
+    let ended = || Err(io::Error::other("its thread has ended"));
+    made.recv().unwrap_or_else(|_| ended()).map_err(failed)?;
     Ok((Handle { orders, waker }, thread))
 }
 
@@ -151,5 +186,5 @@ pub(crate) fn start(
 #[error("cannot open media port {address}: {source}")]
 struct OpenError {
     address: SocketAddr,
-    source: std::io::Error,
+    source: io::Error,
 }

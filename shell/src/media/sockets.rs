@@ -1,208 +1,165 @@
-//! A worker's media sockets, by their port.
+//! The plane that runs everywhere: a system call for each datagram, and a poller that tells where there is one.
 //!
-//! A port rests before it is used again, and meanwhile keeps its socket: opening and closing four of them is a large part
-//! of what a call costs, and whatever still comes there is taken and dropped, where the system would answer it with ICMP.
+//! Sockets are not connected: a connected one answers strangers with ICMP and cannot count them.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io;
 
-use mio::Registry;
+use mio::event::Event;
 use mio::net::UdpSocket;
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::{Events, Poll, Registry, Token};
 use warmline_core::config::Config;
+use warmline_core::relay::{Hop, TAILROOM};
 
-use super::OpenError;
-use crate::room::media_ports;
+use super::buffer::Buffer;
+use super::plane::{Count, LARGEST};
+use super::ports::{Keeper, Ports};
+use super::{OpenError, WAKER};
 
-/// What a socket can hold until its worker comes to it: Linux's own default, some 250 packets, or five seconds of audio.
-const RECEIVE_BUFFER: usize = 104 << 10;
+/// How many sockets are told of by one look at the poller.
+const EVENTS: usize = 1024;
 
-/// The sockets of one worker. Each stream has two for each of its sides: RTP and RTCP, on the next port.
+/// How many datagrams of one socket are taken before the next socket's turn. There is mostly one: asking for a second
+/// costs a system call a packet, and is left out where the poller tells of it.
+const TURN: usize = if TELLS_AGAIN { 1 } else { 32 };
+
+/// Whether the poller tells of a socket as long as there is something to read, and not once.
+const TELLS_AGAIN: bool = cfg!(target_os = "linux");
+
+/// Sockets, each with its port's number for a token.
 pub(super) struct Sockets {
-    /// How many are open, how many of them rest, and how many may be open before those that rest are closed.
-    open: usize,
-    resting: usize,
-    most: usize,
-    /// The lowest port of all.
-    first: u16,
-    places: Vec<Place>,
-    /// Where each interface stands, and its ports.
-    interfaces: Vec<(IpAddr, (u16, u16))>,
-    /// What a socket is asked to hold; none where it holds enough by itself.
-    buffer: Option<usize>,
+    poll: Poll,
+    events: Events,
+    open: Open,
 }
 
-#[derive(Default)]
-struct Place {
-    socket: Option<UdpSocket>,
-    /// Whether a stream has it; otherwise it rests.
-    taken: bool,
+/// What is open, and what came of it.
+struct Open {
+    ports: Ports<Held>,
+    /// Sockets that had more to read when their turn was over.
+    listed: Vec<u16>,
+    packet: Box<[u8; LARGEST + TAILROOM]>,
+    count: Count,
+}
+
+/// A port's socket.
+struct Held {
+    socket: UdpSocket,
     /// Whether it stands in the list of those with more to read.
     listed: bool,
 }
 
+/// Where sockets are told of.
+struct Watch<'p>(&'p Registry);
+
 impl Sockets {
-    /// No sockets yet, and a place for each media port; so many sockets may be open.
-    pub(super) fn new(config: &Config<'_>, most: usize) -> Self {
-        let (first, last) = media_ports(config);
-        let places = usize::from(last.saturating_sub(first)) + 2;
-        Self {
-            open: 0,
-            resting: 0,
-            most,
-            first,
-            places: core::iter::repeat_with(Place::default).take(places).collect(),
-            interfaces: config.interfaces.iter().map(|i| (i.address, i.media)).collect(),
-            buffer: buffer(),
-        }
-    }
-
-    /// Opens RTP and RTCP at each of these ports, or none of them all.
-    pub(super) fn open(&mut self, registry: &Registry, ports: &[u16]) -> Result<(), OpenError> {
-        for (opened, port) in both(ports).enumerate() {
-            if let Err(error) = self.open_one(registry, port) {
-                both(ports).take(opened).for_each(|port| self.close_one(port));
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Closes what [`Sockets::open`] opened.
-    pub(super) fn close(&mut self, port: u16) {
-        both(&[port]).for_each(|port| self.close_one(port));
-    }
-
-    /// The socket at a port.
-    pub(super) fn get(&self, port: u16) -> Option<&UdpSocket> {
-        self.place(port).and_then(|place| self.places.get(place)?.socket.as_ref())
-    }
-
-    /// Whether the socket at a port stands in the list of those with more to read.
-    pub(super) fn listed(&mut self, port: u16) -> Option<&mut bool> {
-        let place = self.place(port)?;
-        self.places.get_mut(place).map(|place| &mut place.listed)
-    }
-
-    fn open_one(&mut self, registry: &Registry, port: u16) -> Result<(), OpenError> {
-        let interface = self.interfaces.iter().find(|(_, (first, last))| (*first..=*last).contains(&port));
-        let address = SocketAddr::new(interface.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |i| i.0), port);
-        let place = self.place(port).filter(|_| interface.is_some());
-        let place = place.and_then(|place| self.places.get_mut(place));
-        let opened = match place {
-            None => Err(io::ErrorKind::InvalidInput.into()),
-            Some(place) if place.taken => Err(io::ErrorKind::AddrInUse.into()),
-            Some(place) if place.socket.is_some() => {
-                self.resting -= 1;
-                place.taken = true;
-                return Ok(());
-            }
-            Some(_) => {
-                if self.open >= self.most {
-                    self.let_go();
-                }
-                bind(registry, address, self.buffer)
-            }
+    /// No sockets yet, of which there may be so many. `poll` has the waker.
+    pub(super) fn new(config: &Config<'_>, poll: Poll, most: usize) -> Self {
+        let open = Open {
+            ports: Ports::new(config, most, Buffer::of_ports()),
+            listed: Vec::with_capacity(EVENTS),
+            packet: Box::new([0; LARGEST + TAILROOM]),
+            count: Count::default(),
         };
-        let opened = opened.or_else(|error| match lacks_files(&error) && self.let_go() {
-            true => bind(registry, address, self.buffer),
-            false => Err(error),
-        });
-        let socket = opened.map_err(|source| OpenError { address, source })?;
-        if let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) {
-            (place.socket, place.taken) = (Some(socket), true);
-            self.open += 1;
+        Self { poll, events: Events::with_capacity(EVENTS), open }
+    }
+
+    pub(super) fn open(&mut self, ports: &[u16]) -> Result<(), OpenError> {
+        self.open.ports.open(&mut Watch(self.poll.registry()), ports)
+    }
+
+    pub(super) fn close(&mut self, port: u16) {
+        self.open.ports.close(port);
+    }
+
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if self.open.listed.is_empty() { timeout } else { Some(Duration::ZERO) };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            waited => waited,
         }
-        Ok(())
     }
 
-    fn close_one(&mut self, port: u16) {
-        let Some(place) = self.place(port).and_then(|place| self.places.get_mut(place)) else { return };
-        if core::mem::take(&mut place.taken) {
-            self.resting += 1;
+    pub(super) fn receive(
+        &mut self,
+        mut carry: impl FnMut(u16, SocketAddr, &mut [u8], usize) -> Option<Hop>,
+    ) -> bool {
+        let Self { events, open, .. } = self;
+        let before = open.count.received;
+        let mut waiting = open.listed.len();
+        while let Some(left) = waiting.checked_sub(1) {
+            waiting = left;
+            let port = open.listed.swap_remove(left);
+            if let Some(held) = open.ports.get_mut(port) {
+                held.listed = false;
+            }
+            open.read(port, &mut carry);
+        }
+        for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
+            open.read(u16::try_from(port).unwrap_or(0), &mut carry);
+        }
+        open.count.received != before
+    }
+
+    pub(super) fn send(&mut self, hop: Hop, packet: &[u8]) {
+        send(&self.open.ports, &mut self.open.count, hop, packet);
+    }
+
+    pub(super) const fn count(&self) -> Count {
+        self.open.count
+    }
+}
+
+impl Open {
+    /// Takes what came to a port, and sends it on.
+    fn read(&mut self, port: u16, carry: &mut impl FnMut(u16, SocketAddr, &mut [u8], usize) -> Option<Hop>) {
+        let Some(held) = self.ports.get(port) else { return };
+        for _ in 0..TURN {
+            let (len, from) = match held.socket.recv_from(&mut self.packet[..LARGEST]) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An earlier packet found nobody there; the next may be better.
+                Err(_) => continue,
+            };
+            self.count.received += 1;
+            if len == LARGEST {
+                self.count.unsent += 1;
+            } else if let Some(hop) = carry(port, from, &mut self.packet[..], len) {
+                send(&self.ports, &mut self.count, hop, &self.packet[..]);
+            }
+        }
+        if !TELLS_AGAIN
+            && let Some(held) = self.ports.get_mut(port)
+            && !core::mem::replace(&mut held.listed, true)
+        {
+            self.listed.push(port);
         }
     }
+}
 
-    /// Closes what rests. Whether anything did.
-    fn let_go(&mut self) -> bool {
-        if self.resting == 0 {
-            return false;
-        }
-        for place in self.places.iter_mut().filter(|place| !place.taken) {
-            // The poller forgets what is closed.
-            place.socket = None;
-        }
-        self.open -= core::mem::take(&mut self.resting);
-        true
+fn send(ports: &Ports<Held>, count: &mut Count, hop: Hop, packet: &[u8]) {
+    let sent = ports.get(hop.port).zip(packet.get(..hop.len)).is_some_and(|(held, bytes)| {
+        // A socket whose buffer is full drops, as the network would.
+        held.socket.send_to(bytes, hop.to).is_ok()
+    });
+    *(if sent { &mut count.sent } else { &mut count.unsent }) += 1;
+}
+
+impl Keeper for Watch<'_> {
+    type Kept = Held;
+    const WAITS: bool = false;
+
+    fn keep(&mut self, port: u16, socket: std::net::UdpSocket) -> io::Result<Held> {
+        let mut socket = UdpSocket::from_std(socket);
+        watch(self.0, &mut socket, port)?;
+        Ok(Held { socket, listed: false })
     }
 
-    fn place(&self, port: u16) -> Option<usize> {
-        port.checked_sub(self.first).map(usize::from)
+    fn close(&mut self, _: u16, _: Held) {
+        // The poller forgets what is closed.
     }
 }
-
-/// Whether the process, or the system, may have no more files open.
-fn lacks_files(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-
-    Errno::from_io_error(error).is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE))
-}
-
-/// The ports of RTP, each with that of its RTCP.
-fn both(ports: &[u16]) -> impl Iterator<Item = u16> {
-    ports.iter().flat_map(|port| [*port, port.saturating_add(1)])
-}
-
-/// A socket that never waits. What it is asked to hold is not asked for where the system gives that anyway: every system
-/// call here is made four times a call.
-fn bind(registry: &Registry, address: SocketAddr, buffer: Option<usize>) -> io::Result<UdpSocket> {
-    let socket = unbound(address)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    if let Some(buffer) = buffer {
-        socket.set_recv_buffer_size(buffer)?;
-    }
-    socket.bind(&address.into())?;
-    let mut socket = UdpSocket::from_std(socket.into());
-    watch(registry, &mut socket, address.port())?;
-    Ok(socket)
-}
-
-/// What sockets have to be asked to hold, found out with one of them; none where they hold enough by themselves, or where
-/// there is none to ask.
-fn buffer() -> Option<usize> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).ok()?;
-    // Linux says twice what it was asked for, to count its own bookkeeping in.
-    let counted = if cfg!(target_os = "linux") { 2 } else { 1 };
-    let room = || socket.recv_buffer_size().map(|size| size / counted);
-    if room().is_ok_and(|room| room >= RECEIVE_BUFFER) {
-        return None;
-    }
-    let given = socket.set_recv_buffer_size(RECEIVE_BUFFER).and_then(|()| room()).unwrap_or(0);
-    if given < RECEIVE_BUFFER {
-        tracing::warn!(
-            "the system gives media sockets {given} bytes of buffer, not {RECEIVE_BUFFER}: audio may be lost while it \
-             is busy. Raise net.core.rmem_max."
-        );
-    }
-    Some(RECEIVE_BUFFER)
-}
-
-#[cfg(target_os = "linux")]
-fn unbound(address: SocketAddr) -> io::Result<Socket> {
-    Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unbound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// Whether the poller tells of a socket as long as there is something to read, and not once.
-pub(super) const TELLS_AGAIN: bool = cfg!(target_os = "linux");
 
 /// Has the poller tell of a socket. By itself mio has it tell once; finding out that there is no more to read would
 /// then take a system call a packet.
@@ -216,51 +173,5 @@ fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<(
 /// Has the poller tell of a socket.
 #[cfg(not(target_os = "linux"))]
 fn watch(registry: &Registry, socket: &mut UdpSocket, port: u16) -> io::Result<()> {
-    registry.register(socket, mio::Token(port.into()), mio::Interest::READABLE)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-
-    use super::*;
-    use crate::loopback;
-
-    fn is_free(port: u16) -> bool {
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-    }
-
-    #[test]
-    fn a_port_keeps_its_socket_while_there_is_room() {
-        let ports = loopback::free_ports(12).expect("ports");
-        let first = *ports.start();
-        let loaded = loopback::config(2, ports, 1, None).expect("it is sound");
-        let poll = mio::Poll::new().expect("a poller");
-        let mut sockets = Sockets::new(&loaded.lend(), 4);
-        let places = [first, first + 2, first + 4];
-        sockets.open(poll.registry(), &places[..2]).expect("they are free");
-        assert!(sockets.open(poll.registry(), &places[..1]).is_err(), "it is taken");
-        sockets.close(places[0]);
-        assert!(!is_free(first) && !is_free(first + 1), "it rests");
-        sockets.close(places[0]);
-        assert_eq!((sockets.open, sockets.resting), (4, 2));
-        sockets.open(poll.registry(), &places[..1]).expect("it is there");
-        assert_eq!((sockets.open, sockets.resting), (4, 0));
-        // More than there may be: what rests is closed.
-        sockets.close(places[0]);
-        sockets.open(poll.registry(), &places[2..]).expect("it is free");
-        assert!(is_free(first) && !is_free(first + 2) && !is_free(first + 4));
-        assert_eq!((sockets.open, sockets.resting), (4, 0));
-        // Streams come before all bounds.
-        sockets.open(poll.registry(), &places[..1]).expect("it is free");
-        assert_eq!((sockets.open, sockets.resting), (6, 0));
-        // Where one port cannot be had, the others are not left open.
-        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, first + 9)).expect("it is free");
-        sockets.most = 12;
-        sockets.close(places[0]);
-        assert!(sockets.open(poll.registry(), &[first + 6, first + 8]).is_err());
-        assert!(!is_free(first), "another program's port is no want of files");
-        drop(other);
-        sockets.open(poll.registry(), &[first + 6, first + 8]).expect("they are free");
-    }
+    registry.register(socket, Token(port.into()), mio::Interest::READABLE)
 }

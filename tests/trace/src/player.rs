@@ -175,8 +175,9 @@ impl<'p> Player<'p> {
             }
             stream::Input::Packet { port, from, bytes } => {
                 self.forward(port, from, bytes, host)?;
-                // Else the relay has said when it next has something to say.
-                if self.wakes[1].is_some() && !self.relay.wants_poll() {
+                // It may have given the relay something to say.
+                self.wakes[1] = self.relay.deadline();
+                if self.wakes[1].is_none_or(|at| at > Instant::from_micros(self.now)) {
                     return Ok(());
                 }
             }
@@ -328,8 +329,12 @@ impl<'p> Player<'p> {
             | Event::Unregistered { .. }
             | Event::Reachable { .. }
             | Event::Unreachable { .. } => (None, None),
-            Event::Digit { call, .. } => (self.sbc.call(call), None),
-            Event::Started(id) | Event::Answered(id) | Event::Ended(id) => (self.sbc.call(id), None),
+            Event::Started(id)
+            | Event::Answered(id)
+            | Event::Ended(id)
+            | Event::Digit { call: id, .. }
+            | Event::Learned { call: id, .. }
+            | Event::Elsewhere { call: id, .. } => (self.sbc.call(id), None),
             Event::Settled(id) => {
                 let cx = cx(self.now, self.utc, &self.config);
                 (self.sbc.call(id), self.sbc.save(&cx, id, self.out))

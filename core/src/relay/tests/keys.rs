@@ -65,7 +65,7 @@ impl Line {
         if let Verdict::Send(hop) = verdict {
             self.hear(hop, sent);
         }
-        if self.relay.wants_poll() {
+        if self.relay.deadline().is_some_and(|due| due <= at(self.millis)) {
             self.settle();
         }
     }

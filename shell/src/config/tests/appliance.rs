@@ -232,6 +232,11 @@ fn a_named_board_has_its_limits() {
             "c:10:11: 2 relay workers, but mps2-an386 takes at most 1",
         ),
         (
+            "[limits]",
+            "[media]\nspin = \"50us\"\n[limits]",
+            "c:10:8: a board has one way to relay: \"backend\" and \"spin\" are for servers",
+        ),
+        (
             "\"20000-20127\"",
             "\"20000-20029\"",
             "c:7:12: 16 calls at once need 32 pairs of media ports, two a call; the interfaces have 15",

@@ -8,7 +8,8 @@ use warmline_core::filter::{self, Prefix, Rate};
 use warmline_core::time::Duration;
 use warmline_core::transport::Transport;
 
-use crate::config::{EMBEDDED, Loaded, load, parse};
+use crate::Backend;
+use crate::config::{EMBEDDED, Loaded, Media, load, parse};
 
 /// The shape of a real node, with every key that a plain call needs.
 const EDGE: &str = r#"
@@ -33,6 +34,8 @@ media   = "30000-30998"
 
 [media]
 workers = 3
+backend = "uring"
+spin    = "50us"
 
 [limits]
 new_calls = "300/s"
@@ -127,6 +130,8 @@ fn the_node_is_as_written() {
     assert_eq!(config.node.new_calls, Rate::per_second(300));
     assert_eq!(config.node.workers, 3);
     assert_eq!((loaded.capacity(), loaded.workers()), (1000, 3));
+    let spin = Duration::from_micros(50);
+    assert_eq!(loaded.media(), Media { backend: Some(Backend::Uring), spin });
 }
 
 #[test]
@@ -283,6 +288,7 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(word(&config, config.node.country), "");
     assert_eq!(loaded.capacity(), 1000);
     assert!(loaded.workers() >= 1);
+    assert_eq!(loaded.media(), Media { backend: None, spin: Duration::ZERO });
     assert_eq!(config.node.new_calls, Rate::per_second(30));
     assert_eq!(config.interfaces[0].media, (20000, 29999));
     assert_eq!(loaded.sockets().next().unwrap().address.to_string(), "192.0.2.1:5060");

@@ -74,6 +74,27 @@ workers = 256
 [limits]",
             r#"config.toml:12:11: "workers" must be from 1 to 255"#,
         ),
+        (
+            "[limits]",
+            "[media]
+backend = \"io_uring\"
+[limits]",
+            r#"config.toml:12:11: unknown backend "io_uring"; did you mean "uring"?"#,
+        ),
+        (
+            "[limits]",
+            "[media]
+spin = \"11ms\"
+[limits]",
+            r#"config.toml:12:8: "11ms" is more than 10ms, the longest a worker may look for packets"#,
+        ),
+        (
+            "[limits]",
+            "[media]
+spin = \"50\"
+[limits]",
+            r#"config.toml:12:8: "50" is no length of time; write it like "500ms", "30s" or "5m""#,
+        ),
     ]);
 }
 

@@ -35,7 +35,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
             Verdict::Drop(reason) => see(reason),
             Verdict::Taken => {}
         }
-        see(relay.wants_poll());
+        see(relay.deadline());
         let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
         for _ in 0..8 {
             match relay.poll(values.instant(), utc, packet) {
@@ -53,8 +53,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 8 {
-        5 => match Digit::of_code(values.u8() % 16) {
+    match values.u8() % 9 {
+        6 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => Control::Press {
                 stream,
                 side: side(values),
@@ -68,6 +68,7 @@ fn control(values: &mut Values<'_>) -> Control {
         2 => Control::Join { stream, side: side(values), port: values.u16() },
         3 => Control::Part { stream, side: side(values) },
         4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
+        5 => Control::Learn { stream, side: side(values), source: values.socket() },
         _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }
 }
@@ -91,7 +92,11 @@ fn peer(values: &mut Values<'_>) -> Peer {
         noise: values.flag().then(|| values.u8()),
         ptime: values.u8(),
     };
-    Peer { rtp: values.socket(), rtcp: values.socket(), profile, direction }
+    Peer {
+        learns: values.flag(),
+        silence: values.flag().then(|| Duration::from_micros(values.u64())),
+        ..Peer::new(values.socket(), values.socket(), profile, direction)
+    }
 }
 
 fn format(values: &mut Values<'_>) -> Format {
