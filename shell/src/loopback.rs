@@ -67,7 +67,7 @@ pub(crate) fn free_ports(count: u16) -> io::Result<RangeInclusive<u16>> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     let count = count.next_multiple_of(2);
     for _ in 0..12_000 / count {
-        let first = 20_000 + (NEXT.fetch_add(count, Ordering::Relaxed) % (12_000 - count) & !1);
+        let first = 20_000 + ((NEXT.fetch_add(count, Ordering::Relaxed) % (12_000 - count)) & !1);
         let ports = first..=first + (count - 1);
         let bound: io::Result<Vec<_>> =
             ports.clone().map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port))).collect();

@@ -5,11 +5,12 @@
 //! to be filled; the kernel, until a send is over; or we, between.
 #![allow(unsafe_code)]
 
+use core::alloc::Layout;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, Ordering};
 use core::time::Duration;
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -380,7 +381,7 @@ impl Ring {
     }
 
     /// Hands over what was queued.
-    fn submit(&mut self) -> io::Result<()> {
+    fn submit(&self) -> io::Result<()> {
         passed(self.ring.submit())
     }
 
@@ -438,6 +439,7 @@ impl Ring {
     }
 
     /// A buffer that is ours; none where there is none of that number.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "what is given out can be written to")]
     fn bytes(&mut self, buffer: u16) -> Option<&mut [u8]> {
         if buffer >= TO_FILL + OWN {
             return None;
@@ -467,7 +469,7 @@ impl Ring {
     }
 
     /// Lets the kernel have the buffers that were given.
-    fn publish(&mut self) {
+    fn publish(&self) {
         let entries = self.list.0.as_ptr().cast::<BufRingEntry>();
         // SAFETY: that is the list's first entry.
         let tail = unsafe { BufRingEntry::tail(entries) };
