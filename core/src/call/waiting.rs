@@ -62,6 +62,8 @@ waiting! {
         PLACES = 10,
         /// The relay learns which places hear each other.
         BRIDGE = 11,
+        /// Audio came from elsewhere than a leg's description says.
+        SIGHTED = 12,
     }
 }
 

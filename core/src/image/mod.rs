@@ -36,7 +36,7 @@ use crate::config::Config;
 pub const MAGIC: [u8; 4] = *b"WLCF";
 
 /// The version of the format that is written, and the only one understood.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// The bytes before the body.
 pub const HEADER: usize = 14;

@@ -175,7 +175,7 @@ impl Stream {
             State::Closing => return,
         }
         let (near, far) = self.legs(thirds, side, self.partner(side));
-        if near.is_some_and(|near| near.point(peer))
+        if near.is_some_and(|near| near.point(now, peer))
             && let Some(far) = far
         {
             far.outgoing.interrupt();
@@ -222,7 +222,16 @@ impl Stream {
                 && let (Some(leg), _) = self.legs(thirds, side, None)
             {
                 leg.outgoing.interrupt();
+                leg.attend(now);
             }
+        }
+        self.settle(now, thirds);
+    }
+
+    /// A side's peer was found elsewhere.
+    pub(super) fn learn(&mut self, now: Instant, side: Side, source: SocketAddr, thirds: &mut Thirds<'_>) {
+        if let (Some(leg), _) = self.legs(thirds, side, None) {
+            leg.learn(now, source);
         }
         self.settle(now, thirds);
     }
@@ -333,8 +342,12 @@ impl Stream {
             State::Open(at) => at,
             State::Fresh => return None,
         };
-        let silences = Side::ALL.into_iter().filter_map(|side| Some(self.leg(thirds, side)?.silence?.due));
-        silences.chain([at]).min()
+        let of = |leg: &Leg| {
+            let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
+            [now, leg.silence.map(|silence| silence.due), leg.whence.watch()]
+        };
+        let legs = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side));
+        legs.flat_map(of).flatten().chain([at]).min()
     }
 
     /// The next thing it has to say; [`Report::Closed`] is the last.
@@ -356,6 +369,7 @@ impl Stream {
             self.state = State::Open(now.after(interval(random)));
         }
         let closing = matches!(self.state, State::Closing);
+        let id = self.id;
         for side in Side::ALL {
             let place = self.place_mut(side);
             if core::mem::take(&mut place.joined) {
@@ -370,6 +384,9 @@ impl Stream {
                     let statistics = leg.statistics();
                     self.leave(side, thirds);
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
+                }
+                if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
+                    return Some(Output::Report(report));
                 }
                 if let Some((to, len)) = leg.say_nothing(now, out) {
                     return Some(Output::Send(Hop { port, to, len }));

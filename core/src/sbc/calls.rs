@@ -34,6 +34,10 @@ impl Sbc<'_> {
             Report::Joined { stream, side } => return self.joined(cx, call_of(stream), side, true),
             Report::NotJoined { stream, side } => return self.joined(cx, call_of(stream), side, false),
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
+            Report::Stranger { stream, side, from, may_be_it } => {
+                return self.sighted(cx, call_of(stream), side, from, may_be_it);
+            }
+            Report::Silent { stream, side } => return self.silent(cx, call_of(stream), side),
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {

@@ -1,4 +1,4 @@
-//! `[media]`: who relays, and over what.
+//! `[media]`: who relays, over what, and how long a leg may be silent.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use super::notation::duration;
 use super::table::Table;
 use crate::media::Backend;
 
-const KEYS: &[&str] = &["workers", "backend", "spin"];
+const KEYS: &[&str] = &["workers", "backend", "spin", "silence"];
 
 const BACKENDS: [(&str, Option<Option<Backend>>); 4] = [
     ("auto", Some(None)),
@@ -21,6 +21,11 @@ const BACKENDS: [(&str, Option<Option<Backend>>); 4] = [
 /// The longest that a worker may look for packets before it sleeps: that is all of a core.
 const LONGEST_SPIN: Duration = Duration::from_millis(10);
 
+/// How long a leg may be silent where nothing is said, in seconds; at least, and at most.
+const SILENCE: u16 = 60;
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
+const LONGEST_SILENCE: Duration = Duration::from_secs(3600);
+
 /// How a server relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Media {
@@ -30,8 +35,17 @@ pub struct Media {
     pub spin: Duration,
 }
 
-/// How many relay workers there are: one for each core where nothing is said, and one on a board. How they relay.
-pub(super) fn read(root: &Table<'_>, machine: Machine) -> (u8, Media) {
+/// What `[media]` says.
+pub(super) struct Section {
+    /// How many relay workers there are: one for each core where nothing is said, and one on a board.
+    pub(super) workers: u8,
+    /// How they relay.
+    pub(super) relaying: Media,
+    /// After how many seconds a leg that should speak has been silent for too long; 0 where it never has.
+    pub(super) silence: u16,
+}
+
+pub(super) fn read(root: &Table<'_>, machine: Machine) -> Section {
     let table = root.one("media", "[media]", KEYS);
     let get = |key| table.and_then(|table| table.get(key));
     let said = get("workers").and_then(|value| value.integer(1..=u32::from(u8::MAX)));
@@ -51,7 +65,8 @@ pub(super) fn read(root: &Table<'_>, machine: Machine) -> (u8, Media) {
         None if machine.is_server() => u8::try_from(cores()).unwrap_or(u8::MAX),
         None => 1,
     };
-    (workers, Media { backend, spin })
+    let silence = get("silence").map_or(Some(SILENCE), |value| Some(value.read(silence)?.value));
+    Section { workers, relaying: Media { backend, spin }, silence: silence.unwrap_or(SILENCE) }
 }
 
 fn spin(text: &str) -> Result<Duration, String> {
@@ -74,4 +89,18 @@ impl fmt::Display for Media {
             spin => write!(f, "spin {spin} us"),
         }
     }
+}
+
+fn silence(text: &str) -> Result<u16, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    let limit = duration(text)?;
+    let whole = limit.as_micros().is_multiple_of(1_000_000);
+    let seconds = u16::try_from(limit.as_millis() / 1_000).ok();
+    seconds.filter(|_| whole && (SHORTEST_SILENCE..=LONGEST_SILENCE).contains(&limit)).ok_or_else(|| {
+        format!(
+            "\"{text}\" is no time to be silent for; it may be from 10s to 1h, in whole seconds, or \"off\""
+        )
+    })
 }

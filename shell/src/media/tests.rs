@@ -161,7 +161,7 @@ fn peer_at(rtp: SocketAddr) -> Peer {
         ptime: 20,
     };
     let rtcp = SocketAddr::new(rtp.ip(), 9);
-    Peer { rtp, rtcp, profile, direction: Direction::SendRecv }
+    Peer::new(rtp, rtcp, profile, Direction::SendRecv)
 }
 
 /// 20 ms of audio, all of it this byte.

@@ -102,9 +102,12 @@ impl Worker<'_> {
                     Verdict::Taken | Verdict::Drop(_) => None,
                 }
             });
-            if waiting != Obeyed::Nothing || deadline.is_some_and(|at| at <= now) {
-                deadline = self.speak();
-            }
+            // A packet may have given the relay something to say at once.
+            let due = earlier(deadline, self.relay.deadline());
+            deadline = match waiting != Obeyed::Nothing || due.is_some_and(|at| at <= now) {
+                true => self.speak(),
+                false => due,
+            };
             if came || waiting != Obeyed::Nothing {
                 awake = now.after(spin);
             }
@@ -174,8 +177,11 @@ impl Worker<'_> {
                 }
                 *place = Some(port);
             }
-            Control::Point { .. } | Control::Bridge { .. } | Control::Part { .. } | Control::Close { .. } => {
-            }
+            Control::Point { .. }
+            | Control::Learn { .. }
+            | Control::Bridge { .. }
+            | Control::Part { .. }
+            | Control::Close { .. } => {}
         }
         self.relay.control(self.clock.now(), control);
     }
@@ -223,9 +229,16 @@ impl Worker<'_> {
                     self.plane.close(port);
                 }
             }
-            Report::Opened { .. } | Report::Joined { .. } => {}
+            Report::Opened { .. }
+            | Report::Joined { .. }
+            | Report::Stranger { .. }
+            | Report::Silent { .. } => {}
         }
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// Where the port of a stream's side is written down; none where there is no such stream.

@@ -120,7 +120,7 @@ fn unknown_keys() {
             r#"kind = "ai""#,
             r#"kind = "ai"
 srtp = "off""#,
-            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to""#,
+            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "learn", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to""#,
         ),
         (
             "listen = [",
@@ -139,7 +139,7 @@ new_calls",
             r#"[media]
 threads = 2
 [limits]"#,
-            r#"config.toml:12:1: unknown key "threads" in [media]; known keys are "workers", "backend" and "spin""#,
+            r#"config.toml:12:1: unknown key "threads" in [media]; known keys are "workers", "backend", "spin" and "silence""#,
         ),
         (
             "uri =",

@@ -4,7 +4,7 @@ use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
 use warmline_core::relay::{Control, Door, Name, Output, Peer, Relay, Side, Storage, StreamId, Verdict};
 use warmline_core::rtp::{Direction, Format, Profile};
-use warmline_core::time::Utc;
+use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
 
@@ -56,6 +56,7 @@ fn control(values: &mut Values<'_>) -> Control {
         2 => Control::Join { stream, side: side(values), port: values.u16() },
         3 => Control::Part { stream, side: side(values) },
         4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
+        5 => Control::Learn { stream, side: side(values), source: values.socket() },
         _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }
 }
@@ -78,7 +79,11 @@ fn peer(values: &mut Values<'_>) -> Peer {
         event_receive: values.flag().then(|| values.u8()),
         ptime: values.u8(),
     };
-    Peer { rtp: values.socket(), rtcp: values.socket(), profile, direction }
+    Peer {
+        learns: values.flag(),
+        silence: values.flag().then(|| Duration::from_micros(values.u64())),
+        ..Peer::new(values.socket(), values.socket(), profile, direction)
+    }
 }
 
 fn format(values: &mut Values<'_>) -> Format {
