@@ -343,15 +343,17 @@ pub(crate) fn allow_files(
     let workers = u64::from(loaded.workers().max(1));
     // What workers' sockets are files of: all of them the process's, or a worker's those of its own table, which the system
     // allows to be as large.
+    let interfaces = loaded.lend().interfaces.len() as u64;
     let (tables, others) = match backend {
         Backend::Sockets => (1, OPEN_FILES + connections as u64),
-        Backend::Bpf | Backend::Uring => (workers, 0),
+        Backend::Uring => (workers, 0),
+        Backend::Bpf => (workers, interfaces),
     };
     let needed = (u64::from(calls) * 4).div_ceil(tables) + others;
     let ports = |interface: &Interface| u64::from(interface.media.1.saturating_sub(interface.media.0)) + 1;
     let ports = loaded.lend().interfaces.iter().map(ports).sum::<u64>();
     // Pairs are dealt out to workers in turn, interface by interface.
-    let dealt = ports.div_ceil(tables) + 2 * loaded.lend().interfaces.len() as u64;
+    let dealt = ports.div_ceil(tables) + 2 * interfaces;
     let all = dealt.saturating_add(others).max(needed).max(OPEN_FILES + connections as u64);
     let limit = getrlimit(Resource::Nofile);
     let mut current = limit.current.unwrap_or(u64::MAX);

@@ -12,10 +12,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::system::Thread;
-
-/// Where it is looked for beside `PATH`: Debian's place for it is in no user's.
-const PLACES: &str = "/usr/sbin:/usr/local/sbin";
+use super::system::{Thread, found};
 
 /// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,11 +27,7 @@ pub(super) struct Kamailio {
 impl Kamailio {
     /// Starts one that passes everything on to `called`; none where it is not installed.
     pub(super) fn start(called: SocketAddr) -> io::Result<Option<Self>> {
-        let path = std::env::var("PATH").unwrap_or_default();
-        let places = std::env::split_paths(&path).chain(std::env::split_paths(PLACES));
-        let Some(program) = { places }.map(|place| place.join("kamailio")).find(|file| file.is_file()) else {
-            return Ok(None);
-        };
+        let Some(program) = found("kamailio") else { return Ok(None) };
         // Whoever takes this port meanwhile makes it fail to start.
         let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = std::env::temp_dir().join(format!("warmline-bench-{}", std::process::id()));

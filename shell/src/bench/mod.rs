@@ -1,30 +1,38 @@
 //! `warmline bench`: how fast it is on this machine, measured by itself.
 //!
-//! A generator and the very workers that a node relays with, in one process and over loopback. Nothing is simulated,
-//! and nothing is taken off: what else the machine does is in the figures, and said beside them.
+//! A generator and the very workers that a node relays with, in one process and over loopback; beside them, others' relays
+//! under the same load. Nothing is simulated, and nothing is taken off: what else the machine does is in the figures, and said beside them.
 
+mod bencode;
 mod calls;
 mod generator;
 mod kamailio;
 mod mark;
 mod peers;
+mod plot;
 mod relays;
 mod report;
+mod rtpengine;
+mod subject;
 mod system;
 
 use core::ops::RangeInclusive;
 use core::time::Duration;
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{Media, Mistakes};
-use crate::media::{Backend, Unavailable};
+use crate::config::Mistakes;
+use crate::media::Unavailable;
 use crate::node::StartError;
 use generator::{Generator, Run};
 use relays::Relays;
 use report::Row;
+use rtpengine::Rtpengine;
+use subject::{Subject, Wanted};
 use system::{Cores, Cpu};
 
 const STREAMS: RangeInclusive<i64> = 2..=10_000;
@@ -70,24 +78,33 @@ pub struct Relay {
     /// How many streams, each one way of a session with two legs; a row for each number.
     #[arg(long, value_delimiter = ',', default_value = "200,1000", value_parser = clap::value_parser!(u16).range(STREAMS))]
     streams: Vec<u16>,
-    /// Packets offered a second, all streams together.
+    /// Packets offered a second, all streams together, where the delay is measured.
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     rate: u32,
-    /// How long each measurement takes; there are two for each number of streams.
+    /// How long each measurement takes.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
+    /// How often each is made: the one that waited least for its core counts.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
     /// One leg of each session speaks mu-law and the other A-law.
     #[arg(long)]
     transcode: bool,
     /// How many relay workers share the streams.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
-    /// How datagrams come in and leave.
-    #[arg(long, default_value = "auto")]
-    backend: String,
-    /// How long a worker looks for packets before it sleeps, in microseconds.
-    #[arg(long, default_value_t = 0)]
+    /// How Warmline's datagrams come in and leave.
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    backend: Vec<Wanted>,
+    /// How long a worker looks for packets before it sleeps, in microseconds: the delay is measured with that too.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     spin: u32,
+    /// Nothing is measured beside, whatever is installed.
+    #[arg(long)]
+    alone: bool,
+    /// Draws packets a second by streams into this file (SVG).
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
 }
 
 /// Why nothing is measured.
@@ -103,6 +120,8 @@ enum Error {
     Backend(#[from] Unavailable),
     #[error("no more free media ports: {opened} of {wanted} sessions are open")]
     Ports { opened: usize, wanted: usize },
+    #[error("the plot cannot be written to {}: {source}", file.display())]
+    Plot { file: PathBuf, source: io::Error },
     #[error("a relay worker does not answer")]
     Worker,
 }
@@ -129,52 +148,112 @@ impl Relay {
         let cores = Cores::allowed();
         report::conditions(self, &cores);
         cores.pin_generator();
+        let subjects = self.subjects();
         report::paced_head();
-        let mut capacities = vec![self.measure(None, &cores)?];
-        // A session has two.
-        for streams in self.streams.iter().map(|streams| streams & !1) {
-            capacities.push(self.measure(Some(streams), &cores)?);
+        let none = Duration::ZERO;
+        self.paced(Subject::Nobody, 2, none, &cores)?.print_paced();
+        for &subject in &subjects {
+            for streams in self.streams() {
+                self.paced(subject, streams, none, &cores)?.print_paced();
+                if self.spin > 0 && matches!(subject, Subject::Warmline(_)) {
+                    let spin = Duration::from_micros(self.spin.into());
+                    self.paced(subject, streams, spin, &cores)?.print_paced();
+                }
+            }
         }
-        report::capacity_head(IN_FLIGHT);
-        capacities.iter().for_each(Row::print_capacity);
+        report::capacity_head();
+        let mut capacities = vec![self.capacity(Subject::Nobody, 2, &cores)?];
+        for streams in self.streams() {
+            for &subject in &subjects {
+                capacities.push(self.capacity(subject, streams, &cores)?);
+            }
+        }
+        report::capacities(&capacities);
         report::notes(&capacities);
+        if let Some(file) = &self.plot {
+            let plot = plot::draw(&capacities, &report::title(self));
+            fs::write(file, plot).map_err(|source| Error::Plot { file: file.clone(), source })?;
+            println!("\n  {} has it drawn.", file.display());
+        }
         Ok(())
     }
 
-    /// Measures at a pace, prints that, and gives the capacity. Without streams the generator hears itself.
-    fn measure(&self, streams: Option<u16>, cores: &Cores) -> Result<Row, Error> {
-        let mut generator = Generator::new(self.transcode && streams.is_some())?;
-        let relays = match streams {
-            None => {
-                generator.aim_at_itself();
-                None
+    /// Whom to measure. Who is missing is said.
+    fn subjects(&self) -> Vec<Subject> {
+        let mut subjects = vec![];
+        for &backend in self.backend.iter().flat_map(|wanted| wanted.backends()) {
+            match Relays::available(backend) {
+                Ok(()) => subjects.push(Subject::Warmline(backend)),
+                Err(why) => println!("  not measured: {why}"),
             }
-            Some(streams) => {
-                let sessions = usize::from(streams / 2);
-                let relays = Relays::start(
-                    sessions,
-                    self.workers,
-                    Media {
-                        backend: Backend::ALL.into_iter().find(|b| b.name() == self.backend),
-                        spin: warmline_core::time::Duration::from_micros(self.spin.into()),
-                    },
-                    &generator.peers(),
-                    cores,
-                )?;
-                generator.aim(relays.ports());
-                Some(relays)
+        }
+        match self.alone {
+            true => {}
+            false if Rtpengine::is_there() => subjects.push(Subject::Rtpengine),
+            false => println!("  not measured beside: rtpengine, which is not installed"),
+        }
+        subjects
+    }
+
+    /// A session has two.
+    fn streams(&self) -> impl Iterator<Item = u16> {
+        self.streams.iter().map(|streams| streams & !1)
+    }
+
+    /// Measures at a pace.
+    fn paced(&self, subject: Subject, streams: u16, spin: Duration, cores: &Cores) -> Result<Row, Error> {
+        self.best(subject, streams, spin, cores, &mut |generator, time| generator.paced(self.rate, time))
+    }
+
+    /// Measures how fast packets come back.
+    fn capacity(&self, subject: Subject, streams: u16, cores: &Cores) -> Result<Row, Error> {
+        // A port's socket holds some 250 packets, and what is on its way waits there.
+        let in_flight = IN_FLIGHT.min(u64::from(streams) * 64);
+        self.best(subject, streams, Duration::ZERO, cores, &mut |generator, time| {
+            generator.full(in_flight, time)
+        })
+    }
+
+    /// The measurement that was disturbed least.
+    fn best(
+        &self,
+        subject: Subject,
+        streams: u16,
+        spin: Duration,
+        cores: &Cores,
+        run: &mut dyn FnMut(&mut Generator, Duration) -> io::Result<Run>,
+    ) -> Result<Row, Error> {
+        let mut best: Option<Row> = None;
+        for _ in 0..self.runs {
+            let row = self.measure(subject, streams, spin, cores, run)?;
+            if best.as_ref().is_none_or(|best| row.is_better_than(best)) {
+                best = Some(row);
             }
-        };
-        let threads = relays.as_ref().map(|_| system::relay_threads(self.workers)).unwrap_or_default();
-        let measured = |run: &mut dyn FnMut() -> io::Result<Run>| -> io::Result<Row> {
-            let before = Cpu::of(&threads);
-            let run = run()?;
-            Ok(Row { streams, run, cpu: Cpu::of(&threads).since(before), threads: threads.len() })
-        };
-        let time = Duration::from_secs(self.seconds.into());
-        generator.paced(self.rate, WARM_UP)?;
-        measured(&mut || generator.paced(self.rate, time))?.print_paced();
-        generator.full(IN_FLIGHT, WARM_UP)?;
-        Ok(measured(&mut || generator.full(IN_FLIGHT, time))?)
+        }
+        best.ok_or(Error::Worker)
+    }
+
+    fn measure(
+        &self,
+        subject: Subject,
+        streams: u16,
+        spin: Duration,
+        cores: &Cores,
+        run: &mut dyn FnMut(&mut Generator, Duration) -> io::Result<Run>,
+    ) -> Result<Row, Error> {
+        let mut generator = Generator::new(self.transcode && subject != Subject::Nobody)?;
+        let micros = warmline_core::time::Duration::from_micros(spin.as_micros() as u64);
+        let sessions = usize::from(streams / 2);
+        let running = subject.start(sessions, self.workers, micros, &generator.peers(), cores)?;
+        match &running {
+            Some(running) => generator.aim(&running.ports),
+            None => generator.aim_at_itself(),
+        }
+        let threads = running.as_ref().map(|running| running.threads.as_slice()).unwrap_or_default();
+        run(&mut generator, WARM_UP)?;
+        let before = Cpu::of(threads);
+        let run = run(&mut generator, Duration::from_secs(self.seconds.into()))?;
+        let cpu = Cpu::of(threads).since(before);
+        Ok(Row { subject, streams, spin, run, cpu, threads: threads.len() })
     }
 }

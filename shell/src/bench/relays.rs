@@ -15,7 +15,7 @@ use super::system::Cores;
 use crate::clock::Clock;
 use crate::config::Media;
 use crate::loopback;
-use crate::media::{self, Chosen};
+use crate::media::{self, Backend, Chosen};
 use crate::node::{Alarm, allow_files};
 
 /// Media ports, of which as many are taken as are needed and free.
@@ -32,6 +32,14 @@ pub(super) struct Relays {
 }
 
 impl Relays {
+    /// Whether this machine allows a backend.
+    pub(super) fn available(backend: Backend) -> Result<(), Error> {
+        let media = Media { backend: Some(backend), spin: warmline_core::time::Duration::ZERO };
+        let loaded = loopback::relaying(1, PORTS, 1, media, None)?;
+        backend.set_up(&loaded)?;
+        Ok(())
+    }
+
     /// Starts workers and opens sessions, each between the same two peers.
     pub(super) fn start(
         sessions: usize,

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::generator::Run;
+use super::subject::Subject;
 use super::system::{Cores, Cpu, kernel};
 use super::{IN_FLIGHT, Relay};
 
@@ -11,8 +12,10 @@ const CROWDED: f64 = 0.05;
 
 /// One measurement.
 pub(super) struct Row {
-    /// None without a relay.
-    pub(super) streams: Option<u16>,
+    pub(super) subject: Subject,
+    pub(super) streams: u16,
+    /// How long workers looked for packets before they slept.
+    pub(super) spin: Duration,
     pub(super) run: Run,
     /// What the relay's threads used.
     pub(super) cpu: Cpu,
@@ -26,31 +29,43 @@ pub(super) fn conditions(relay: &Relay, cores: &Cores) {
         if cfg!(debug_assertions) { "debug build: its figures mean nothing" } else { "release build" };
     let apart = if cores.are_enough() { "; the generator on a core of its own" } else { "" };
     println!("warmline {} bench relay: {build}; {}", env!("CARGO_PKG_VERSION"), kernel(cores));
-    println!(
-        "  packets of 172 bytes over loopback, {}, {} relay worker(s), one socket per leg{apart}",
-        if relay.transcode { "mu-law to A-law and back" } else { "mu-law on both legs" },
-        relay.workers,
-    );
+    println!("  {}{apart}", title(relay));
+}
+
+/// What is relayed.
+pub(super) fn title(relay: &Relay) -> String {
+    let laws = if relay.transcode { "mu-law to A-law and back" } else { "mu-law on both legs" };
+    format!("packets of 172 bytes over loopback, {laws}, {} relay worker(s)", relay.workers)
 }
 
 pub(super) fn paced_head() {
     println!("\nAt a pace, whatever comes back");
     println!(
-        "            offered    relayed      lost      delay in us, one way        relay CPU     waited"
+        "                                 offered    relayed      lost      delay in us, one way        relay CPU     waited"
     );
     println!(
-        "  streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core"
+        "                      streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core"
     );
 }
 
-pub(super) fn capacity_head(in_flight: u64) {
-    println!("\nAs fast as they come back, {in_flight} packets on their way at once");
-    println!(
-        "                       relayed      lost      delay in us, one way        relay CPU     waited"
-    );
-    println!(
-        "  streams              packets/s  packets     p50      p99    p99.9     us / packet   for core"
-    );
+pub(super) fn capacity_head() {
+    println!("\nAs fast as they come back, up to {IN_FLIGHT} packets on their way at once");
+    println!("                                 relayed      lost   relay CPU     waited    times what");
+    println!("                      streams   packets/s  packets  us / packet   for core   rtpengine does");
+}
+
+/// What each can, and how that compares.
+pub(super) fn capacities(rows: &[Row]) {
+    for row in rows {
+        let same = |other: &&Row| other.subject == Subject::Rtpengine && other.streams == row.streams;
+        let times = match rows.iter().find(same) {
+            Some(other) if row.subject != Subject::Nobody => {
+                format!("{:.2}", row.rate(row.run.received) / other.rate(other.run.received))
+            }
+            _ => "-".to_owned(),
+        };
+        row.print_capacity(&times);
+    }
 }
 
 /// What to think of it.
@@ -63,47 +78,90 @@ pub(super) fn notes(rows: &[Row]) {
     println!(
         "\n  The generator spins on two sockets, one for each side of all sessions. Its own row is a packet from one\n  \
          to the other: take its delay off the others' to read what a relay adds. CPU is the workers' schedstat,\n  \
-         system calls and loopback's own work included. A capacity counts only with 0 lost ({IN_FLIGHT} in flight)."
+         system calls and loopback's own work included. A capacity counts only with 0 lost."
     );
 }
 
 impl Row {
     pub(super) fn print_paced(&self) {
-        let offered = self.rate(self.run.sent);
-        self.print(&format!("{offered:>9.0}"));
-        if self.run.behind > Duration::from_millis(1) {
-            println!(
-                "            (the generator was late by up to {:.1} ms)",
-                self.run.behind.as_secs_f64() * 1e3
-            );
-        }
-    }
-
-    pub(super) fn print_capacity(&self) {
-        self.print("         ");
-    }
-
-    fn print(&self, offered: &str) {
         let run = &self.run;
-        let streams = self.streams.map_or_else(|| "no relay".to_owned(), |streams| streams.to_string());
         let delay = |quantile| run.delays.value_at_quantile(quantile) as f64 / 1e3;
-        let (cpu, waited) = match self.cpu.run {
-            0 => ("-".to_owned(), "-".to_owned()),
-            run => (
-                format!("{:.2}", run as f64 / 1e3 / self.run.received.max(1) as f64),
-                format!("{:.1} %{}", 100.0 * self.waited(), if self.crowded() { " !" } else { "  " }),
-            ),
-        };
         println!(
-            "  {streams:>8}  {offered}  {:>9.0}  {:>7}  {:>6.1}  {:>7.1}  {:>7.1}     {cpu:>11}   {waited:>8}",
+            "  {:<20} {:>6}  {:>10.0}  {:>9.0}  {:>7}  {:>6.1}  {:>7.1}  {:>7.1}     {:>11}   {:>8}",
+            self.who(),
+            self.streams(),
+            self.rate(run.sent),
             self.rate(run.received),
             run.sent - run.received.min(run.sent),
             delay(0.5),
             delay(0.99),
             delay(0.999),
+            self.cpu(),
+            self.waiting(),
         );
-        if run.disordered > 0 {
-            println!("            ({} packets came late or twice)", run.disordered);
+        if run.behind > Duration::from_millis(1) {
+            println!("      (the generator was late by up to {:.1} ms)", run.behind.as_secs_f64() * 1e3);
+        }
+        self.print_disorder();
+    }
+
+    fn print_capacity(&self, times: &str) {
+        let run = &self.run;
+        println!(
+            "  {:<20} {:>6}  {:>10.0}  {:>7}  {:>11}   {:>8}   {times:>8}",
+            self.who(),
+            self.streams(),
+            self.rate(run.received),
+            run.sent - run.received.min(run.sent),
+            self.cpu(),
+            self.waiting(),
+        );
+        self.print_disorder();
+    }
+
+    fn print_disorder(&self) {
+        if self.run.disordered > 0 {
+            println!("      ({} packets came late or twice)", self.run.disordered);
+        }
+    }
+
+    /// Whether it was disturbed less: it lost nothing, or else it waited less for its core.
+    pub(super) fn is_better_than(&self, other: &Self) -> bool {
+        let lost = |row: &Self| row.run.sent > row.run.received;
+        match (lost(self), lost(other)) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => self.waited() < other.waited(),
+        }
+    }
+
+    /// Packets a second that came back.
+    pub(super) fn relayed(&self) -> f64 {
+        self.rate(self.run.received)
+    }
+
+    fn who(&self) -> String {
+        match self.spin {
+            Duration::ZERO => self.subject.to_string(),
+            spin => format!("{}, spin {}", self.subject, spin.as_micros()),
+        }
+    }
+
+    fn streams(&self) -> String {
+        if self.subject == Subject::Nobody { "-".to_owned() } else { self.streams.to_string() }
+    }
+
+    fn cpu(&self) -> String {
+        match self.cpu.run {
+            0 => "-".to_owned(),
+            run => format!("{:.2}", run as f64 / 1e3 / self.run.received.max(1) as f64),
+        }
+    }
+
+    fn waiting(&self) -> String {
+        match self.cpu.run {
+            0 => "-".to_owned(),
+            _ => format!("{:.1} %{}", 100.0 * self.waited(), if self.crowded() { " !" } else { "  " }),
         }
     }
 
@@ -111,11 +169,12 @@ impl Row {
         packets as f64 / self.run.time.as_secs_f64()
     }
 
+    /// As a part of the time, all threads together.
     fn waited(&self) -> f64 {
-        self.cpu.wait as f64 / (self.run.time.as_nanos() as f64 * self.threads.max(1) as f64)
+        self.cpu.wait as f64 / self.run.time.as_nanos() as f64
     }
 
     fn crowded(&self) -> bool {
-        self.waited() > CROWDED
+        self.waited() > CROWDED * self.threads.max(1) as f64
     }
 }

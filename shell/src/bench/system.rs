@@ -1,6 +1,7 @@
 //! What the system says of threads: which there are, where they may run, what they have used.
 
 use std::fs;
+use std::path::PathBuf;
 
 /// A thread's number.
 pub(super) type Thread = i32;
@@ -116,6 +117,16 @@ fn pin(thread: Option<Thread>, core: usize) {
 
 #[cfg(not(target_os = "linux"))]
 fn pin(_: Option<Thread>, _: usize) {}
+
+/// Where programs are looked for beside `PATH`: Debian's place for servers is in no user's.
+const PLACES: &str = "/usr/sbin:/usr/local/sbin";
+
+/// A program that is installed.
+pub(super) fn found(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(std::env::split_paths(PLACES));
+    { places }.map(|place| place.join(program)).find(|file| file.is_file())
+}
 
 /// The system, its cores, and how busy they were in the last minute.
 pub(super) fn kernel(cores: &Cores) -> String {

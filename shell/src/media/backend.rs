@@ -168,10 +168,12 @@ impl Chosen {
             #[cfg(target_os = "linux")]
             Self::Bpf(steering) => {
                 let feed = Feed::Shared { steering: Arc::clone(steering), worker };
-                Uring::new(config, poll, most, feed).map(Plane::Uring)
+                Uring::new(config, poll, most, feed).map(|uring| Plane::Uring(Box::new(uring)))
             }
             #[cfg(target_os = "linux")]
-            Self::Uring => Uring::new(config, poll, most, Feed::Each).map(Plane::Uring),
+            Self::Uring => {
+                Uring::new(config, poll, most, Feed::Each).map(|uring| Plane::Uring(Box::new(uring)))
+            }
             Self::Sockets => Ok(Plane::Sockets(Sockets::new(config, poll, most))),
         }
     }

@@ -3,7 +3,7 @@
 //! A port rests before it is used again, and meanwhile keeps its socket: opening and closing four of them is a large part
 //! of what a call costs, and whatever still comes there is taken and dropped, where the system would answer it with ICMP.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io;
 use std::net::UdpSocket;
 
@@ -13,6 +13,9 @@ use warmline_core::config::Config;
 use super::OpenError;
 use super::buffer::Buffer;
 use crate::room::media_ports;
+
+/// What a port that is of no interface is said to be at.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// What is done with a port's socket once it is bound.
 pub(super) trait Keeper {
@@ -97,8 +100,7 @@ impl<K> Ports<K> {
     fn open_one<H: Keeper<Kept = K>>(&mut self, keeper: &mut H, port: u16) -> Result<(), OpenError> {
         let interface = self.interfaces.iter().find(|(_, (first, last))| (*first..=*last).contains(&port));
         let place = self.place(port).and_then(|place| self.places.get_mut(place));
-        let address =
-            SocketAddr::new(interface.map_or_else(|| IpAddr::from([0; 4]), |(address, _)| *address), port);
+        let address = SocketAddr::new(interface.map_or(NOWHERE, |(address, _)| *address), port);
         let failed = |source| OpenError { address, source };
         let Some(place) = place.filter(|_| interface.is_some()) else {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
@@ -198,8 +200,6 @@ fn not_waiting(address: SocketAddr) -> io::Result<Socket> {
 
 #[cfg(test)]
 mod tests {
-    use core::net::Ipv4Addr;
-
     use super::*;
     use crate::loopback;
 

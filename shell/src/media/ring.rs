@@ -439,7 +439,7 @@ impl Ring {
     }
 
     /// A buffer that is ours; none where there is none of that number.
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "what it gives may be written to, by one at a time")]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "what is given out can be written to")]
     fn bytes(&mut self, buffer: u16) -> Option<&mut [u8]> {
         if buffer >= TO_FILL + OWN {
             return None;
