@@ -66,6 +66,7 @@ impl Talk {
             streams: leak(count, || Slot::<Stream>::EMPTY),
             thirds: leak(count.div_ceil(2), || Slot::EMPTY),
             keypads: &mut [],
+            packers: &mut [],
             timers: leak(count, || TimerSlot::EMPTY),
         };
         let mut relay = Relay::new(storage, &[7; 32]);

@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::keys::{Keypads, Told};
+use super::packer::Packers;
 use super::stream::Thirds;
 use crate::reason::Counters;
 
@@ -10,6 +11,8 @@ pub(super) struct Annex<'s> {
     pub(super) thirds: Thirds<'s>,
     /// What some legs need to hear or to say keys.
     pub(super) keypads: Keypads<'s>,
+    /// Where audio waits for packets of another length.
+    pub(super) packers: Packers<'s>,
     pub(super) told: Told,
     /// How often packets were dropped, and why.
     pub(super) counters: Counters,

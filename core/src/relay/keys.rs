@@ -274,8 +274,10 @@ impl Keying<'_, '_> {
             return false;
         };
         let takes_events = peer.profile.event_send.is_some();
+        // Beside audio in packets of other lengths, events could not keep their timestamps.
+        let repacked = self.far.as_ref().is_some_and(|far| far.packer.is_some());
         match way {
-            Way::Event => !takes_events || self.far_dials(),
+            Way::Event => !takes_events || repacked || self.far_dials(),
             Way::Tone => takes_events,
             Way::Signal => true,
         }

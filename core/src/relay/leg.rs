@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::keys::{Keypad, Keypads, Keys};
 use super::outgoing::Outgoing;
+use super::packer::{self, Packer, Packers};
 use super::presence::Presence;
 use super::reports::Reports;
 use super::source::Source;
@@ -32,6 +33,8 @@ pub(super) struct Leg {
     pub(super) peer: Option<Peer>,
     /// What it needs to hear or say keys, where it does.
     pub(super) keypad: Option<Id<Keypad>>,
+    /// Where audio waits that the peer wants in other packets.
+    pub(super) packer: Option<Id<Packer>>,
     /// Where its packets come from.
     pub(super) whence: Source,
     pub(super) reports: Reports,
@@ -63,8 +66,11 @@ pub(super) const EMPTY_HEADER: [u8; HEADER] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 /// What is later than this is not made up for.
 pub(super) const LATE: Duration = Duration::from_millis(60);
 
-/// The longest datagram of the relay's own: a packet of silence.
-pub(super) const LONGEST: usize = HEADER + SAMPLES;
+/// A packet of silence.
+const PACKET_BYTES: usize = HEADER + SAMPLES;
+
+/// The longest datagram of the relay's own.
+pub(super) const LONGEST: usize = HEADER + packer::LONGEST;
 
 /// RTP packets and their payload bytes.
 #[derive(Default)]
@@ -102,6 +108,7 @@ impl Leg {
             statistics: Statistics::default(),
             reports: Reports::new(random.next_u64()),
             keypad: None,
+            packer: None,
             keys: Keys::NEW,
             silence: None,
         }
@@ -109,7 +116,8 @@ impl Leg {
 
     /// Says who the peer is; whether that is someone else, or someone to talk to differently, than before.
     pub(super) fn point(&mut self, now: Instant, peer: Peer) -> bool {
-        let peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
+        let mut peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
+        peer.profile.ptime = peer.profile.ptime.clamp(10, 60);
         let before = self.peer.replace(peer);
         self.named(now);
         // Who sends comfort noise says nothing for as long as that stays as it is.
@@ -222,7 +230,7 @@ impl Leg {
         let at = if missed { now } else { due };
         self.silence = Some(Silence { due: at.after(PACKET), first: false });
         let peer = self.peer?;
-        let packet = out.get_mut(..LONGEST)?;
+        let packet = out.get_mut(..PACKET_BYTES)?;
         let (fixed, payload) = packet.split_first_chunk_mut::<HEADER>()?;
         *fixed = EMPTY_HEADER;
         payload.fill(peer.profile.send.law.encode(0));
@@ -233,13 +241,14 @@ impl Leg {
         header.marker = first || missed;
         header.write(packet);
         self.sent.add(SAMPLES);
-        Some((peer.rtp, LONGEST))
+        Some((peer.rtp, PACKET_BYTES))
     }
 
     /// When it next has something to say or to do, but for reports.
-    pub(super) fn due(&self, keypads: &Keypads<'_>) -> Option<Instant> {
+    pub(super) fn due(&self, keypads: &Keypads<'_>, packers: &Packers<'_>) -> Option<Instant> {
         let silence = || self.silence.map(|silence| silence.due);
-        self.dials_at(keypads).or_else(silence).into_iter().chain(self.keys.deadline()).min()
+        let says = self.dials_at(keypads).or_else(silence);
+        [says, self.keys.deadline(), self.packs_at(packers)].into_iter().flatten().min()
     }
 
     /// Nothing is expected from the peer any more.

@@ -14,6 +14,7 @@ mod keys;
 mod leg;
 mod message;
 mod outgoing;
+mod packer;
 mod presence;
 mod reports;
 mod source;
@@ -28,6 +29,7 @@ use heapless::Deque;
 pub use doors::Door;
 pub use keys::Keypad;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
+pub use packer::Packer;
 pub use stream::{Stream, Third};
 
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
@@ -66,6 +68,9 @@ pub struct Storage<'s> {
     /// One for each leg whose peer tells or takes no telephone-events, or whose keys come by signalling. One for each
     /// stream is plenty where most peers do.
     pub keypads: &'s mut [Slot<Keypad>],
+    /// One for each leg whose peer wants packets of another length than come for it; where there is none, they go on as
+    /// they came.
+    pub packers: &'s mut [Slot<Packer>],
     /// As many as streams.
     pub timers: &'s mut [TimerSlot],
 }
@@ -108,6 +113,7 @@ impl<'s> Relay<'s> {
             annex: Annex {
                 thirds: Pool::new(storage.thirds),
                 keypads: Pool::new(storage.keypads),
+                packers: Pool::new(storage.packers),
                 told: Deque::new(),
                 counters: Counters::NEW,
                 restless: false,

@@ -96,6 +96,7 @@ impl Stream {
         for side in Side::ALL {
             if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
                 leg.leave_keypad(&mut annex.keypads);
+                leg.leave_packer(&mut annex.packers);
             }
         }
         if let Some(third) = self.third {
@@ -194,6 +195,7 @@ impl Stream {
             if let Some(far) = far {
                 far.outgoing.interrupt();
                 far.part_keys(&mut annex.keypads);
+                far.drop_packed(&mut annex.packers);
             }
         }
         self.settle(now, annex);
@@ -233,6 +235,7 @@ impl Stream {
             {
                 leg.outgoing.interrupt();
                 leg.part_keys(&mut annex.keypads);
+                leg.drop_packed(&mut annex.packers);
                 leg.attend(now);
             }
         }
@@ -324,7 +327,7 @@ impl Stream {
         let partner = self.partner(side);
         let port = partner.map_or(0, |partner| self.place(partner).port);
         let id = self.id;
-        let Annex { thirds, keypads, told, counters, restless } = annex;
+        let Annex { thirds, keypads, packers, told, counters, restless } = annex;
         let (near, mut far) = self.legs(thirds, side, partner);
         let near = near.ok_or(Reason::PortClosed)?;
         let received = near.receive(now, from, packet);
@@ -349,6 +352,14 @@ impl Stream {
                 }
                 _ => {}
             }
+        }
+        if let (Ok((header, Content::Audio(law), _)), Some(far)) = (received, &mut far)
+            && far.repacks(header.payload().len())
+            && let Some(audio) = packet.get_mut(header.payload())
+            && far.pack(now, &header, law, audio, packers)
+        {
+            *restless = true;
+            return Ok(Verdict::Taken);
         }
         let sent = match (received, &mut far) {
             (Ok((_, Content::Noise, _)), Some(far)) if !far.takes_noise() => {
@@ -429,7 +440,7 @@ impl Stream {
         };
         let of = |leg: &Leg| {
             let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
-            [now, leg.due(&annex.keypads), leg.whence.watch()]
+            [now, leg.due(&annex.keypads, &annex.packers), leg.whence.watch()]
         };
         let legs = Side::ALL.into_iter().filter_map(|side| self.leg(&annex.thirds, side));
         legs.flat_map(of).flatten().chain([at]).min()
@@ -474,7 +485,8 @@ impl Stream {
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
                     return Some(Output::Report(report));
                 }
-                let said = leg.dial(now, &mut annex.keypads, out);
+                let said = leg.unpack(now, &mut annex.packers, out);
+                let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
                 if let Some((to, len)) = said.or_else(|| leg.say_nothing(now, &annex.keypads, out)) {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
@@ -494,6 +506,7 @@ impl Stream {
     fn leave(&mut self, side: Side, annex: &mut Annex<'_>) {
         if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
             leg.leave_keypad(&mut annex.keypads);
+            leg.leave_packer(&mut annex.packers);
         }
         let left = core::mem::replace(self.place_mut(side), Place::CLOSED);
         let third = self.third.take().and_then(|id| annex.thirds.remove(id));

@@ -30,7 +30,12 @@ pub(crate) const PARTS: &[Part] = &[
     of_calls("index of dialogs, timers", &["warmline_fw::room::DIALOGS", "warmline_fw::room::CLOCK"]),
     of_calls(
         "media streams",
-        &["warmline_fw::room::STREAM", "warmline_fw::room::THIRDS", "warmline_fw::room::KEYPADS"],
+        &[
+            "warmline_fw::room::STREAM",
+            "warmline_fw::room::THIRDS",
+            "warmline_fw::room::KEYPADS",
+            "warmline_fw::room::PACKERS",
+        ],
     ),
     of_calls(
         "media ports",

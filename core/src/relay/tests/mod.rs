@@ -13,6 +13,7 @@ mod conversation;
 mod keys;
 mod laws;
 mod lifetime;
+mod packer;
 mod packets;
 mod parked;
 mod source;
@@ -30,6 +31,7 @@ fn relay(streams: usize) -> Relay<'static> {
         streams: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
         thirds: Box::leak((0..streams.div_ceil(2)).map(|_| Slot::EMPTY).collect()),
         keypads: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
+        packers: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; streams]),
     };
     Relay::new(storage, &[7; 32])

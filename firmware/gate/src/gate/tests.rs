@@ -92,6 +92,7 @@ fn gate() -> Tested {
         streams: Box::leak(Box::new([Slot::EMPTY])),
         thirds: &mut [],
         keypads: &mut [],
+        packers: &mut [],
         timers: Vec::leak(vec![TimerSlot::EMPTY; 1]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

@@ -14,6 +14,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut streams = [const { Slot::EMPTY }; 2];
     let mut thirds = [const { Slot::EMPTY }; 1];
     let mut keypads = [const { Slot::EMPTY }; 2];
+    let mut packers = [const { Slot::EMPTY }; 2];
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
@@ -24,6 +25,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
         streams: black_box(&mut streams),
         thirds: black_box(&mut thirds),
         keypads: black_box(&mut keypads),
+        packers: black_box(&mut packers),
         timers: black_box(&mut timers),
     };
     let mut relay = Relay::new(storage, &values.array());

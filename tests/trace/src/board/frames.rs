@@ -155,6 +155,7 @@ fn gate() -> Tested {
         streams: STREAMS.take(),
         thirds: &mut [],
         keypads: &mut [],
+        packers: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
