@@ -62,6 +62,10 @@ waiting! {
         PLACES = 10,
         /// The relay learns which places hear each other.
         BRIDGE = 11,
+        /// The relay plays who waits what is heard first.
+        GREETING = 12,
+        /// The relay plays who waits what is heard after that.
+        MUSIC = 13,
     }
 }
 

@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use super::leg::Leg;
-use super::{Hop, Output, Peer, Report, Side, StreamId};
+use super::{Hop, Output, Peer, Play, Report, Side, StreamId};
+use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
 use crate::random::Random;
 use crate::reason::Reason;
@@ -218,13 +219,36 @@ impl Stream {
         let before = Side::ALL.map(|side| self.partner(side));
         self.pair = pair.filter(|[one, other]| one != other);
         for (side, before) in Side::ALL.into_iter().zip(before) {
-            if self.partner(side) != before
-                && let (Some(leg), _) = self.legs(thirds, side, None)
-            {
+            let now = self.partner(side);
+            let (Some(leg), _) = self.legs(thirds, side, None) else { continue };
+            if now != before {
                 leg.outgoing.interrupt();
+            }
+            if now.is_some() {
+                leg.stop_endless();
             }
         }
         self.settle(now, thirds);
+    }
+
+    /// Has a side hear something instead of whoever speaks to it, or no more of it where that is none.
+    pub(super) fn play(&mut self, now: Instant, side: Side, what: Option<Play>, thirds: &mut Thirds<'_>) {
+        if matches!(self.state, State::Closing) || self.leg(thirds, side).is_none() {
+            return;
+        }
+        if let (Some(leg), _) = self.legs(thirds, side, None) {
+            match what {
+                Some(what) => leg.play(now, what),
+                None => leg.stop(),
+            }
+        }
+        self.settle(now, thirds);
+    }
+
+    /// Whether a side is played this clip.
+    pub(super) fn plays(&self, clip: ClipId, thirds: &Thirds<'_>) -> bool {
+        let plays = |side| self.leg(thirds, side).is_some_and(|leg| leg.plays_clip(clip));
+        Side::ALL.into_iter().any(plays)
     }
 
     /// From here on one side only says what is left to be said. Its port, unless it was not open.
@@ -249,7 +273,7 @@ impl Stream {
         Side::ALL.map(|side| {
             let spoken = self.leg(thirds, side)?.has_spoken();
             if let (Some(leg), _) = self.legs(thirds, side, None) {
-                leg.silence = None;
+                leg.player = None;
             }
             let place = self.place_mut(side);
             place.due = spoken;
@@ -333,8 +357,8 @@ impl Stream {
             State::Open(at) => at,
             State::Fresh => return None,
         };
-        let silences = Side::ALL.into_iter().filter_map(|side| Some(self.leg(thirds, side)?.silence?.due));
-        silences.chain([at]).min()
+        let players = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side)?.player_due());
+        players.chain([at]).min()
     }
 
     /// The next thing it has to say; [`Report::Closed`] is the last.
@@ -343,6 +367,7 @@ impl Stream {
         now: Instant,
         utc: Option<Utc>,
         random: &mut Random,
+        clips: &dyn Clips,
         out: &mut [u8],
         thirds: &mut Thirds<'_>,
     ) -> Option<Output> {
@@ -371,7 +396,11 @@ impl Stream {
                     self.leave(side, thirds);
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
                 }
-                if let Some((to, len)) = leg.say_nothing(now, out) {
+                if let Some(clip) = leg.take_played(now) {
+                    self.settle(now, thirds);
+                    return Some(Output::Report(Report::Played { stream: self.id, side, clip }));
+                }
+                if let Some((to, len)) = leg.say(now, clips, out) {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

@@ -98,7 +98,8 @@ impl Image {
         let appliance = loaded.appliance().ok_or(ImageError::OutOfRange("the network"))?;
         board.check(&loaded.lend(), appliance.calls)?;
         let len = image::write(&loaded.lend(), appliance, &mut bytes)?;
-        bytes.truncate(len);
+        let clips = image::write_clips(loaded.clips().iter(), bytes.get_mut(len..).unwrap_or_default())?;
+        bytes.truncate(len + clips);
         Ok(Self { board, loaded, bytes })
     }
 
@@ -204,12 +205,12 @@ mod tests {
         let said = |name| placing(image::board(name).expect("a board"), Path::new("config.bin"));
         assert_eq!(
             said("mps2-an386"),
-            "to start QEMU's mps2-an386 with it, add: -device loader,file=config.bin,addr=0x003f0000,force-raw=on"
+            "to start QEMU's mps2-an386 with it, add: -device loader,file=config.bin,addr=0x00300000,force-raw=on"
         );
         assert_eq!(
             said("nucleo-h743zi"),
             "to put it on the board: probe-rs download --chip STM32H743ZITx --binary-format bin --base-address \
-             0x081E0000 config.bin"
+             0x08100000 config.bin"
         );
         // Another board that QEMU does not know needs words of its own.
         assert!(BOARDS.iter().all(|board| board.name.starts_with("mps2-") || board.name == "nucleo-h743zi"));
@@ -219,7 +220,7 @@ mod tests {
     fn paths_are_as_a_shell_and_qemu_take_them() {
         let said = placing(&BOARDS[0], Path::new("the board's, new.bin"));
         assert!(
-            said.ends_with(r"-device 'loader,file=the board'\''s,, new.bin,addr=0x003f0000,force-raw=on'"),
+            said.ends_with(r"-device 'loader,file=the board'\''s,, new.bin,addr=0x00300000,force-raw=on'"),
             "{said}"
         );
     }

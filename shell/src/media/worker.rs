@@ -11,6 +11,7 @@ use warmline_core::time::Instant;
 
 use super::sockets::{Sockets, TELLS_AGAIN};
 use super::{Order, Reports, Traffic, WAKER};
+use crate::clips::Library;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::room;
@@ -49,6 +50,7 @@ pub(super) struct Worker<'s> {
     listed: Vec<u16>,
     poll: Poll,
     clock: Clock,
+    clips: Library,
     reports: Reports,
     packet: Box<[u8; LARGEST + TAILROOM]>,
     traffic: Traffic,
@@ -81,6 +83,7 @@ impl Worker<'_> {
             listed: Vec::with_capacity(EVENTS),
             poll,
             clock,
+            clips: loaded.clips().clone(),
             reports,
             packet: Box::new([0; LARGEST + TAILROOM]),
             traffic,
@@ -170,6 +173,7 @@ impl Worker<'_> {
                     opened += usize::from(matches!(control, Control::Open { .. } | Control::Join { .. }));
                     self.control(control);
                 }
+                Ok(Order::Clips(clips)) => self.clips.follow(&clips, |clip| self.relay.plays(clip)),
                 Ok(Order::Tell(answer)) => {
                     self.traffic.streams = self.relay.streams();
                     self.traffic.dropped.clone_from(self.relay.counters());
@@ -208,8 +212,12 @@ impl Worker<'_> {
                 }
                 *place = Some(port);
             }
-            Control::Point { .. } | Control::Bridge { .. } | Control::Part { .. } | Control::Close { .. } => {
-            }
+            Control::Point { .. }
+            | Control::Bridge { .. }
+            | Control::Play { .. }
+            | Control::Stop { .. }
+            | Control::Part { .. }
+            | Control::Close { .. } => {}
         }
         self.relay.control(self.clock.now(), control);
     }
@@ -232,7 +240,7 @@ impl Worker<'_> {
                 });
                 continue;
             }
-            match self.relay.poll(now, utc, &mut self.packet[..]) {
+            match self.relay.poll(now, utc, &self.clips, &mut self.packet[..]) {
                 Output::Send(hop) => send(&self.sockets, &mut self.traffic, hop, &self.packet[..]),
                 Output::Report(report) => {
                     self.over(report);
@@ -257,7 +265,7 @@ impl Worker<'_> {
                     self.sockets.close(port);
                 }
             }
-            Report::Opened { .. } | Report::Joined { .. } => {}
+            Report::Opened { .. } | Report::Joined { .. } | Report::Played { .. } => {}
         }
     }
 }

@@ -169,8 +169,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 3 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 259, understood: 3 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 4 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 260, understood: 4 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));
@@ -193,6 +193,7 @@ fn errors_say_what_to_do() {
         ImageError::Checksum,
         ImageError::Malformed,
         ImageError::OutOfRange("lines"),
+        ImageError::Clip,
         ImageError::NoRoom,
     ] {
         assert!(error.to_string().contains("configuration"), "{error}");

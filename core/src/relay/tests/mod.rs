@@ -14,6 +14,7 @@ mod laws;
 mod lifetime;
 mod packets;
 mod parked;
+mod players;
 
 const FIRST: u16 = 20_000;
 const PORTS: [u16; 2] = [20_000, 20_002];
@@ -65,7 +66,7 @@ fn target() -> Peer {
 
 fn open(relay: &mut Relay<'_>, now: Instant, stream: StreamId, ports: [u16; 2]) {
     relay.control(now, Control::Open { stream, ports });
-    assert_eq!(relay.poll(now, None, &mut []), Output::Report(Report::Opened { stream }));
+    assert_eq!(relay.poll(now, None, &(), &mut []), Output::Report(Report::Opened { stream }));
 }
 
 fn point(relay: &mut Relay<'_>, now: Instant, side: Side, peer: Peer) {
@@ -134,7 +135,7 @@ fn drain(relay: &mut Relay<'_>, now: Instant) -> (Vec<Sent>, Vec<Report>, Option
     let (mut sent, mut reports) = (Vec::new(), Vec::new());
     loop {
         let mut out = [0; LONGEST];
-        match relay.poll(now, None, &mut out) {
+        match relay.poll(now, None, &(), &mut out) {
             Output::Send(hop) => sent.push((hop, out[..hop.len].to_vec())),
             Output::Report(report) => reports.push(report),
             Output::Wait(until) => return (sent, reports, until),
