@@ -52,7 +52,7 @@ fn peer(stream: u16, side: Side, law: Law) -> Peer {
         event_receive: Some(101),
         ptime: 20,
     };
-    Peer { rtp: at(40_000), rtcp: at(40_001), profile, direction: Direction::SendRecv }
+    Peer::new(at(40_000), at(40_001), profile, Direction::SendRecv)
 }
 
 impl Talk {

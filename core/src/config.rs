@@ -128,6 +128,9 @@ pub struct Node {
     pub new_calls: filter::Rate,
     /// How many relay workers share the media ports.
     pub workers: u8,
+    /// `media.silence`: after how many seconds without RTP and RTCP from a leg that should speak its call ends; 0 where it
+    /// never does.
+    pub silence: u16,
 }
 
 /// A network we stand in.
@@ -179,6 +182,9 @@ pub struct Trunk {
     pub listener: u8,
     /// Where its media may come from.
     pub media: MediaPolicy,
+    /// Whether its peers may be elsewhere than they say, behind a network address translator: inside the same ranges, or
+    /// where media is taken as signalled, at the address that they signal from.
+    pub learn: bool,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
     /// What it may start.
@@ -211,6 +217,7 @@ impl Trunk {
             kind,
             listener,
             media: MediaPolicy::Signalled,
+            learn: false,
             max_calls: u32::MAX,
             starts: Limits::NONE,
             takes: Limits::NONE,

@@ -244,6 +244,8 @@ reasons! {
     AnswerMissing = "answer-missing", 400;
     /// The peer let its session expire: it was not refreshed in the interval agreed on.
     SessionExpired = "session-expired", 408;
+    /// Neither RTP nor RTCP came from a side that should speak, for as long as `media.silence` says.
+    MediaSilent = "media-silent", 408;
     /// The peer refused to refresh its session, or did not answer that.
     RefreshFailed = "refresh-failed", 408;
     /// The answer was never acknowledged.

@@ -75,6 +75,27 @@ impl Journal {
                     reason.sentence()
                 );
             }
+            Event::Learned { call, trunk, named, from } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::info!(
+                    "call {=u64:x}: audio of trunk {=str} comes from {}, its SDP says {}: it is taken and answered there",
+                    name(call),
+                    text(cx.config, trunk),
+                    from,
+                    named,
+                );
+            }
+            Event::Elsewhere { call, trunk, named, from } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::warn!(
+                    "call {=u64:x}: audio for trunk {=str} arrives from {}, its SDP says {}: dropped; if that is the peer \
+                     behind NAT, the trunk needs learn = true and it in its media ranges",
+                    name(call),
+                    text(cx.config, trunk),
+                    from,
+                    named,
+                );
+            }
             Event::Started(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 defmt::info!(

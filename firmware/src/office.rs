@@ -5,7 +5,7 @@ use core::future::poll_fn;
 use core::net::{IpAddr, SocketAddr};
 use core::task::Poll;
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either4, select4};
 use embassy_net::udp::{PacketMetadata, RecvError, UdpSocket};
 use embassy_net::{IpAddress, Stack};
 use embassy_time::{Duration, Timer};
@@ -24,7 +24,7 @@ use crate::board::{self, BOARD, Watchdog};
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::time::{now, wake_at};
-use crate::wire::Shared;
+use crate::wire::{NEWS, Shared};
 
 /// Bytes of SIP that wait to be read, over all listeners: where there is one, its largest message three times.
 const WAITING: usize = 12 * 1024;
@@ -109,11 +109,11 @@ impl Office {
         loop {
             let due = self.due.iter().flatten().min().map(|&at| wake_at(at));
             let wake = Timer::at(due.map_or(tick, |due| due.min(tick)));
-            match select3(hear(&self.sockets, self.heard), self.names.answered(), wake).await {
-                Either3::First(Came::Message { listener, from, len }) => self.read(listener, from, len),
-                Either3::First(Came::TooLong) => self.journal.too_long(),
-                Either3::Second(question) => self.resolved(question),
-                Either3::Third(()) => {}
+            match select4(hear(&self.sockets, self.heard), self.names.answered(), NEWS.wait(), wake).await {
+                Either4::First(Came::Message { listener, from, len }) => self.read(listener, from, len),
+                Either4::First(Came::TooLong) => self.journal.too_long(),
+                Either4::Second(question) => self.resolved(question),
+                Either4::Third(()) | Either4::Fourth(()) => {}
             }
             self.settle();
             if embassy_time::Instant::now() >= tick {

@@ -4,6 +4,8 @@ use core::cell::RefCell;
 use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::signal::Signal;
 use warmline_gate::frame::{Frame, LARGEST};
 use warmline_gate::nic::Nic;
 use warmline_gate::{Gate, Incoming};
@@ -13,6 +15,9 @@ use crate::time::now;
 
 /// The gate, shared by the stack and the signalling. Nobody holds it across an await.
 pub(crate) type Shared = RefCell<Gate<'static, 'static, Controller>>;
+
+/// Rings when a packet has given the relay something to say.
+pub(crate) static NEWS: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
 /// The driver.
 pub(crate) struct Wire {
@@ -35,7 +40,11 @@ impl Driver for Wire {
         if !gate.nic().can_send(cx.waker()) {
             return None;
         }
-        match gate.receive(now(), cx.waker(), self.frame) {
+        let incoming = gate.receive(now(), cx.waker(), self.frame);
+        if gate.relay.deadline().is_some_and(|at| at <= now()) {
+            NEWS.signal(());
+        }
+        match incoming {
             Incoming::Nothing => None,
             Incoming::More => {
                 cx.waker().wake_by_ref();

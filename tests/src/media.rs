@@ -104,11 +104,15 @@ impl<'w> Media<'w> {
                 let held = peer.rtp.ip().is_unspecified() && peer.rtcp.ip().is_unspecified();
                 // Only callers are always in the first network; but a platform that was called is there too.
                 let astray = rtp.is_none() || rtp != rtcp;
-                let wrong = if held { peer.direction.sends() } else { astray };
+                let wrong = if held { peer.direction.sends() && !peer.learns } else { astray };
                 if wrong {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
             }
+            Control::Learn { stream, side, source } => match &mut self.place(stream, side)?.peer {
+                Some(peer) => peer.rtp = source,
+                None => return Err(format!("{side:?} of {stream:?} is learned but was not pointed")),
+            },
             Control::Join { stream, side, port } => {
                 self.take_port(stream, port)?;
                 let place = self.place(stream, side)?;

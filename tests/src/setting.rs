@@ -118,6 +118,7 @@ impl Setting {
                 country: Span::default(),
                 new_calls: Rate::UNLIMITED,
                 workers,
+                silence: 0,
             },
             domains: Vec::new(),
             interfaces: Vec::new(),

@@ -712,6 +712,7 @@ impl<'w> World<'w> {
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
             }
+            Event::Learned { .. } | Event::Elsewhere { .. } => return,
             Event::Started(id) | Event::Answered(id) | Event::Settled(id) | Event::Ended(id) => id,
         };
         match event {

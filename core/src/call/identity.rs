@@ -176,7 +176,7 @@ mod tests {
         let text = b"82X-Caller";
         let span = |start, len| Span { start, len };
         let rate = crate::filter::Rate::UNLIMITED;
-        let node = Node { name: Span::EMPTY, country: span(0, 2), new_calls: rate, workers: 1 };
+        let node = Node { name: Span::EMPTY, country: span(0, 2), new_calls: rate, workers: 1, silence: 60 };
         let config = Config {
             text,
             node,

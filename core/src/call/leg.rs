@@ -106,6 +106,8 @@ pub struct Leg {
     pub(crate) offered: bool,
     /// What was agreed on with the peer.
     pub(crate) agreed: Option<Agreed>,
+    /// Whether it was told that its audio comes from elsewhere.
+    pub(crate) elsewhere: bool,
     /// The id of our session description, and its version.
     pub(crate) session: u64,
     pub(crate) version: u32,
@@ -162,6 +164,7 @@ impl Leg {
             invited: 0,
             offered: false,
             agreed: None,
+            elsewhere: false,
             session,
             version: 1,
             said: None,

@@ -14,6 +14,7 @@ mod leg;
 mod refer;
 mod reliable;
 mod session_timer;
+mod sighting;
 mod ticket;
 mod transfer;
 mod waiting;
@@ -40,6 +41,7 @@ pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
+pub(crate) use sighting::{Learned, Sighting};
 pub use ticket::{HEADER as TICKET_HEADER, referred_ticket, ticket};
 pub use transfer::{Move, Notifier, Place, Stage, Transfer};
 pub use waiting::{Pending, Todo};
@@ -128,6 +130,8 @@ pub struct Call {
     /// How often the relay may still be asked for other ports.
     pub(crate) openings: u8,
     pub(crate) statistics: [Statistics; 2],
+    /// Audio that came from elsewhere, until that is told.
+    pub(crate) sighting: Option<Sighting>,
     pub(crate) started: Instant,
     pub(crate) answered: Option<Instant>,
     pub(crate) ended: Option<Instant>,
@@ -206,6 +210,7 @@ impl Call {
             worker,
             openings: OPENINGS,
             statistics: Default::default(),
+            sighting: None,
             started,
             answered: None,
             ended: None,

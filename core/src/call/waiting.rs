@@ -62,10 +62,12 @@ waiting! {
         PLACES = 10,
         /// The relay learns which places hear each other.
         BRIDGE = 11,
+        /// Audio came from elsewhere than a leg's description says.
+        SIGHTED = 12,
         /// The relay plays who waits what is heard first.
-        GREETING = 12,
+        GREETING = 13,
         /// The relay plays who waits what is heard after that.
-        MUSIC = 13,
+        MUSIC = 14,
     }
 }
 

@@ -75,6 +75,7 @@ const NODE: Node = Node {
     country: Span { start: 0, len: 0 },
     new_calls: Rate { per_second: 0, burst: 0 },
     workers: 0,
+    silence: 0,
 };
 
 impl Tables {

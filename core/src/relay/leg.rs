@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::outgoing::Outgoing;
 use super::player::Player;
 use super::reports::Reports;
+use super::source::Source;
 use super::{Peer, Statistics, samples};
 use crate::g711::{self, Law};
 use crate::random::Random;
@@ -26,6 +27,8 @@ pub(super) struct Leg {
     pub(super) outgoing: Outgoing,
     /// Who is there; its addresses are canonical.
     pub(super) peer: Option<Peer>,
+    /// Where its packets come from.
+    pub(super) whence: Source,
     pub(super) reports: Reports,
     /// What happened here, without what stands above.
     pub(super) statistics: Statistics,
@@ -61,6 +64,7 @@ impl Leg {
     pub(super) fn new(random: &mut Random) -> Self {
         Self {
             peer: None,
+            whence: Source::default(),
             source: None,
             outgoing: Outgoing::new(random),
             received: Tally::default(),
@@ -73,10 +77,12 @@ impl Leg {
     }
 
     /// Says who the peer is; whether that is someone else, or someone to talk to differently, than before.
-    pub(super) fn point(&mut self, peer: Peer) -> bool {
+    pub(super) fn point(&mut self, now: Instant, peer: Peer) -> bool {
         let peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
         let before = self.peer.replace(peer);
-        let changed = !before.is_some_and(|old| old.rtp == peer.rtp && old.profile == peer.profile);
+        self.named(now);
+        let same = |old: Peer, new: Peer| old.rtp == new.rtp && old.profile == new.profile;
+        let changed = !before.zip(self.peer).is_some_and(|(old, new)| same(old, new));
         if changed {
             self.close_source();
             self.outgoing.interrupt();
@@ -93,7 +99,7 @@ impl Leg {
         packet: &[u8],
     ) -> Result<(Header, Content), Reason> {
         let Some(peer) = self.peer.as_ref().filter(|peer| same(from, peer.rtp)) else {
-            self.statistics.wrong_source = self.statistics.wrong_source.wrapping_add(1);
+            self.stranger(now, from, packet);
             return Err(Reason::WrongSource);
         };
         let header = Header::parse(packet).map_err(|_| Reason::NotRtp)?;
@@ -117,6 +123,7 @@ impl Leg {
 
     fn count(&mut self, now: Instant, header: &Header, len: usize) {
         self.received.add(len);
+        self.whence.heard(now);
         let arrival = Timestamp(samples(now.since(Instant::ZERO)) as u32);
         let goes_on = match &mut self.source {
             Some(source) if source.ssrc() == header.ssrc => {
@@ -181,7 +188,7 @@ impl Leg {
     }
 }
 
-fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
+pub(super) fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
     let format = profile.receive.iter().flatten().find(|format| format.payload_type == payload_type);
     match format {
         Some(format) => Some(Content::Audio(format.law)),
@@ -207,6 +214,6 @@ pub(super) fn same(from: SocketAddr, peer: SocketAddr) -> bool {
 }
 
 /// The same address, as IPv4 where it is IPv4 mapped into IPv6.
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -67,6 +67,16 @@ pub enum Control {
         /// Who it is.
         peer: Peer,
     },
+    /// Says where a side's peer was found to be, of which that may be learned ([`Peer::learns`]). Holds until the peer is
+    /// named otherwise.
+    Learn {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// Where its RTP comes from and goes to.
+        source: SocketAddr,
+    },
     /// Opens another side of an open stream, one that was never there or has parted. Answered by
     /// [`Report::Joined`] or [`Report::NotJoined`].
     Join {
@@ -134,6 +144,17 @@ pub struct Peer {
     pub direction: Direction,
     /// Where RTCP goes to, and the only address it is taken from.
     pub rtcp: SocketAddr,
+    /// Whether it may be elsewhere, as behind a network address translator: what may come from it is reported.
+    pub learns: bool,
+    /// After how long without RTP and RTCP it is reported as silent, where it may send; none where it never is.
+    pub silence: Option<Duration>,
+}
+
+impl Peer {
+    /// One that is taken at its word: what comes from it comes from there, and it may be silent.
+    pub const fn new(rtp: SocketAddr, rtcp: SocketAddr, profile: Profile, direction: Direction) -> Self {
+        Self { rtp, profile, direction, rtcp, learns: false, silence: None }
+    }
 }
 
 /// What the relay tells signalling.
@@ -174,6 +195,26 @@ pub enum Report {
         side: Side,
         /// What it was.
         clip: ClipId,
+    },
+    /// RTP that fits the side's peer came from elsewhere, and was dropped. Said of the first such packet since the peer was
+    /// named, and of every one that may be the peer's own, but not more than ten times a second.
+    Stranger {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// Where it came from.
+        from: SocketAddr,
+        /// Whether it may be the peer itself: it may be learned where that is, and was not heard yet, or goes on from there
+        /// after some silence.
+        may_be_it: bool,
+    },
+    /// Neither RTP nor RTCP came from the side's peer for as long as it may be silent. Said again each time that has passed.
+    Silent {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
     },
     /// The side is gone; its ports are free.
     Parted {

@@ -13,6 +13,7 @@ mod message;
 mod outgoing;
 mod player;
 mod reports;
+mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -76,8 +77,8 @@ impl Name {
 
 /// Streams, and the packets that go through them.
 ///
-/// After every [`Relay::control`], and when the time it last said has come, [`Relay::poll`] is to be called until
-/// it says [`Output::Wait`].
+/// After every [`Relay::control`], and when [`Relay::deadline`] has come, [`Relay::poll`] is to be called until it says
+/// [`Output::Wait`].
 pub struct Relay<'s> {
     doors: Doors<'s>,
     names: &'s mut [Name],
@@ -147,6 +148,13 @@ impl<'s> Relay<'s> {
             }
             Control::Play { stream, side, what } => self.play(now, stream, side, Some(what)),
             Control::Stop { stream, side } => self.play(now, stream, side, None),
+            Control::Learn { stream, side, source } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.learn(now, side, source, &mut self.thirds);
+                }
+                self.arm(slot);
+            }
             Control::Close { stream } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -208,6 +216,14 @@ impl<'s> Relay<'s> {
     /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.
     pub fn plays(&self, clip: ClipId) -> bool {
         self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.thirds))
+    }
+
+    /// When it has to be polled, by what it knows now; a packet may have brought that forward.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.failures.is_empty() {
+            true => self.timers.next(),
+            false => Some(Instant::ZERO),
+        }
     }
 
     /// How often packets were dropped, and why.
@@ -275,7 +291,12 @@ impl<'s> Relay<'s> {
         let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
         let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
         if port & 1 == 0 {
-            stream.forward(now, side, from, packet, &mut self.thirds).map(Verdict::Send)
+            let sent = stream.forward(now, side, from, packet, &mut self.thirds);
+            // There may be something to tell of who it came from.
+            if sent == Err(Reason::WrongSource) {
+                self.arm(slot);
+            }
+            sent.map(Verdict::Send)
         } else {
             stream.hear(now, side, from, packet, &mut self.thirds).map(|()| Verdict::Taken)
         }

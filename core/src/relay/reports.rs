@@ -51,11 +51,13 @@ impl Reports {
 impl Leg {
     /// Takes what the peer reports of itself and of us.
     pub(super) fn hear(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), Reason> {
-        if !self.peer.is_some_and(|peer| same(from, peer.rtcp)) {
+        let from_peer = self.peer.is_some_and(|peer| same(from, peer.rtcp));
+        if !from_peer && !self.learns_rtcp(from) {
             self.statistics.wrong_source = self.statistics.wrong_source.wrapping_add(1);
             return Err(Reason::WrongSource);
         }
         let datagram = Compound::parse(datagram).map_err(|_| Reason::NotRtp)?;
+        self.whence.heard(now);
         for packet in datagram.packets() {
             let blocks = match packet {
                 Packet::SenderReport { ssrc, info, blocks } => {

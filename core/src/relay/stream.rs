@@ -176,7 +176,7 @@ impl Stream {
             State::Closing => return,
         }
         let (near, far) = self.legs(thirds, side, self.partner(side));
-        if near.is_some_and(|near| near.point(peer))
+        if near.is_some_and(|near| near.point(now, peer))
             && let Some(far) = far
         {
             far.outgoing.interrupt();
@@ -219,12 +219,13 @@ impl Stream {
         let before = Side::ALL.map(|side| self.partner(side));
         self.pair = pair.filter(|[one, other]| one != other);
         for (side, before) in Side::ALL.into_iter().zip(before) {
-            let now = self.partner(side);
+            let partner = self.partner(side);
             let (Some(leg), _) = self.legs(thirds, side, None) else { continue };
-            if now != before {
+            if partner != before {
                 leg.outgoing.interrupt();
+                leg.attend(now);
             }
-            if now.is_some() {
+            if partner.is_some() {
                 leg.stop_endless();
             }
         }
@@ -241,6 +242,14 @@ impl Stream {
                 Some(what) => leg.play(now, what),
                 None => leg.stop(),
             }
+        }
+        self.settle(now, thirds);
+    }
+
+    /// A side's peer was found elsewhere.
+    pub(super) fn learn(&mut self, now: Instant, side: Side, source: SocketAddr, thirds: &mut Thirds<'_>) {
+        if let (Some(leg), _) = self.legs(thirds, side, None) {
+            leg.learn(now, source);
         }
         self.settle(now, thirds);
     }
@@ -357,8 +366,12 @@ impl Stream {
             State::Open(at) => at,
             State::Fresh => return None,
         };
-        let players = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side)?.player_due());
-        players.chain([at]).min()
+        let of = |leg: &Leg| {
+            let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
+            [now, leg.player_due(), leg.whence.watch()]
+        };
+        let legs = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side));
+        legs.flat_map(of).flatten().chain([at]).min()
     }
 
     /// The next thing it has to say; [`Report::Closed`] is the last.
@@ -381,6 +394,7 @@ impl Stream {
             self.state = State::Open(now.after(interval(random)));
         }
         let closing = matches!(self.state, State::Closing);
+        let id = self.id;
         for side in Side::ALL {
             let place = self.place_mut(side);
             if core::mem::take(&mut place.joined) {
@@ -395,6 +409,9 @@ impl Stream {
                     let statistics = leg.statistics();
                     self.leave(side, thirds);
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
+                }
+                if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
+                    return Some(Output::Report(report));
                 }
                 if let Some(clip) = leg.take_played(now) {
                     self.settle(now, thirds);

@@ -116,6 +116,12 @@ impl Reception {
         kind
     }
 
+    /// Whether a packet may be this source's next, whoever brings it.
+    pub const fn goes_on(&self, packet: &Header) -> bool {
+        let ahead = packet.seq.0.wrapping_sub(self.max) as i16;
+        packet.ssrc == self.ssrc && 0 < ahead && ahead < MAX_DROPOUT
+    }
+
     /// Who sends.
     pub const fn ssrc(&self) -> u32 {
         self.ssrc

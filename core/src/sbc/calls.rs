@@ -37,6 +37,10 @@ impl Sbc<'_> {
                 return self.played(cx.config, call_of(stream), side, clip);
             }
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
+            Report::Stranger { stream, side, from, may_be_it } => {
+                return self.sighted(cx, call_of(stream), side, from, may_be_it);
+            }
+            Report::Silent { stream, side } => return self.silent(cx, call_of(stream), side),
         };
         let id = call_of(stream);
         if matches!(report, Some(None)) && self.open_elsewhere(cx, id) {

@@ -9,7 +9,7 @@ use crate::config::TrunkKind;
 use crate::g711::Law;
 use crate::memory::Chain;
 use crate::reason::Reason;
-use crate::relay::{Control, Peer, Side};
+use crate::relay::{Control, Side};
 use crate::rtp::Direction;
 use crate::sdp::{self, Local};
 use crate::sip::{Method, Writer, phrase};
@@ -55,12 +55,17 @@ impl Sbc<'_> {
         let points = [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B), (Pending::POINT_C, Side::C)];
         for (point, side) in points {
             if self.calls.get_mut(id)?.pending.take(point)
-                && let Some(peer) = self.peer(id, side)
+                && let Some(peer) = self.peer(cx, id, side)
             {
                 return Some(Output::Media { worker, control: Control::Point { stream, side, peer } });
             }
         }
         if let Some(output) = self.flush_places(cx.config, id) {
+            return Some(output);
+        }
+        if self.calls.get(id)?.pending.has(Pending::SIGHTED)
+            && let Some(output) = self.flush_sighting(id)
+        {
             return Some(output);
         }
         let call = self.calls.get_mut(id)?;
@@ -126,19 +131,6 @@ impl Sbc<'_> {
             self.clock.cancel(id.index());
             self.remove_call(id);
         }
-    }
-
-    fn peer(&self, id: CallId, side: Side) -> Option<Peer> {
-        let call = self.calls.get(id)?;
-        let legs = [call.anchor, call.called, call.transfer.referrer].into_iter().flatten();
-        let leg = legs.filter_map(|leg| self.legs.get(leg)).find(|leg| leg.place == side);
-        let agreed = leg?.agreed?;
-        Some(Peer {
-            rtp: agreed.remote,
-            rtcp: agreed.rtcp,
-            profile: agreed.profile,
-            direction: agreed.direction,
-        })
     }
 
     fn flush_leg(&mut self, cx: &Cx<'_>, id: LegId, out: &mut [u8]) -> Flushed {

@@ -32,6 +32,7 @@ mod responses;
 mod restore;
 mod saved;
 mod sessions;
+mod sources;
 mod speakers;
 mod storage;
 mod streams;
@@ -178,6 +179,28 @@ pub enum Event {
     Started(CallId),
     /// A target answered.
     Answered(CallId),
+    /// A leg's audio comes from elsewhere than its description says, and is taken and answered there from here on.
+    Learned {
+        /// The call.
+        call: CallId,
+        /// The leg's trunk.
+        trunk: TrunkIndex,
+        /// Where its description says it comes from.
+        named: SocketAddr,
+        /// Where it comes from.
+        from: SocketAddr,
+    },
+    /// Audio for a leg comes from elsewhere than its description says, and is dropped. Said once of each leg.
+    Elsewhere {
+        /// The call.
+        call: CallId,
+        /// The leg's trunk.
+        trunk: TrunkIndex,
+        /// Where its description says it comes from.
+        named: SocketAddr,
+        /// Where it comes from.
+        from: SocketAddr,
+    },
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.
     Settled(CallId),

@@ -15,6 +15,7 @@ use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
 use super::dialogs::parse_hex;
+use super::sources::media_allowed;
 use super::streams::next_path;
 use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
 
@@ -571,51 +572,6 @@ fn refusal(refusal: sdp::Refusal) -> Reason {
     match refusal {
         sdp::Refusal::BadAddress => Reason::MediaOutsideRange,
         _ => Reason::NoCommonCodec,
-    }
-}
-
-/// Whether media may go to what was agreed on: inside the trunk's ranges, or, for a trunk whose media is taken as
-/// signalled, a public address; and never back into our own ports.
-pub(super) fn media_allowed(config: &Config<'_>, trunk: &Trunk, agreed: &Agreed) -> bool {
-    if agreed.is_held() {
-        return true;
-    }
-    let to = agreed.remote;
-    let ours = config.interfaces.iter().any(|interface| {
-        let port = interface.media.0 <= to.port() && to.port() <= interface.media.1;
-        port && (to.ip() == interface.address || to.ip() == interface.advertise)
-    });
-    let allowed = match trunk.media {
-        crate::config::MediaPolicy::Signalled => is_public(to) && is_public(agreed.rtcp),
-        crate::config::MediaPolicy::Ranges(_) => {
-            let ranges = config.media_ranges(trunk);
-            let within =
-                |port: u16, range: &crate::config::MediaRange| range.ports.0 <= port && port <= range.ports.1;
-            // RTCP stands beside RTP, and may so stand just outside the ports given for RTP.
-            ranges.iter().any(|range| range.prefix.contains(to.ip()) && within(to.port(), range))
-                && ranges.iter().any(|range| range.prefix.contains(agreed.rtcp.ip()))
-        }
-    };
-    allowed && !ours
-}
-
-fn is_public(address: SocketAddr) -> bool {
-    match address.ip().to_canonical() {
-        core::net::IpAddr::V4(ip) => {
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast()
-                || ip.is_unspecified())
-        }
-        core::net::IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_multicast()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
-        }
     }
 }
 

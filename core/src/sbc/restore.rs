@@ -8,8 +8,8 @@ use crate::relay::Side;
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
 
-use super::requests::media_allowed;
 use super::saved::{self, Saved, SavedLeg};
+use super::sources::media_allowed;
 use super::{Cx, Sbc};
 
 /// Why a record makes no call.

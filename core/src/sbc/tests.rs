@@ -17,6 +17,7 @@ mod reliable;
 mod replaces;
 mod restore;
 mod sessions;
+mod sources;
 mod speakers;
 mod streams;
 mod torture;
@@ -100,6 +101,7 @@ fn config() -> Config<'static> {
         country: texts.add("82"),
         new_calls: Rate { per_second: 1000, burst: 1000 },
         workers: 2,
+        silence: 60,
     };
     Config {
         text: leak(texts.0.into_bytes()),

@@ -100,7 +100,7 @@ impl Generator {
                 ptime: 20,
             };
             let rtcp = end.rtcp.local_addr().unwrap_or(end.address);
-            Peer { rtp: end.address, rtcp, profile, direction: Direction::SendRecv }
+            Peer::new(end.address, rtcp, profile, Direction::SendRecv)
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use warmline_core::image::{self, BOARDS, Board, ImageError, Tables};
+use warmline_core::image::{self, BOARDS, Board, ImageError, Shelf, Tables};
 
 use super::FILE;
 use super::summary::{Connection, Summary};
@@ -188,7 +188,8 @@ fn show(file: &Path) -> Result<String, String> {
     let fits = |board: &&Board| board.check(&config, appliance.calls).is_ok();
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
     let (config, capacity) = (&config, appliance.calls.into());
-    let summary = Summary { config, capacity, appliance: Some(&appliance), named: &[] };
+    let clips = Shelf::read(&bytes, config).map_err(|error| format!("{name}: {error}"))?;
+    let summary = Summary { config, capacity, appliance: Some(&appliance), named: &[], clips: &clips };
     Ok(format!(
         "{name}: an image of format {}, whole by its checksum; it fits {}\n{summary}",
         image::VERSION,

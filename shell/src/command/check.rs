@@ -19,6 +19,7 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 capacity: loaded.capacity(),
                 appliance: loaded.appliance(),
                 named: loaded.named_ranges(),
+                clips: loaded.clips(),
             };
             // Whether it is sound does not depend on anyone reading why.
             let _ = write!(stdout(), "{}: no mistakes\n{summary}{}", file.display(), boards(file, &loaded));

@@ -216,7 +216,9 @@ impl<'c> Replay<'c, '_> {
                 }
             }
             Event::Answered(_) | Event::Settled(_) => {}
-            Event::Registered { .. }
+            Event::Learned { .. }
+            | Event::Elsewhere { .. }
+            | Event::Registered { .. }
             | Event::Unregistered { .. }
             | Event::Reachable { .. }
             | Event::Unreachable { .. } => {}

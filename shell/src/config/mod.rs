@@ -133,7 +133,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     }
     let appliance = appliance.as_ref();
     let node = node::read(root, machine, &mut text);
-    let workers = media::workers(root, machine);
+    let (workers, silence) = media::read(root, machine);
     let new_calls = limits::new_calls(root, machine);
     let interfaces = interface::read(root, machine, appliance, node.capacity, &mut text);
     let capacity = node.capacity.map(|capacity| capacity.value);
@@ -151,7 +151,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         }
     }
     let mut loaded = Loaded {
-        node: Node { name: node.name, country: node.country, new_calls, workers },
+        node: Node { name: node.name, country: node.country, new_calls, workers, silence },
         capacity: capacity.unwrap_or_default(),
         appliance: appliance.and_then(|section| section.lower(capacity.unwrap_or_default())),
         domains: node.domains.iter().map(|domain| text.add(domain)).collect(),

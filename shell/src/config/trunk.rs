@@ -32,6 +32,7 @@ const KEYS: &[&str] = &[
     "transport",
     "signalling",
     "media",
+    "learn",
     "max_calls",
     "max_calls_in",
     "max_calls_out",
@@ -169,6 +170,8 @@ struct Section<'t> {
     signalling: Vec<Written<'t, Prefix>>,
     /// Without ranges, named ones included, it is taken as signalled.
     media: Option<Vec<Written<'t, MediaRange>>>,
+    /// Whether its peers may be elsewhere than they say.
+    learn: Option<bool>,
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     traffic: Option<Traffic>,
@@ -255,6 +258,7 @@ impl<'t> Section<'t> {
             transport: table.get("transport").map_or(Some(Transport::Udp), transport),
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
+            learn: table.get("learn").map_or(Some(false), |value| Some(value.boolean()?.value)),
             named,
             traffic: traffic::read(table, kind, capacity),
             ping: ping::read(table),
@@ -269,7 +273,11 @@ impl<'t> Section<'t> {
 
     /// Refuses ranges that nothing can come from.
     fn check(&self, table: &Table<'_>, interfaces: &Interfaces<'_>) {
-        if self.media.as_ref().is_some_and(Vec::is_empty) && self.named.is_empty() {
+        // Who is learned may name an address that is never spoken to.
+        if self.media.as_ref().is_some_and(Vec::is_empty)
+            && self.named.is_empty()
+            && self.learn == Some(false)
+        {
             refuse_private_signalled(table, &self.signalling);
         }
         self.refuse_unheard(table, interfaces);
@@ -382,6 +390,7 @@ impl<'t> Section<'t> {
             kind: self.kind?,
             listener: interfaces.listener(self.interface?, self.transport?)?,
             media: policy,
+            learn: self.learn?,
             max_calls,
             starts,
             takes,

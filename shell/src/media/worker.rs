@@ -121,9 +121,12 @@ impl Worker<'_> {
             for Token(port) in events.iter().map(Event::token).filter(|token| *token != WAKER) {
                 self.read(u16::try_from(port).unwrap_or(0));
             }
-            if ordered || deadline.is_some_and(|at| at <= self.clock.now()) {
-                deadline = self.speak();
-            }
+            // A packet may have given the relay something to say at once.
+            let due = earlier(deadline, self.relay.deadline());
+            deadline = match ordered || due.is_some_and(|at| at <= self.clock.now()) {
+                true => self.speak(),
+                false => due,
+            };
         }
     }
 
@@ -213,6 +216,7 @@ impl Worker<'_> {
                 *place = Some(port);
             }
             Control::Point { .. }
+            | Control::Learn { .. }
             | Control::Bridge { .. }
             | Control::Play { .. }
             | Control::Stop { .. }
@@ -265,9 +269,17 @@ impl Worker<'_> {
                     self.sockets.close(port);
                 }
             }
-            Report::Opened { .. } | Report::Joined { .. } | Report::Played { .. } => {}
+            Report::Opened { .. }
+            | Report::Joined { .. }
+            | Report::Played { .. }
+            | Report::Stranger { .. }
+            | Report::Silent { .. } => {}
         }
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// Where the port of a stream's side is written down; none where there is no such stream.

@@ -147,6 +147,23 @@ impl Journal {
                 let after = view.answered.unwrap_or(cx.now).since(view.started);
                 info!("call {}: answered{} after {}", self.number(id), Target(cx.config, &view), Secs(after));
             }
+            Event::Learned { call, trunk, named, from } => {
+                let (number, trunk) = (self.number(call), trunk_name(cx.config, trunk));
+                info!(
+                    "call {number}: audio of trunk {trunk} comes from {from}, its SDP says {named}: it is taken and answered there"
+                );
+            }
+            Event::Elsewhere { call, trunk, named, from } => {
+                let (number, name) = (self.number(call), trunk_name(cx.config, trunk));
+                let learns = cx.config.trunk(trunk).is_some_and(|trunk| trunk.learn);
+                let advice = match learns {
+                    false => "if that is the peer behind NAT, set learn = true for the trunk",
+                    true => "it is not the peer, or that is outside the trunk's media ranges",
+                };
+                warn!(
+                    "call {number}: audio for trunk {name} arrives from {from}, its SDP says {named}: dropped; {advice}"
+                );
+            }
             // Nothing is kept over a restart yet.
             Event::Settled(_) => {}
             Event::Ended(id) => {

@@ -56,7 +56,7 @@ pub(crate) const PARTS: &[Part] = &[
     ),
     of_the_board(
         "the gate and the office",
-        &["warmline_fw::appliance::GATE", "warmline_fw::appliance::OFFICE"],
+        &["warmline_fw::appliance::GATE", "warmline_fw::appliance::OFFICE", "warmline_fw::wire::NEWS"],
     ),
     of_the_board("DNS", &["warmline_fw::appliance::NAMES"]),
     of_the_board("tasks", &["..::POOL", "..::EXECUTOR"]),

@@ -325,18 +325,15 @@ mod tests {
             world.run(300_000);
             let stream = world.media.stream_of(world.callers[number].peer.media).expect("it is open");
             let format = Format::fixed(Law::A);
-            let peer = Peer {
-                rtp: SocketAddr::from(([203, 0, 113, 77], 4000)),
-                rtcp: SocketAddr::from(([203, 0, 113, 77], 4001)),
-                profile: Profile {
-                    send: format,
-                    receive: [Some(format), None],
-                    event_send: None,
-                    event_receive: None,
-                    ptime: 20,
-                },
-                direction: Direction::SendRecv,
+            let profile = Profile {
+                send: format,
+                receive: [Some(format), None],
+                event_send: None,
+                event_receive: None,
+                ptime: 20,
             };
+            let [rtp, rtcp] = [4000, 4001].map(|port| SocketAddr::from(([203, 0, 113, 77], port)));
+            let peer = Peer::new(rtp, rtcp, profile, Direction::SendRecv);
             let tell = |world: &mut World<'_>, control| {
                 assert!(matches!(world.media.control(world.clock(), control), Ok(None)));
                 world.drain_media();

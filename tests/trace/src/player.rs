@@ -328,7 +328,11 @@ impl<'p> Player<'p> {
             | Event::Unregistered { .. }
             | Event::Reachable { .. }
             | Event::Unreachable { .. } => (None, None),
-            Event::Started(id) | Event::Answered(id) | Event::Ended(id) => (self.sbc.call(id), None),
+            Event::Started(id)
+            | Event::Answered(id)
+            | Event::Ended(id)
+            | Event::Learned { call: id, .. }
+            | Event::Elsewhere { call: id, .. } => (self.sbc.call(id), None),
             Event::Settled(id) => {
                 let cx = cx(self.now, self.utc, &self.config);
                 (self.sbc.call(id), self.sbc.save(&cx, id, self.out))

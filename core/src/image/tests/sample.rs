@@ -99,6 +99,7 @@ impl Owned {
                 country: span(5, 2),
                 new_calls: Rate { per_second: 2, burst: 1 },
                 workers: 1,
+                silence: 60,
             },
             domains: vec![span(7, 15)],
             interfaces: vec![Interface {
@@ -130,6 +131,7 @@ impl Owned {
                     users: List::new(0, 1),
                     return_to: Some(TargetIndex(0)),
                     ping: NonZeroU16::new(30),
+                    learn: true,
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -177,7 +179,7 @@ impl Owned {
         owned.text[3900..3916].copy_from_slice(b"+821012345678901");
         owned.text[3917] = b'-';
         let fast = Rate { per_second: u32::MAX, burst: u32::MAX };
-        owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1 };
+        owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1, silence: u16::MAX };
         owned.domains.resize(MAX_DOMAINS, long);
         let port = |n| Listener { interface: 0, transport: Transport::Udp, port: 65_000 + n };
         owned.listeners = (0..MAX_LISTENERS as u16).map(port).collect();
@@ -199,6 +201,7 @@ impl Owned {
             users: List::new(0, MAX_USERS as u16),
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ping: Some(NonZeroU16::MAX),
+            learn: true,
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -246,33 +249,35 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
         );
         let rest =
             (names.node(), names.interface(), prop::collection::hash_set(1..1024_u16, listeners), network());
-        (tables, rest).prop_map(move |(tables, ((name, new_calls), interface, ports, mut appliance))| {
-            let mut owned = Owned::plain();
-            (owned.domains, owned.trunks, ..) = (tables.0, tables.1);
-            (owned.media, owned.targets, owned.lines) = (tables.3, tables.4, tables.5);
-            (owned.dials, owned.callers, owned.rings) = (tables.6, tables.7, tables.8);
-            owned.sources = sources(&tables.2, trunks);
-            owned.text = text.clone();
-            owned.users.clear();
-            owned.shared.clear();
-            owned.node = Node { name, country: span(0, 0), new_calls, workers: 1 };
-            let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
-            owned.listeners = ports.into_iter().map(listener).collect();
-            let (own, told) = match appliance.network {
-                Network::Dhcp => (Ipv4Addr::UNSPECIFIED, None),
-                Network::Static { address, .. } => (address, Some(address)),
-            };
-            let advertise = interface.2.or(told).unwrap_or(Ipv4Addr::UNSPECIFIED);
-            owned.interfaces = vec![Interface {
-                name: interface.0,
-                address: own.into(),
-                advertise: advertise.into(),
-                media: interface.1,
-            }];
-            appliance.calls = appliance.calls.max(1);
-            owned.appliance = appliance;
-            owned
-        })
+        (tables, rest).prop_map(
+            move |(tables, ((name, new_calls, silence), interface, ports, mut appliance))| {
+                let mut owned = Owned::plain();
+                (owned.domains, owned.trunks, ..) = (tables.0, tables.1);
+                (owned.media, owned.targets, owned.lines) = (tables.3, tables.4, tables.5);
+                (owned.dials, owned.callers, owned.rings) = (tables.6, tables.7, tables.8);
+                owned.sources = sources(&tables.2, trunks);
+                owned.text = text.clone();
+                owned.users.clear();
+                owned.shared.clear();
+                owned.node = Node { name, country: span(0, 0), new_calls, workers: 1, silence };
+                let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
+                owned.listeners = ports.into_iter().map(listener).collect();
+                let (own, told) = match appliance.network {
+                    Network::Dhcp => (Ipv4Addr::UNSPECIFIED, None),
+                    Network::Static { address, .. } => (address, Some(address)),
+                };
+                let advertise = interface.2.or(told).unwrap_or(Ipv4Addr::UNSPECIFIED);
+                owned.interfaces = vec![Interface {
+                    name: interface.0,
+                    address: own.into(),
+                    advertise: advertise.into(),
+                    media: interface.1,
+                }];
+                appliance.calls = appliance.calls.max(1);
+                owned.appliance = appliance;
+                owned
+            },
+        )
     })
 }
 
@@ -329,8 +334,8 @@ impl Names {
             .prop_map(|(s, l)| span(s, l))
     }
 
-    fn node(self) -> impl Strategy<Value = (Span, Rate)> {
-        (self.span(), rate())
+    fn node(self) -> impl Strategy<Value = (Span, Rate, u16)> {
+        (self.span(), rate(), any::<u16>())
     }
 
     fn interface(self) -> impl Strategy<Value = (Span, (u16, u16), Option<Ipv4Addr>)> {
@@ -346,15 +351,16 @@ impl Names {
         let list = prop::option::of(list(self.media));
         let login = (self.span(), self.span(), self.span());
         let back = prop::option::of(0..self.targets as u16);
+        let learn = any::<bool>();
         let ping = any::<u16>().prop_map(NonZeroU16::new);
-        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping));
+        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping, learn));
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
             |(
                 name,
                 kind,
                 listener,
                 list,
-                (max_calls, (starts, takes), (user, realm, secret), (back, ping)),
+                (max_calls, (starts, takes), (user, realm, secret), (back, ping, learn)),
             )| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
@@ -365,6 +371,7 @@ impl Names {
                 credentials: (user.len > 0).then_some(Credentials { user, realm, secret }),
                 return_to: back.map(TargetIndex),
                 ping,
+                learn,
                 ..Trunk::new(name, kind, listener)
             },
         )

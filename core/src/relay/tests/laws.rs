@@ -186,7 +186,11 @@ impl Model {
 
     fn report(&mut self, relay: &Relay<'_>, report: Report) {
         match report {
-            Report::Opened { .. } | Report::NotJoined { .. } | Report::Joined { .. } => {}
+            Report::Opened { .. }
+            | Report::NotJoined { .. }
+            | Report::Joined { .. }
+            | Report::Stranger { .. }
+            | Report::Silent { .. } => {}
             // Either it never was, or another holds its name.
             Report::Failed { stream } => {
                 if relay.find(stream).is_none()
@@ -253,8 +257,7 @@ fn run(steps: Vec<Step>) {
                 let directions =
                     [Direction::SendRecv, Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly];
                 let direction = directions[usize::from(how)];
-                let peer =
-                    Peer { rtp, rtcp, profile: profile(law, (how & 2 == 0).then_some(101)), direction };
+                let peer = Peer::new(rtp, rtcp, profile(law, (how & 2 == 0).then_some(101)), direction);
                 relay.control(instant, Control::Point { stream, side, peer });
                 let said = model.told(index, generation).and_then(|told| told.places[side.index()].as_mut());
                 if let Some(said) = said {

@@ -9,7 +9,7 @@ fn third() -> Peer {
     let (rtp, rtcp) = (address("198.51.100.30:6000"), address("198.51.100.30:6001"));
     let mut profile = profile(Law::Mu, Some(100));
     profile.send.payload_type = 97;
-    Peer { rtp, rtcp, profile, direction: Direction::SendRecv }
+    Peer::new(rtp, rtcp, profile, Direction::SendRecv)
 }
 
 fn join(relay: &mut Relay<'_>, now: Instant, side: Side, port: u16) -> Vec<Report> {

@@ -117,6 +117,7 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Open { .. } => "open".into(),
                 Control::Point { side, .. } => format!("point {side:?}"),
                 Control::Join { side, .. } => format!("join {side:?}"),
+                Control::Learn { side, source, .. } => format!("learn {side:?} {source}"),
                 Control::Bridge { pair, .. } => format!("bridge {pair:?}"),
                 Control::Play { side, what: Play::Clip { clip, looped: false }, .. } => {
                     format!("greet {side:?} by {}", clip.0)

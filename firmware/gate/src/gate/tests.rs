@@ -72,18 +72,14 @@ const STREAM: StreamId = StreamId { index: 0, generation: 1 };
 
 fn peer(address: Ipv4Addr, law: Law) -> Peer {
     let format = Format::fixed(law);
-    Peer {
-        rtp: (address, 4000).into(),
-        rtcp: (address, 4001).into(),
-        profile: Profile {
-            send: format,
-            receive: [Some(format), None],
-            event_send: None,
-            event_receive: None,
-            ptime: 20,
-        },
-        direction: Direction::SendRecv,
-    }
+    let profile = Profile {
+        send: format,
+        receive: [Some(format), None],
+        event_send: None,
+        event_receive: None,
+        ptime: 20,
+    };
+    Peer::new((address, 4000).into(), (address, 4001).into(), profile, Direction::SendRecv)
 }
 
 /// A gate between the AI agent's mu-law and Zendesk's A-law, which know each other's hardware addresses or not.

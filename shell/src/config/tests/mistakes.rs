@@ -139,7 +139,7 @@ new_calls",
             r#"[media]
 backend = "auto"
 [limits]"#,
-            r#"config.toml:12:1: unknown key "backend" in [media]; the only key is "workers""#,
+            r#"config.toml:12:1: unknown key "backend" in [media]; the keys are "workers" and "silence""#,
         ),
         (
             "uri =",

@@ -7,7 +7,7 @@ use warmline_core::relay::{
     Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Tone, Verdict,
 };
 use warmline_core::rtp::{Direction, Format, Profile};
-use warmline_core::time::Utc;
+use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
 
@@ -63,6 +63,7 @@ fn control(values: &mut Values<'_>) -> Control {
         4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
         5 => Control::Play { stream, side: side(values), what: play(values) },
         6 => Control::Stop { stream, side: side(values) },
+        7 => Control::Learn { stream, side: side(values), source: values.socket() },
         _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }
 }
@@ -106,7 +107,11 @@ fn peer(values: &mut Values<'_>) -> Peer {
         event_receive: values.flag().then(|| values.u8()),
         ptime: values.u8(),
     };
-    Peer { rtp: values.socket(), rtcp: values.socket(), profile, direction }
+    Peer {
+        learns: values.flag(),
+        silence: values.flag().then(|| Duration::from_micros(values.u64())),
+        ..Peer::new(values.socket(), values.socket(), profile, direction)
+    }
 }
 
 fn format(values: &mut Values<'_>) -> Format {

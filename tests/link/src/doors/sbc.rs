@@ -121,6 +121,11 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             ) => {
                 see((trunk, address, sbc.pinged().count()));
             }
+            Output::Event(
+                Event::Learned { call, named, from, .. } | Event::Elsewhere { call, named, from, .. },
+            ) => {
+                see((call, named, from));
+            }
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
@@ -144,7 +149,9 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 7 {
+    match values.u8() % 9 {
+        7 => Report::Silent { stream, side },
+        8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
@@ -180,6 +187,7 @@ impl Tables {
                 country: span(values),
                 new_calls: rate(values),
                 workers: values.u8(),
+                silence: values.u16(),
             },
             spans: [(); 2].map(|()| span(values)),
             interfaces: [(); 2].map(|()| Interface {
@@ -265,6 +273,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         values.flag().then(|| Credentials { user: span(values), realm: span(values), secret: span(values) });
     Trunk {
         media,
+        learn: values.flag(),
         max_calls: values.u32(),
         starts: Limits { calls: values.u32(), rate: rate(values) },
         takes: Limits { calls: values.u32(), rate: rate(values) },

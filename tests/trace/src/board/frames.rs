@@ -128,18 +128,14 @@ fn put(memory: &mut Memory, from: Ipv4Addr, port: u16, payload: &[u8]) {
 
 fn peer(address: Ipv4Addr, law: Law) -> Peer {
     let format = Format::fixed(law);
-    Peer {
-        rtp: (address, 4000).into(),
-        rtcp: (address, 4001).into(),
-        profile: Profile {
-            send: format,
-            receive: [Some(format), None],
-            event_send: None,
-            event_receive: None,
-            ptime: 20,
-        },
-        direction: Direction::SendRecv,
-    }
+    let profile = Profile {
+        send: format,
+        receive: [Some(format), None],
+        event_send: None,
+        event_receive: None,
+        ptime: 20,
+    };
+    Peer::new((address, 4000).into(), (address, 4001).into(), profile, Direction::SendRecv)
 }
 
 /// A gate with one stream open, whose peers are neighbours that are known.

@@ -1,0 +1,145 @@
+//! Where a leg's packets come from: what comes from elsewhere than the peer was said to be, and how long nothing came.
+//!
+//! The relay never decides on an address. It tells signalling of the first plausible packet from elsewhere, and, of a peer
+//! that may be learned, of every packet that may be its own; signalling answers with
+//! [`Control::Learn`](super::Control::Learn), or not at all.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::leg::{Leg, canonical, content, reachable};
+use super::{Report, Side, StreamId};
+use crate::rtp::Header;
+use crate::time::{Duration, Instant};
+
+/// A peer that said nothing for so long may speak from elsewhere: a network address translator has given it another
+/// port. Where it still speaks, nobody takes its place.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Time between two questions about the same address.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Where nothing is sent to.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// What a leg knows of where its packets come from.
+#[derive(Default)]
+pub(super) struct Source {
+    /// Where RTP and RTCP were said to come from.
+    named: Option<(SocketAddr, SocketAddr)>,
+    /// Where they were learned to come from instead.
+    learned: Option<Learned>,
+    /// Whether signalling was told of anyone who speaks from elsewhere.
+    told: bool,
+    /// Who is yet to be told of, and whether that may be the peer itself.
+    stranger: Option<(SocketAddr, bool)>,
+    /// Who was told of last, and when.
+    asked: Option<(IpAddr, Instant)>,
+    /// When the peer was last heard, or had reason to begin to speak.
+    heard: Instant,
+    /// When to look whether it has been silent for too long.
+    watch: Option<Instant>,
+}
+
+/// Where a peer was found.
+#[derive(Clone, Copy)]
+struct Learned {
+    at: Instant,
+    rtp: SocketAddr,
+    rtcp: SocketAddr,
+}
+
+impl Source {
+    /// Whether signalling is yet to be told of someone.
+    pub(super) const fn has_to_tell(&self) -> bool {
+        self.stranger.is_some()
+    }
+
+    /// When to look whether the peer has been silent for too long.
+    pub(super) const fn watch(&self) -> Option<Instant> {
+        self.watch
+    }
+
+    /// The peer was heard.
+    pub(super) const fn heard(&mut self, now: Instant) {
+        self.heard = now;
+    }
+}
+
+impl Leg {
+    /// The peer was named. What was learned of it holds on while it is named as before.
+    pub(super) fn named(&mut self, now: Instant) {
+        let Some(peer) = &mut self.peer else { return };
+        let named = Some((peer.rtp, peer.rtcp));
+        if self.whence.named != named || !peer.learns {
+            self.whence = Source { named, ..Source::default() };
+        } else if let Some(Learned { rtp, rtcp, .. }) = self.whence.learned {
+            (peer.rtp, peer.rtcp) = (rtp, rtcp);
+        }
+        self.attend(now);
+    }
+
+    /// From here on the peer has reason to speak, or none.
+    pub(super) fn attend(&mut self, now: Instant) {
+        let speaks = self.peer.as_ref().filter(|peer| peer.direction.receives());
+        self.whence.heard = now;
+        self.whence.watch = speaks.and_then(|peer| peer.silence).map(|limit| now.after(limit));
+    }
+
+    /// Takes note of a packet from elsewhere than the peer.
+    pub(super) fn stranger(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        self.statistics.wrong_source = self.statistics.wrong_source.wrapping_add(1);
+        let Some(peer) = self.peer.as_ref().filter(|peer| peer.direction.receives()) else { return };
+        let Some(header) = Header::parse(packet).ok() else { return };
+        if content(&peer.profile, header.payload_type).is_none() {
+            return;
+        }
+        let quiet = |since| now.since(since) >= QUIET;
+        let may_be_it = peer.learns
+            && match &self.source {
+                Some(source) => quiet(self.whence.heard) && source.goes_on(&header),
+                None => self.whence.learned.is_none_or(|learned| quiet(learned.at)),
+            };
+        let asked = |(ip, at)| ip == from.ip() && now.since(at) < PATIENCE;
+        let due = may_be_it && !self.whence.asked.is_some_and(asked);
+        if self.whence.stranger.is_none() && (due || !self.whence.told) {
+            self.whence.told = true;
+            self.whence.asked = Some((from.ip(), now));
+            self.whence.stranger = Some((canonical(from), may_be_it));
+        }
+    }
+
+    /// From here on the peer is there. Its RTCP is taken from the first port there that it comes from: a translator
+    /// keeps no ports together.
+    pub(super) fn learn(&mut self, now: Instant, source: SocketAddr) {
+        let Some(peer) = self.peer.as_mut().filter(|peer| peer.learns) else { return };
+        (peer.rtp, peer.rtcp) = (canonical(source), NOWHERE);
+        self.whence.learned = Some(Learned { at: now, rtp: peer.rtp, rtcp: NOWHERE });
+    }
+
+    /// Whether RTCP from there is the peer's, whose RTP was learned to come from there.
+    pub(super) fn learns_rtcp(&mut self, from: SocketAddr) -> bool {
+        let Some((peer, learned)) = self.peer.as_mut().zip(self.whence.learned.as_mut()) else {
+            return false;
+        };
+        let from = canonical(from);
+        let learns = !reachable(peer.rtcp) && from.ip() == peer.rtp.ip();
+        if learns {
+            (peer.rtcp, learned.rtcp) = (from, from);
+        }
+        learns
+    }
+
+    /// What there is to tell of where packets come from, and of none that came.
+    pub(super) fn tell_of_source(&mut self, now: Instant, stream: StreamId, side: Side) -> Option<Report> {
+        if let Some((from, may_be_it)) = self.whence.stranger.take() {
+            return Some(Report::Stranger { stream, side, from, may_be_it });
+        }
+        self.whence.watch.filter(|watch| *watch <= now)?;
+        let limit = self.peer.as_ref()?.silence?;
+        let until = self.whence.heard.after(limit);
+        let silent = until <= now;
+        // Who is not taken at its word now is told of again.
+        self.whence.watch = Some(if silent { now.after(limit) } else { until });
+        silent.then_some(Report::Silent { stream, side })
+    }
+}
