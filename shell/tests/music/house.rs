@@ -1,6 +1,7 @@
 //! A running node: an agent who calls, a caller's telephone that it is put through to, and a third one to whom it is
 //! handed over, which rings.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs;
@@ -33,8 +34,8 @@ pub(crate) struct House {
     node: Node,
     runtime: tokio::runtime::Runtime,
     folder: PathBuf,
-    third_at: core::net::SocketAddr,
-    desk_at: core::net::SocketAddr,
+    third_at: SocketAddr,
+    desk_at: SocketAddr,
     media: u16,
     pub(crate) agent: Phone,
     pub(crate) caller: Phone,
@@ -85,7 +86,7 @@ fn wav(samples: &[i16]) -> Vec<u8> {
 
 /// A socket that waits, and has room for a second of 500 callers' packets.
 fn rtp(ip: [u8; 4]) -> UdpSocket {
-    let socket = UdpSocket::bind(core::net::SocketAddr::from((ip, 0))).expect("a socket on loopback");
+    let socket = UdpSocket::bind(SocketAddr::from((ip, 0))).expect("a socket on loopback");
     socket2::SockRef::from(&socket).set_recv_buffer_size(32 << 20).expect("room");
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time to wait");
     socket
@@ -197,12 +198,7 @@ fn read(socket: &UdpSocket) -> Packet {
     Packet { bytes, at }
 }
 
-fn written(
-    setting: Setting,
-    first: u16,
-    desk: core::net::SocketAddr,
-    third: core::net::SocketAddr,
-) -> String {
+fn written(setting: Setting, first: u16, desk: SocketAddr, third: SocketAddr) -> String {
     let pairs = u16::try_from(setting.calls * 4 + 32).expect("few calls");
     let (last, capacity) = (first + 2 * pairs - 1, setting.calls);
     let music = setting.music.map_or_else(String::new, |name| format!("music = \"{name}\"\n"));
