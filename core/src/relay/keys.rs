@@ -269,7 +269,8 @@ impl Keying<'_, '_> {
 
     /// Whether the far peer is told a key in other words than it came in.
     fn is_dialled(&self, way: Way) -> bool {
-        let Some(peer) = self.far.as_ref().and_then(|far| far.peer.as_ref().filter(|peer| hears(peer)))
+        let Some(peer) =
+            self.far.as_ref().and_then(|far| far.peer.as_ref().filter(|peer| hears(peer) && !far.plays()))
         else {
             return false;
         };

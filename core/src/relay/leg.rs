@@ -4,7 +4,8 @@ use core::net::SocketAddr;
 
 use super::keys::{Keypad, Keypads, Keys};
 use super::outgoing::Outgoing;
-use super::packer::{self, Packer, Packers};
+use super::packer::{Packer, Packers};
+use super::player::Player;
 use super::presence::Presence;
 use super::reports::Reports;
 use super::source::Source;
@@ -42,20 +43,11 @@ pub(super) struct Leg {
     pub(super) statistics: Statistics,
     /// The keys that the peer presses.
     pub(super) keys: Keys,
-    /// What the peer hears when nobody speaks to it.
-    pub(super) silence: Option<Silence>,
+    /// What the peer hears when nobody speaks to it, or instead.
+    pub(super) player: Option<Player>,
 }
 
-/// Silence on its way to a peer, a packet every [`PACKET`].
-#[derive(Clone, Copy)]
-pub(super) struct Silence {
-    /// When the next packet is due.
-    pub(super) due: Instant,
-    /// Whether it is the first.
-    first: bool,
-}
-
-/// How much silence is in a packet, and how many bytes that is: 8,000 samples a second.
+/// How much is in a packet of ours where nothing else was asked for, and how many bytes that is: 8,000 samples a second.
 pub(super) const PACKET: Duration = Duration::from_millis(20);
 pub(super) const SAMPLES: usize = 160;
 
@@ -65,12 +57,6 @@ pub(super) const EMPTY_HEADER: [u8; HEADER] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 /// What is later than this is not made up for.
 pub(super) const LATE: Duration = Duration::from_millis(60);
-
-/// A packet of silence.
-const PACKET_BYTES: usize = HEADER + SAMPLES;
-
-/// The longest datagram of the relay's own.
-pub(super) const LONGEST: usize = HEADER + packer::LONGEST;
 
 /// RTP packets and their payload bytes.
 #[derive(Default)]
@@ -110,7 +96,7 @@ impl Leg {
             keypad: None,
             packer: None,
             keys: Keys::NEW,
-            silence: None,
+            player: None,
         }
     }
 
@@ -127,9 +113,7 @@ impl Leg {
         if changed {
             self.close_source();
             self.outgoing.interrupt();
-            if let Some(silence) = &mut self.silence {
-                silence.first = true;
-            }
+            self.mark_player();
         }
         changed
     }
@@ -178,7 +162,8 @@ impl Leg {
         content: Content,
         packet: &mut [u8],
     ) -> Result<SocketAddr, Reason> {
-        let peer = self.peer.as_ref().filter(|peer| hears(peer)).ok_or(Reason::NoPeer)?;
+        let played = self.plays();
+        let peer = self.peer.as_ref().filter(|peer| !played && hears(peer)).ok_or(Reason::NoPeer)?;
         let send = peer.profile.send;
         let payload = packet.get_mut(header.payload()).unwrap_or_default();
         header.payload_type = match content {
@@ -200,54 +185,9 @@ impl Leg {
         self.peer.as_ref().is_some_and(|peer| peer.profile.noise.is_some())
     }
 
-    /// Says whether the peer is to hear silence: from here on, or from the end of what it heard last.
-    pub(super) fn rest(&mut self, now: Instant, silent: bool) {
-        match (silent && self.peer.as_ref().is_some_and(hears), self.silence) {
-            (true, None) => {
-                self.silence = Some(Silence { due: self.free_at(now), first: true });
-            }
-            (false, Some(_)) => {
-                self.silence = None;
-                self.outgoing.interrupt();
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes the packet of silence that is due: where it goes and how long it is. None when none is due, or it
-    /// does not fit.
-    pub(super) fn say_nothing(
-        &mut self,
-        now: Instant,
-        keypads: &Keypads<'_>,
-        out: &mut [u8],
-    ) -> Option<(SocketAddr, usize)> {
-        let Silence { due, first } = self.silence.filter(|silence| silence.due <= now)?;
-        if self.dials_at(keypads).is_some() {
-            return None;
-        }
-        let missed = now.since(due) > LATE;
-        let at = if missed { now } else { due };
-        self.silence = Some(Silence { due: at.after(PACKET), first: false });
-        let peer = self.peer?;
-        let packet = out.get_mut(..PACKET_BYTES)?;
-        let (fixed, payload) = packet.split_first_chunk_mut::<HEADER>()?;
-        *fixed = EMPTY_HEADER;
-        payload.fill(peer.profile.send.law.encode(0));
-        let mut header = Header::parse(packet).ok()?;
-        (header.seq, header.timestamp) = self.outgoing.next(at);
-        header.ssrc = self.outgoing.ssrc();
-        header.payload_type = peer.profile.send.payload_type;
-        header.marker = first || missed;
-        header.write(packet);
-        self.sent.add(SAMPLES);
-        Some((peer.rtp, PACKET_BYTES))
-    }
-
     /// When it next has something to say or to do, but for reports.
     pub(super) fn due(&self, keypads: &Keypads<'_>, packers: &Packers<'_>) -> Option<Instant> {
-        let silence = || self.silence.map(|silence| silence.due);
-        let says = self.dials_at(keypads).or_else(silence);
+        let says = self.dials_at(keypads).or_else(|| self.player_due());
         [says, self.keys.deadline(), self.packs_at(packers)].into_iter().flatten().min()
     }
 

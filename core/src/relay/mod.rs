@@ -15,12 +15,14 @@ mod leg;
 mod message;
 mod outgoing;
 mod packer;
+mod player;
 mod presence;
 mod reports;
 mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tone;
 
 use core::net::SocketAddr;
 
@@ -30,8 +32,11 @@ pub use doors::Door;
 pub use keys::Keypad;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
 pub use packer::Packer;
+pub use player::Play;
 pub use stream::{Stream, Third};
+pub use tone::{Country, Tone};
 
+use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
@@ -44,7 +49,7 @@ use doors::Doors;
 pub const TAILROOM: usize = 24;
 
 /// The longest datagram that [`Relay::poll`] writes, in bytes.
-pub const LONGEST: usize = leg::LONGEST;
+pub const LONGEST: usize = player::LONGEST;
 
 /// How many failures to open can wait to be told. Polled as it should be, a relay has one at most.
 const FAILURES: usize = 32;
@@ -167,6 +172,8 @@ impl<'s> Relay<'s> {
                 }
                 self.arm(slot);
             }
+            Control::Play { stream, side, what } => self.play(now, stream, side, Some(what)),
+            Control::Stop { stream, side } => self.play(now, stream, side, None),
             Control::Learn { stream, side, source } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -207,9 +214,9 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// The next thing to be done. `out` is for what is to be sent; [`LONGEST`] bytes are enough. Without `utc` our reports
-    /// carry the time since the caller's origin.
-    pub fn poll(&mut self, now: Instant, utc: Option<Utc>, out: &mut [u8]) -> Output {
+    /// The next thing to be done. `out` is for what is to be sent; [`LONGEST`] bytes are enough. What is played is read
+    /// from `clips`. Without `utc` our reports carry the time since the caller's origin.
+    pub fn poll(&mut self, now: Instant, utc: Option<Utc>, clips: &dyn Clips, out: &mut [u8]) -> Output {
         match self.failures.pop_front() {
             Some((stream, None)) => return Output::Report(Report::Failed { stream }),
             Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
@@ -223,7 +230,7 @@ impl<'s> Relay<'s> {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, out, &mut self.annex);
+            let output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.annex);
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
@@ -234,6 +241,11 @@ impl<'s> Relay<'s> {
             }
         }
         Output::Wait(Some(now))
+    }
+
+    /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.
+    pub fn plays(&self, clip: ClipId) -> bool {
+        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.annex))
     }
 
     /// When it has to be polled, by what it knows now; a packet may have brought that forward.
@@ -286,6 +298,14 @@ impl<'s> Relay<'s> {
         }
         self.arm(slot);
         Some(())
+    }
+
+    fn play(&mut self, now: Instant, stream: StreamId, side: Side, what: Option<Play>) {
+        let Some(slot) = self.find(stream) else { return };
+        if let Some(stream) = self.streams.get_mut(slot) {
+            stream.play(now, side, what, &mut self.annex);
+        }
+        self.arm(slot);
     }
 
     fn carry(

@@ -125,7 +125,7 @@ impl Leg {
         packers: &mut Packers<'_>,
     ) -> bool {
         let wants = self.wants();
-        let Some(peer) = self.peer.as_ref().filter(|peer| hears(peer)) else { return false };
+        let Some(peer) = self.peer.as_ref().filter(|peer| hears(peer) && !self.plays()) else { return false };
         let to = peer.profile.send.law;
         if self.packer.is_none_or(|id| packers.get(id).is_none()) {
             self.packer = packers.insert(Packer::NEW).ok();

@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 use super::annex::Annex;
 use super::keys::{Keying, Stance};
 use super::leg::{Content, Leg, muxes};
-use super::{Hop, Output, Peer, Report, Side, StreamId, Verdict};
+use super::{Hop, Output, Peer, Play, Report, Side, StreamId, Verdict};
+use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
 use crate::random::Random;
 use crate::reason::Reason;
@@ -230,13 +231,30 @@ impl Stream {
         let before = Side::ALL.map(|side| self.partner(side));
         self.pair = pair.filter(|[one, other]| one != other);
         for (side, before) in Side::ALL.into_iter().zip(before) {
-            if self.partner(side) != before
-                && let (Some(leg), _) = self.legs(&mut annex.thirds, side, None)
-            {
+            let partner = self.partner(side);
+            let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) else { continue };
+            if partner != before {
                 leg.outgoing.interrupt();
                 leg.part_keys(&mut annex.keypads);
                 leg.drop_packed(&mut annex.packers);
                 leg.attend(now);
+            }
+            if partner.is_some() {
+                leg.stop_endless();
+            }
+        }
+        self.settle(now, annex);
+    }
+
+    /// Has a side hear something instead of whoever speaks to it, or no more of it where that is none.
+    pub(super) fn play(&mut self, now: Instant, side: Side, what: Option<Play>, annex: &mut Annex<'_>) {
+        if matches!(self.state, State::Closing) || self.leg(&annex.thirds, side).is_none() {
+            return;
+        }
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
+            match what {
+                Some(what) => leg.play(now, what),
+                None => leg.stop(),
             }
         }
         self.settle(now, annex);
@@ -248,6 +266,12 @@ impl Stream {
             leg.learn(now, source);
         }
         self.settle(now, annex);
+    }
+
+    /// Whether a side is played this clip.
+    pub(super) fn plays(&self, clip: ClipId, annex: &Annex<'_>) -> bool {
+        let plays = |side| self.leg(&annex.thirds, side).is_some_and(|leg| leg.plays_clip(clip));
+        Side::ALL.into_iter().any(plays)
     }
 
     /// From here on one side only says what is left to be said. Its port, unless it was not open.
@@ -282,7 +306,7 @@ impl Stream {
             self.keying(now, side, annex)?.release();
             let spoken = self.leg(&annex.thirds, side)?.has_spoken();
             if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
-                leg.silence = None;
+                leg.player = None;
                 leg.end(now);
             }
             let place = self.place_mut(side);
@@ -452,6 +476,7 @@ impl Stream {
         now: Instant,
         utc: Option<Utc>,
         random: &mut Random,
+        clips: &dyn Clips,
         out: &mut [u8],
         annex: &mut Annex<'_>,
     ) -> Option<Output> {
@@ -485,9 +510,17 @@ impl Stream {
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
                     return Some(Output::Report(report));
                 }
+                if let Some(clip) = leg.take_played(now) {
+                    self.settle(now, annex);
+                    return Some(Output::Report(Report::Played { stream: self.id, side, clip }));
+                }
                 let said = leg.unpack(now, &mut annex.packers, out);
                 let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
-                if let Some((to, len)) = said.or_else(|| leg.say_nothing(now, &annex.keypads, out)) {
+                let said = said.or_else(|| match leg.dials_at(&annex.keypads) {
+                    Some(_) => None,
+                    None => leg.say(now, clips, out),
+                });
+                if let Some((to, len)) = said {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

@@ -16,6 +16,7 @@ mod identity;
 mod info;
 mod legs;
 mod loops;
+mod music;
 mod notify;
 mod pinging;
 mod places;

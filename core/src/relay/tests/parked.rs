@@ -182,7 +182,7 @@ fn silence_is_due_every_20_ms_and_what_is_long_missed_is_not_made_up_for() {
     assert!(away[0].marker);
     // A host that has no room for it is not asked again and again.
     assert!(
-        matches!(relay.poll(at(1100), None, &mut [0; 100]), Output::Wait(Some(until)) if until == at(1120))
+        matches!(relay.poll(at(1100), None, &(), &mut [0; 100]), Output::Wait(Some(until)) if until == at(1120))
     );
 }
 

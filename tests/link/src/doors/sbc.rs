@@ -1,6 +1,7 @@
 use core::hint::black_box;
 use core::num::NonZeroU16;
 
+use warmline_core::clip::ClipId;
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
     MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
@@ -151,19 +152,20 @@ fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
     match values.u8() % 9 {
-        5 => match Digit::of_code(values.u8() % 16) {
+        6 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => {
                 Report::Digit { stream, side, digit, duration: Duration::from_micros(values.u64()) }
             }
             None => Report::Opened { stream },
         },
-        6 => Report::Silent { stream, side },
-        7 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
+        7 => Report::Silent { stream, side },
+        8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
         3 => Report::NotJoined { stream, side },
         4 => Report::Parted { stream, side, statistics: black_box(Statistics::default()) },
+        5 => Report::Played { stream, side, clip: ClipId(values.u32()) },
         _ => Report::Closed { stream, sides: black_box([Statistics::default(); 3]) },
     }
 }
@@ -230,6 +232,8 @@ impl Tables {
                 dial: List::new(values.u16(), values.u16()),
                 from: List::new(values.u16(), values.u16()),
                 ring: List::new(values.u16(), values.u16()),
+                greeting: values.flag().then(|| ClipId(values.u32())),
+                music: values.flag().then(|| ClipId(values.u32())),
             }),
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {
