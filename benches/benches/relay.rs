@@ -120,7 +120,7 @@ impl Talk {
     /// What the relay has to say itself, as often as packets come.
     fn speak(&mut self, now: Instant) {
         let mut out = [0; LONGEST];
-        while !matches!(self.relay.poll(now, None, &mut out), Output::Wait(at) if at.is_none_or(|at| at > now))
+        while !matches!(self.relay.poll(now, None, &(), &mut out), Output::Wait(at) if at.is_none_or(|at| at > now))
         {
         }
     }

@@ -14,6 +14,7 @@ use core::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clip::ClipId;
 use crate::digest::{Login, Secret};
 use crate::filter;
 use crate::time::Duration;
@@ -358,6 +359,17 @@ pub struct Line {
     pub from: List<TrunkIndex>,
     /// Whom it rings, one after the other.
     pub ring: List<Ring>,
+    /// What callers hear once before [`Line::music`], as they begin to wait.
+    pub greeting: Option<ClipId>,
+    /// What callers hear over and over while they wait; the ringing tone of [`Node::country`] where there is none.
+    pub music: Option<ClipId>,
+}
+
+impl Line {
+    /// A line whose callers hear the ringing tone while they wait.
+    pub const fn new(name: Span, dial: List<Span>, from: List<TrunkIndex>, ring: List<Ring>) -> Self {
+        Self { name, dial, from, ring, greeting: None, music: None }
+    }
 }
 
 /// One attempt of a line's plan.

@@ -33,6 +33,7 @@
 extern crate std;
 
 pub mod call;
+pub mod clip;
 pub mod config;
 pub mod dialog;
 pub mod digest;

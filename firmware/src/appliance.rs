@@ -10,7 +10,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use static_cell::{ConstStaticCell, StaticCell};
 use warmline_core::Sbc;
 use warmline_core::config::Config;
-use warmline_core::image::{self, Appliance, ImageError, Network, Tables};
+use warmline_core::image::{self, Appliance, ImageError, Network, Shelf, Tables};
 use warmline_core::random::Random;
 use warmline_core::relay::Relay;
 use warmline_gate::Gate;
@@ -56,10 +56,11 @@ pub(crate) fn start(spawner: Spawner) {
     let tables = TABLES.take();
     let image = image::read(board::image(), tables).and_then(|appliance| {
         BOARD.check(&tables.lend(), appliance.calls)?;
-        Ok(appliance)
+        let clips = Shelf::read(board::image(), &tables.lend())?;
+        Ok((appliance, clips))
     });
     let task = match image {
-        Ok(appliance) => run(spawner, parts, tables, appliance),
+        Ok((appliance, clips)) => run(spawner, parts, tables, appliance, clips),
         Err(error) => {
             parts.watchdog.feed();
             spawner.spawn(complain(parts.watchdog, error).expect("it is started once"));
@@ -83,7 +84,13 @@ async fn complain(mut watchdog: Watchdog, error: ImageError) {
 
 /// Brings the network up, then takes calls.
 #[embassy_executor::task]
-async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, appliance: Appliance) -> ! {
+async fn run(
+    spawner: Spawner,
+    parts: Parts,
+    tables: &'static mut Tables,
+    appliance: Appliance,
+    clips: Shelf<'static>,
+) -> ! {
     let Parts { controller, mut watchdog, seed } = parts;
     let mut random = Random::new(&seed);
     let gate = shut(controller, tables, &appliance, &mut random);
@@ -96,7 +103,7 @@ async fn run(spawner: Spawner, parts: Parts, tables: &'static mut Tables, applia
         let _ = with_timeout(PAUSE, stack.wait_config_up()).await;
     };
     tables.set_address(leased.address.address());
-    let office = open(spawner, (gate, stack), tables, &appliance, leased, &mut random);
+    let office = open(spawner, (gate, stack), (tables, clips), &appliance, leased, &mut random);
     office.run(watchdog).await
 }
 
@@ -135,7 +142,7 @@ fn connect(
 fn open(
     spawner: Spawner,
     (gate, stack): (&'static Shared, Stack<'static>),
-    tables: &'static Tables,
+    (tables, clips): (&'static Tables, Shelf<'static>),
     appliance: &Appliance,
     leased: StaticConfigV4,
     random: &mut Random,
@@ -162,7 +169,7 @@ fn open(
     }
     let storage = room::signalling(usize::from(appliance.calls));
     let sbc = Sbc::new(storage, config, &draw(random));
-    OFFICE.init_with(|| Office::new(sbc, config, gate, stack, names))
+    OFFICE.init_with(|| Office::new(sbc, config, gate, stack, names, clips))
 }
 
 /// The network: frames in and out, and the IP stack.

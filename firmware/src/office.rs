@@ -11,7 +11,7 @@ use embassy_net::{IpAddress, Stack};
 use embassy_time::{Duration, Timer};
 use static_cell::{ConstStaticCell, StaticCell};
 use warmline_core::config::Config;
-use warmline_core::image::MAX_LISTENERS;
+use warmline_core::image::{MAX_LISTENERS, Shelf};
 use warmline_core::relay;
 use warmline_core::time::Instant;
 use warmline_core::transport::{Path, Transport};
@@ -48,6 +48,8 @@ pub(crate) struct Office {
     gate: &'static Shared,
     stack: Stack<'static>,
     names: &'static Names,
+    /// What lines play, in flash.
+    clips: Shelf<'static>,
     /// In the order of the configuration's listeners.
     sockets: heapless::Vec<UdpSocket<'static>, MAX_LISTENERS>,
     heard: &'static mut [u8],
@@ -70,6 +72,7 @@ impl Office {
         gate: &'static Shared,
         stack: Stack<'static>,
         names: &'static Names,
+        clips: Shelf<'static>,
     ) -> Self {
         let share = WAITING / config.listeners.len().max(1);
         let bytes = WAITING_BYTES.take().chunks_exact_mut(share);
@@ -89,6 +92,7 @@ impl Office {
             gate,
             stack,
             names,
+            clips,
             sockets,
             heard,
             said,
@@ -235,7 +239,7 @@ impl Office {
         loop {
             let cx = self.cx();
             let mut gate = self.gate.borrow_mut();
-            match gate.relay.poll(cx.now, cx.utc, &mut room[HEADERS..]) {
+            match gate.relay.poll(cx.now, cx.utc, &self.clips, &mut room[HEADERS..]) {
                 relay::Output::Send(hop) => {
                     gate.send(cx.now, &mut room, hop.len, hop.port, hop.to, Class::Media);
                 }

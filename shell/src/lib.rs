@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 
 mod certificates;
+mod clips;
 mod clock;
 mod loopback;
 mod media;

@@ -271,11 +271,17 @@ impl Node {
         }
         let contexts =
             Contexts::read(&loaded).map_err(|error| ReloadError::Certificate(error.to_string()))?;
+        // Those of both, as long as signalling goes by one or the other.
+        let clips = loaded.clips().clone();
+        let mut all = clips.clone();
+        all.follow(self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clips(), |_| true);
+        self.workers.iter().for_each(|worker| worker.follow(&all));
         let (done, changes) = oneshot::channel();
         let new = Arc::new(loaded.clone());
         self.ask(Ask::Reload { new: Box::new((loaded, contexts)), done }).ok_or(ReloadError::Ended)?;
         let changes = changes.await.map_err(|_| ReloadError::Ended)?;
         *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        self.workers.iter().for_each(|worker| worker.follow(&clips));
         Ok(changes)
     }
 

@@ -204,5 +204,5 @@ fn line(config: &Config<'_>, line: &Line) -> String {
     let callers: Vec<_> = callers.map(|trunk| text(config, trunk.name)).collect();
     let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
     let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
-    format!("{dials:?} {callers:?} {rings:?}")
+    format!("{dials:?} {callers:?} {rings:?} {:?} {:?}", line.greeting, line.music)
 }

@@ -68,11 +68,11 @@ fn what_is_built_is_what_a_board_reads() {
     assert_eq!(
         said.expect("it is built"),
         format!(
-            "config.bin: written for mps2-an386, {} of the 16384 bytes kept for it\n\
+            "config.bin: written for mps2-an386, {} of the 1048576 bytes kept for it\n\
              2 trunks, 1 target, 1 line; at most 16 calls at once, 2 new calls a second\n\
              address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1\n\
              to start QEMU's mps2-an386 with it, add: \
-             -device loader,file=config.bin,addr=0x003f0000,force-raw=on\n",
+             -device loader,file=config.bin,addr=0x00300000,force-raw=on\n",
             bytes.len()
         )
     );
@@ -93,7 +93,7 @@ fn an_image_can_be_looked_into() {
     warmline(&folder, "appliance build --board nucleo-h743zi -o n.bin").expect("it is built");
     // As it is read back from flash.
     let mut bytes = fs::read(folder.join("n.bin")).expect("an image");
-    bytes.resize(16_384, 0xff);
+    bytes.resize(32_768, 0xff);
     fs::write(folder.join("flash.bin"), &bytes).expect("a file");
     assert_eq!(
         warmline(&folder, "appliance show flash.bin").expect("it is shown"),

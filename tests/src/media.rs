@@ -4,7 +4,9 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
 use warmline_core::g711::Law;
-use warmline_core::relay::{Control, Hop, Output, Peer, Relay, Report, Side, StreamId, TAILROOM, Verdict};
+use warmline_core::relay::{
+    Control, Hop, Output, Peer, Play, Relay, Report, Side, StreamId, TAILROOM, Verdict,
+};
 use warmline_core::time::{Instant, Utc};
 
 use crate::world::in_core;
@@ -33,6 +35,8 @@ struct Place {
     /// Our port; none when it is not open.
     port: Option<u16>,
     peer: Option<Peer>,
+    /// What it is played.
+    played: Option<Play>,
 }
 
 /// What the relay has to say.
@@ -83,7 +87,7 @@ impl<'w> Media<'w> {
             Control::Open { stream, ports: [a, b] } => {
                 self.take_port(stream, a)?;
                 self.take_port(stream, b)?;
-                let [a, b] = [a, b].map(|port| Place { port: Some(port), peer: None });
+                let [a, b] = [a, b].map(|port| Place { port: Some(port), ..Place::default() });
                 if self.open.insert(stream, [a, b, Place::default()]).is_some() {
                     return Err(format!("{stream:?} is opened twice"));
                 }
@@ -121,8 +125,17 @@ impl<'w> Media<'w> {
                     if self.place(stream, side)?.port.is_none() {
                         return Err(format!("{side:?} of {stream:?} is in a bridge but not open"));
                     }
+                    self.place(stream, side)?.played = None;
                 }
             }
+            Control::Play { stream, side, what } => {
+                let place = self.place(stream, side)?;
+                if place.peer.is_none() {
+                    return Err(format!("{side:?} of {stream:?} is played {what:?} but was not pointed"));
+                }
+                place.played = Some(what);
+            }
+            Control::Stop { stream, side } => self.place(stream, side)?.played = None,
             Control::Part { stream, side } => {
                 let place = core::mem::take(self.place(stream, side)?);
                 let port =
@@ -157,6 +170,14 @@ impl<'w> Media<'w> {
         places.map(|places| &mut places[side.index()]).ok_or_else(|| format!("{stream:?} is not open"))
     }
 
+    /// Whether somebody at this port of ours is played something.
+    fn is_played(&self, port: u16) -> bool {
+        let places = self.ports.get(&port).and_then(|stream| self.open.get(stream));
+        places.is_some_and(|places| {
+            places.iter().any(|place| place.port == Some(port) && place.played.is_some())
+        })
+    }
+
     /// The sides of the stream in which somebody at this address is: our port, and who the peer is.
     pub(crate) fn sides(&self, somebody: SocketAddr) -> Option<[Option<(u16, Peer)>; 3]> {
         let is = |place: &Place| place.peer.is_some_and(|peer| peer.rtp == somebody);
@@ -174,12 +195,13 @@ impl<'w> Media<'w> {
     /// The next thing that the relay has to say; none when it waits.
     pub(crate) fn poll(&mut self, now: Instant, utc: Utc) -> Result<Option<Said>, String> {
         for _ in 0..10_000 {
-            match in_core(|| self.relay.poll(now, Some(utc), &mut self.buffer)) {
+            match in_core(|| self.relay.poll(now, Some(utc), &(), &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
                     let bytes = self.buffer[..len].to_vec();
                     if port.is_multiple_of(2) {
                         let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
-                        if len != 172 || !(silence(Law::Mu) || silence(Law::A)) || network(to).is_none() {
+                        let silent = silence(Law::Mu) || silence(Law::A) || self.is_played(port);
+                        if len != 172 || !silent || network(to).is_none() {
                             return Err(format!("{len} bytes from {port} to {to} are not silence"));
                         }
                     } else {

@@ -195,7 +195,7 @@ impl Setting {
             let (name, number) = (this.say(name), this.say(number));
             let dial = List { start: this.dials.len() as u16, len: 2, of: PhantomData };
             this.dials.extend([name, number]);
-            this.lines.push(Line { name, dial, from, ring: rings });
+            this.lines.push(Line::new(name, dial, from, rings));
         }
         this
     }

@@ -2,10 +2,10 @@
 //! are not heard, and nobody hears of them. And whoever really is behind NAT is found.
 
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{JoinHandle, spawn};
 
 use warmline_tests::board::{Request, answer, status};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The board's last 64 KiB of flash are its configuration's.
+/// All of the board's flash, but for its last 64 KiB.
 const MEMORY: &str = "\
 MEMORY
 {

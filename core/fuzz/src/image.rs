@@ -5,7 +5,7 @@ use crate::record::with_a_config;
 use crc::{CRC_32_ISO_HDLC, Crc};
 use warmline_core::config::Config;
 use warmline_core::image::{
-    self as core_image, Appliance, BOARDS, HEADER, ImageError, MAGIC, Network, Tables, VERSION,
+    self as core_image, Appliance, BOARDS, HEADER, ImageError, MAGIC, Network, Shelf, Tables, VERSION,
 };
 
 /// The largest that is made here.
@@ -28,6 +28,7 @@ pub fn image(data: &[u8]) {
     if let Ok(appliance) = read(data, &mut tables) {
         write_again(&tables.lend(), &appliance);
     }
+    with_a_config(|config| clips(data, config));
     sealed(data, &mut tables).ok();
     let mut body = [0; MOST];
     let len = sound(&mut body);
@@ -66,6 +67,25 @@ fn read(image: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
         assert_eq!(tables.lend(), Tables::new().lend(), "what is refused leaves nothing behind");
     }
     read
+}
+
+/// The same bytes as clips behind a sound image: those that are found can be written, and found again.
+fn clips(data: &[u8], config: &Config<'_>) {
+    let mut body = [0; MOST];
+    let len = HEADER + sound(&mut body);
+    let network = Network::Static { address: Ipv4Addr::new(192, 0, 2, 1), prefix: 24, gateway: None };
+    let appliance = Appliance { network, dns: Default::default(), calls: 4 };
+    let mut image = [0; MOST];
+    core_image::write(config, &appliance, &mut image).expect("the sound one is sound");
+    let behind = data.len().min(MOST - len);
+    image[len..][..behind].copy_from_slice(&data[..behind]);
+    let shelf = Shelf::read(&image, config).expect("its lines play nothing");
+    let mut again = [0; MOST];
+    again[..len].copy_from_slice(&image[..len]);
+    let written = core_image::write_clips(shelf.clips().map(|(_, audio)| audio), &mut again[len..]);
+    assert!(written.is_ok(), "they had room before");
+    let found = Shelf::read(&again, config).expect("as before");
+    assert!(found.clips().map(|(_, audio)| audio).eq(shelf.clips().map(|(_, audio)| audio)));
 }
 
 /// What is let in holds together, and comes back when it is written.

@@ -188,7 +188,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         sources: &[Range { scope: 0, first: address, last: address, value: 0 }],
         media: &[],
         targets: &[Target::new(line, TrunkIndex(0), uri, host)],
-        lines: &[Line { name: line, dial: List::new(0, 1), from: List::new(0, 1), ring: List::new(0, 1) }],
+        lines: &[Line::new(line, List::new(0, 1), List::new(0, 1), List::new(0, 1))],
         dials: &[line],
         callers: &[TrunkIndex(0)],
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],

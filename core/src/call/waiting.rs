@@ -64,6 +64,10 @@ waiting! {
         BRIDGE = 11,
         /// Audio came from elsewhere than a leg's description says.
         SIGHTED = 12,
+        /// The relay plays who waits what is heard first.
+        GREETING = 13,
+        /// The relay plays who waits what is heard after that.
+        MUSIC = 14,
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Board {
     pub port_pairs: usize,
     /// The longest SIP message it takes, in bytes.
     pub message: usize,
-    /// How many bytes are kept for the image.
+    /// How many bytes are kept for the image and what its lines play.
     pub config_len: usize,
     /// Where they are.
     pub config_address: u32,
@@ -30,8 +30,8 @@ pub const BOARDS: &[Board] = &[
         rate: 2,
         port_pairs: 64,
         message: 4096,
-        config_len: 16_384,
-        config_address: 0x003f_0000,
+        config_len: 1 << 20,
+        config_address: 0x0030_0000,
     },
     Board {
         name: "mps2-an500",
@@ -39,8 +39,8 @@ pub const BOARDS: &[Board] = &[
         rate: 2,
         port_pairs: 64,
         message: 4096,
-        config_len: 16_384,
-        config_address: 0x003f_0000,
+        config_len: 1 << 20,
+        config_address: 0x0030_0000,
     },
     Board {
         name: "nucleo-h743zi",
@@ -48,8 +48,8 @@ pub const BOARDS: &[Board] = &[
         rate: 4,
         port_pairs: 128,
         message: 4096,
-        config_len: 16_384,
-        config_address: 0x081e_0000,
+        config_len: 1 << 20,
+        config_address: 0x0810_0000,
     },
 ];
 

@@ -25,6 +25,8 @@ pub enum ImageError {
     TooMany(Excess),
     /// Something in it means nothing, such as the number of a trunk that is not there. Says what.
     OutOfRange(&'static str),
+    /// A clip that a line plays is not behind it, or not as it was.
+    Clip,
     /// It does not fit where it is to be written.
     NoRoom,
 }
@@ -81,6 +83,9 @@ impl fmt::Display for ImageError {
             Self::OutOfRange(what) => {
                 write!(f, "the configuration says of {what} what cannot be: build it again")
             }
+            Self::Clip => f.write_str(
+                "what a line plays is not there as it was built with the configuration: write all of it again",
+            ),
             Self::NoRoom => f.write_str("the configuration does not fit where it is to be written"),
         }
     }

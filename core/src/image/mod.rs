@@ -3,7 +3,8 @@
 //!
 //! An image is the letters `WLCF`, the [`VERSION`] of its format (two bytes, the low one first), the length of its body
 //! (four), the body's CRC-32 as Ethernet has it (four), and the body: an [`Appliance`] and a [`Config`] in postcard's
-//! form, table after table. What lies behind the body does not count, so that all of the flash kept for it may be given.
+//! form, table after table. Behind that are the clips that its lines play, for [`Shelf`] to find. What lies behind them does
+//! not count, so that all of the flash kept for it may be given.
 //!
 //! An image holds the secrets of trunks that ask for credentials as they are: who can read it, or the flash it lies in,
 //! has them.
@@ -14,6 +15,7 @@
 mod appliance;
 mod board;
 mod check;
+mod clips;
 mod error;
 mod tables;
 
@@ -22,6 +24,7 @@ mod tests;
 
 pub use appliance::{Appliance, MAX_DNS, Network, NetworkError};
 pub use board::{BOARDS, Board, board};
+pub use clips::{Shelf, write_clips};
 pub use error::{Excess, ImageError};
 pub use tables::{
     MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA, MAX_RINGS,

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::outgoing::Outgoing;
+use super::player::Player;
 use super::reports::Reports;
 use super::source::Source;
 use super::{Peer, Statistics, samples};
@@ -10,7 +11,7 @@ use crate::g711::{self, Law};
 use crate::random::Random;
 use crate::reason::Reason;
 use crate::rtp::{Arrival, Event, Header, Profile, Reception, Timestamp};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// One side of a stream.
 // In this order, because every packet needs what stands first: of a thousand streams, all of that stays in cache.
@@ -33,31 +34,9 @@ pub(super) struct Leg {
     pub(super) statistics: Statistics,
     /// When the source's last telephone-event started.
     event: Option<Timestamp>,
-    /// What the peer hears when nobody speaks to it.
-    pub(super) silence: Option<Silence>,
+    /// What the peer hears when nobody speaks to it, or instead.
+    pub(super) player: Option<Player>,
 }
-
-/// Silence on its way to a peer, a packet every [`PACKET`].
-#[derive(Clone, Copy)]
-pub(super) struct Silence {
-    /// When the next packet is due.
-    pub(super) due: Instant,
-    /// Whether it is the first.
-    first: bool,
-}
-
-/// How much silence is in a packet, and how many bytes that is: 8,000 samples a second.
-const PACKET: Duration = Duration::from_millis(20);
-const SAMPLES: usize = 160;
-
-/// The fixed part of an RTP header.
-const HEADER: usize = 12;
-
-/// Silence that is later than this is not made up for.
-const LATE: Duration = Duration::from_millis(60);
-
-/// The longest datagram of the relay's own: a packet of silence.
-pub(super) const LONGEST: usize = HEADER + SAMPLES;
 
 /// RTP packets and their payload bytes.
 #[derive(Default)]
@@ -67,7 +46,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, bytes: usize) {
+    pub(super) fn add(&mut self, bytes: usize) {
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(bytes as u64);
     }
@@ -93,7 +72,7 @@ impl Leg {
             statistics: Statistics::default(),
             reports: Reports::new(random.next_u64()),
             event: None,
-            silence: None,
+            player: None,
         }
     }
 
@@ -107,9 +86,7 @@ impl Leg {
         if changed {
             self.close_source();
             self.outgoing.interrupt();
-            if let Some(silence) = &mut self.silence {
-                silence.first = true;
-            }
+            self.mark_player();
         }
         changed
     }
@@ -168,7 +145,8 @@ impl Leg {
         content: Content,
         packet: &mut [u8],
     ) -> Result<SocketAddr, Reason> {
-        let peer = self.peer.as_ref().filter(|peer| hears(peer)).ok_or(Reason::NoPeer)?;
+        let played = self.plays();
+        let peer = self.peer.as_ref().filter(|peer| !played && hears(peer)).ok_or(Reason::NoPeer)?;
         let send = peer.profile.send;
         let payload = packet.get_mut(header.payload()).unwrap_or_default();
         header.payload_type = match content {
@@ -182,43 +160,6 @@ impl Leg {
         self.outgoing.carry(&mut header, now);
         header.write(packet);
         Ok(peer.rtp)
-    }
-
-    /// Says whether the peer is to hear silence: from here on, or from the end of what it heard last.
-    pub(super) fn rest(&mut self, now: Instant, silent: bool) {
-        match (silent && self.peer.as_ref().is_some_and(hears), self.silence) {
-            (true, None) => {
-                let end = self.outgoing.last().map_or(now, |last| last.after(PACKET));
-                self.silence = Some(Silence { due: end.max(now), first: true });
-            }
-            (false, Some(_)) => {
-                self.silence = None;
-                self.outgoing.interrupt();
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes the packet of silence that is due: where it goes and how long it is. None when none is due, or it
-    /// does not fit.
-    pub(super) fn say_nothing(&mut self, now: Instant, out: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        let Silence { due, first } = self.silence.filter(|silence| silence.due <= now)?;
-        let missed = now.since(due) > LATE;
-        let at = if missed { now } else { due };
-        self.silence = Some(Silence { due: at.after(PACKET), first: false });
-        let peer = self.peer?;
-        let packet = out.get_mut(..LONGEST)?;
-        let (fixed, payload) = packet.split_first_chunk_mut::<HEADER>()?;
-        *fixed = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        payload.fill(peer.profile.send.law.encode(0));
-        let mut header = Header::parse(packet).ok()?;
-        (header.seq, header.timestamp) = self.outgoing.next(at);
-        header.ssrc = self.outgoing.ssrc();
-        header.payload_type = peer.profile.send.payload_type;
-        header.marker = first || missed;
-        header.write(packet);
-        self.sent.add(SAMPLES);
-        Some((peer.rtp, LONGEST))
     }
 
     /// What happened here so far.
@@ -257,7 +198,7 @@ pub(super) fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
 }
 
 /// Whether audio is to be sent to a peer.
-fn hears(peer: &Peer) -> bool {
+pub(super) fn hears(peer: &Peer) -> bool {
     peer.direction.sends() && reachable(peer.rtp)
 }
 

@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use super::Play;
+use crate::clip::ClipId;
 use crate::reason::Reason;
 use crate::rtp::{Direction, Profile};
 use crate::time::{Duration, Instant};
@@ -86,12 +88,31 @@ pub enum Control {
         port: u16,
     },
     /// Says which two sides hear each other from here on, or that none does. Every other side that was pointed
-    /// hears silence, as RTP, where its direction lets us send.
+    /// hears silence, as RTP, where its direction lets us send. What the two were played without an end is over; a clip
+    /// that they are played once is played to its end.
     Bridge {
         /// The stream.
         stream: StreamId,
         /// The two; they need not be open yet. The same one twice is none.
         pair: Option<[Side; 2]>,
+    },
+    /// Has a side hear this from here on, instead of silence, of whoever speaks to it, and of what it was played before:
+    /// until its end, which is reported, or until something else is said. A side that is sent no audio now misses it,
+    /// and its end comes all the same; a side that is closed answers nothing.
+    Play {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// What it hears.
+        what: Play,
+    },
+    /// Has a side not hear any more what it is played.
+    Stop {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
     },
     /// Closes one side. Answered by [`Report::Parted`], after a BYE to the side if it was pointed. A side that is
     /// not open answers nothing.
@@ -165,6 +186,15 @@ pub enum Report {
         stream: StreamId,
         /// The side.
         side: Side,
+    },
+    /// What a side was played once has been heard to its end, and the side hears what it would hear without it.
+    Played {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// What it was.
+        clip: ClipId,
     },
     /// RTP that fits the side's peer came from elsewhere, and was dropped. Said of the first such packet since the peer was
     /// named, and of every one that may be the peer's own, but not more than ten times a second.

@@ -11,11 +11,13 @@ mod doors;
 mod leg;
 mod message;
 mod outgoing;
+mod player;
 mod reports;
 mod source;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tone;
 
 use core::net::SocketAddr;
 
@@ -23,8 +25,11 @@ use heapless::Deque;
 
 pub use doors::Door;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
+pub use player::Play;
 pub use stream::{Stream, Third};
+pub use tone::{Country, Tone};
 
+use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
@@ -36,7 +41,7 @@ use stream::Thirds;
 pub const TAILROOM: usize = 24;
 
 /// The longest datagram that [`Relay::poll`] writes, in bytes.
-pub const LONGEST: usize = leg::LONGEST;
+pub const LONGEST: usize = player::LONGEST;
 
 /// How many failures to open can wait to be told. Polled as it should be, a relay has one at most.
 const FAILURES: usize = 32;
@@ -141,6 +146,8 @@ impl<'s> Relay<'s> {
                 }
                 self.arm(slot);
             }
+            Control::Play { stream, side, what } => self.play(now, stream, side, Some(what)),
+            Control::Stop { stream, side } => self.play(now, stream, side, None),
             Control::Learn { stream, side, source } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -181,9 +188,9 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// The next thing to be done. `out` is for what is to be sent; [`LONGEST`] bytes are enough. Without `utc` our reports
-    /// carry the time since the caller's origin.
-    pub fn poll(&mut self, now: Instant, utc: Option<Utc>, out: &mut [u8]) -> Output {
+    /// The next thing to be done. `out` is for what is to be sent; [`LONGEST`] bytes are enough. What is played is read
+    /// from `clips`. Without `utc` our reports carry the time since the caller's origin.
+    pub fn poll(&mut self, now: Instant, utc: Option<Utc>, clips: &dyn Clips, out: &mut [u8]) -> Output {
         match self.failures.pop_front() {
             Some((stream, None)) => return Output::Report(Report::Failed { stream }),
             Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
@@ -193,7 +200,7 @@ impl<'s> Relay<'s> {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, out, &mut self.thirds);
+            let output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.thirds);
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
@@ -204,6 +211,11 @@ impl<'s> Relay<'s> {
             }
         }
         Output::Wait(Some(now))
+    }
+
+    /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.
+    pub fn plays(&self, clip: ClipId) -> bool {
+        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.thirds))
     }
 
     /// When it has to be polled, by what it knows now; a packet may have brought that forward.
@@ -256,6 +268,14 @@ impl<'s> Relay<'s> {
         }
         self.arm(slot);
         Some(())
+    }
+
+    fn play(&mut self, now: Instant, stream: StreamId, side: Side, what: Option<Play>) {
+        let Some(slot) = self.find(stream) else { return };
+        if let Some(stream) = self.streams.get_mut(slot) {
+            stream.play(now, side, what, &mut self.thirds);
+        }
+        self.arm(slot);
     }
 
     fn carry(

@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use super::leg::Leg;
-use super::{Hop, Output, Peer, Report, Side, StreamId};
+use super::{Hop, Output, Peer, Play, Report, Side, StreamId};
+use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
 use crate::random::Random;
 use crate::reason::Reason;
@@ -218,11 +219,28 @@ impl Stream {
         let before = Side::ALL.map(|side| self.partner(side));
         self.pair = pair.filter(|[one, other]| one != other);
         for (side, before) in Side::ALL.into_iter().zip(before) {
-            if self.partner(side) != before
-                && let (Some(leg), _) = self.legs(thirds, side, None)
-            {
+            let partner = self.partner(side);
+            let (Some(leg), _) = self.legs(thirds, side, None) else { continue };
+            if partner != before {
                 leg.outgoing.interrupt();
                 leg.attend(now);
+            }
+            if partner.is_some() {
+                leg.stop_endless();
+            }
+        }
+        self.settle(now, thirds);
+    }
+
+    /// Has a side hear something instead of whoever speaks to it, or no more of it where that is none.
+    pub(super) fn play(&mut self, now: Instant, side: Side, what: Option<Play>, thirds: &mut Thirds<'_>) {
+        if matches!(self.state, State::Closing) || self.leg(thirds, side).is_none() {
+            return;
+        }
+        if let (Some(leg), _) = self.legs(thirds, side, None) {
+            match what {
+                Some(what) => leg.play(now, what),
+                None => leg.stop(),
             }
         }
         self.settle(now, thirds);
@@ -234,6 +252,12 @@ impl Stream {
             leg.learn(now, source);
         }
         self.settle(now, thirds);
+    }
+
+    /// Whether a side is played this clip.
+    pub(super) fn plays(&self, clip: ClipId, thirds: &Thirds<'_>) -> bool {
+        let plays = |side| self.leg(thirds, side).is_some_and(|leg| leg.plays_clip(clip));
+        Side::ALL.into_iter().any(plays)
     }
 
     /// From here on one side only says what is left to be said. Its port, unless it was not open.
@@ -258,7 +282,7 @@ impl Stream {
         Side::ALL.map(|side| {
             let spoken = self.leg(thirds, side)?.has_spoken();
             if let (Some(leg), _) = self.legs(thirds, side, None) {
-                leg.silence = None;
+                leg.player = None;
             }
             let place = self.place_mut(side);
             place.due = spoken;
@@ -344,7 +368,7 @@ impl Stream {
         };
         let of = |leg: &Leg| {
             let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
-            [now, leg.silence.map(|silence| silence.due), leg.whence.watch()]
+            [now, leg.player_due(), leg.whence.watch()]
         };
         let legs = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side));
         legs.flat_map(of).flatten().chain([at]).min()
@@ -356,6 +380,7 @@ impl Stream {
         now: Instant,
         utc: Option<Utc>,
         random: &mut Random,
+        clips: &dyn Clips,
         out: &mut [u8],
         thirds: &mut Thirds<'_>,
     ) -> Option<Output> {
@@ -388,7 +413,11 @@ impl Stream {
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
                     return Some(Output::Report(report));
                 }
-                if let Some((to, len)) = leg.say_nothing(now, out) {
+                if let Some(clip) = leg.take_played(now) {
+                    self.settle(now, thirds);
+                    return Some(Output::Report(Report::Played { stream: self.id, side, clip }));
+                }
+                if let Some((to, len)) = leg.say(now, clips, out) {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

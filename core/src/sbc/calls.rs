@@ -33,6 +33,9 @@ impl Sbc<'_> {
             Report::Closed { stream, sides } => (stream, Some(Some(sides))),
             Report::Joined { stream, side } => return self.joined(cx, call_of(stream), side, true),
             Report::NotJoined { stream, side } => return self.joined(cx, call_of(stream), side, false),
+            Report::Played { stream, side, clip } => {
+                return self.played(cx.config, call_of(stream), side, clip);
+            }
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
             Report::Stranger { stream, side, from, may_be_it } => {
                 return self.sighted(cx, call_of(stream), side, from, may_be_it);

@@ -60,7 +60,7 @@ impl Sbc<'_> {
                 return Some(Output::Media { worker, control: Control::Point { stream, side, peer } });
             }
         }
-        if let Some(output) = self.flush_places(id) {
+        if let Some(output) = self.flush_places(cx.config, id) {
             return Some(output);
         }
         if self.calls.get(id)?.pending.has(Pending::SIGHTED)

@@ -15,6 +15,7 @@ mod forks;
 mod identity;
 mod legs;
 mod loops;
+mod music;
 mod notify;
 mod pinging;
 mod places;

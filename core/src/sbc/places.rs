@@ -1,7 +1,7 @@
 //! The places of a call's stream: the two that every call has, and one for whoever is rung while both are taken.
 
 use crate::call::{self, CallId, LegId, Pending, Place, Progress, Stage, Stream};
-use crate::config::Target;
+use crate::config::{Config, Target};
 use crate::reason::Reason;
 use crate::relay::{Control, Side};
 
@@ -9,7 +9,7 @@ use super::{Cx, Output, Sbc};
 
 impl Sbc<'_> {
     /// What the relay is to be told of a call's places.
-    pub(super) fn flush_places(&mut self, id: CallId) -> Option<Output> {
+    pub(super) fn flush_places(&mut self, config: &Config<'_>, id: CallId) -> Option<Output> {
         let stream = call::stream_of(id);
         let call = self.calls.get_mut(id)?;
         let worker = call.worker;
@@ -32,11 +32,15 @@ impl Sbc<'_> {
             call.pending.take(Pending::PLACES);
         }
         if call.pending.take(Pending::BRIDGE) {
-            let silent = call.transfer.is_ringing() || call.transfer.stage == Stage::Lent;
+            let waits = call.transfer.is_ringing();
+            if waits {
+                call.pending.add(Pending::GREETING);
+            }
+            let silent = waits || call.transfer.stage == Stage::Lent;
             let pair = Some(call.bridge).filter(|_| !silent);
             return Some(Output::Media { worker, control: Control::Bridge { stream, pair } });
         }
-        None
+        self.flush_music(config, id)
     }
 
     /// The relay has opened a place, or could not.

@@ -6,6 +6,7 @@ mod authentication;
 mod forks;
 mod identity;
 mod loops;
+mod music;
 mod phones;
 mod pinging;
 mod ports;
@@ -93,12 +94,7 @@ fn config() -> Config<'static> {
         port: None,
     }];
     let dials = vec![texts.add("support"), texts.add("+8225550100")];
-    let lines = vec![Line {
-        name: texts.add("support"),
-        dial: List::new(0, 2),
-        from: List::new(0, 2),
-        ring: List::new(0, 1),
-    }];
+    let lines = vec![Line::new(texts.add("support"), List::new(0, 2), List::new(0, 2), List::new(0, 1))];
     let domains = vec![texts.add("sbc.example.com")];
     let node = Node {
         name: texts.add("edge-1"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use warmline_core::image::{self, BOARDS, Board, ImageError, Tables};
+use warmline_core::image::{self, BOARDS, Board, ImageError, Shelf, Tables};
 
 use super::FILE;
 use super::summary::{Connection, Summary};
@@ -98,7 +98,8 @@ impl Image {
         let appliance = loaded.appliance().ok_or(ImageError::OutOfRange("the network"))?;
         board.check(&loaded.lend(), appliance.calls)?;
         let len = image::write(&loaded.lend(), appliance, &mut bytes)?;
-        bytes.truncate(len);
+        let clips = image::write_clips(loaded.clips().iter(), bytes.get_mut(len..).unwrap_or_default())?;
+        bytes.truncate(len + clips);
         Ok(Self { board, loaded, bytes })
     }
 
@@ -187,7 +188,9 @@ fn show(file: &Path) -> Result<String, String> {
     let fits = |board: &&Board| board.check(&config, appliance.calls).is_ok();
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
     let (config, capacity) = (&config, appliance.calls.into());
-    let summary = Summary { config, capacity, appliance: Some(&appliance), media: None, named: &[] };
+    let clips = Shelf::read(&bytes, config).map_err(|error| format!("{name}: {error}"))?;
+    let summary =
+        Summary { config, capacity, appliance: Some(&appliance), media: None, named: &[], clips: &clips };
     Ok(format!(
         "{name}: an image of format {}, whole by its checksum; it fits {}\n{summary}",
         image::VERSION,
@@ -204,12 +207,12 @@ mod tests {
         let said = |name| placing(image::board(name).expect("a board"), Path::new("config.bin"));
         assert_eq!(
             said("mps2-an386"),
-            "to start QEMU's mps2-an386 with it, add: -device loader,file=config.bin,addr=0x003f0000,force-raw=on"
+            "to start QEMU's mps2-an386 with it, add: -device loader,file=config.bin,addr=0x00300000,force-raw=on"
         );
         assert_eq!(
             said("nucleo-h743zi"),
             "to put it on the board: probe-rs download --chip STM32H743ZITx --binary-format bin --base-address \
-             0x081E0000 config.bin"
+             0x08100000 config.bin"
         );
         // Another board that QEMU does not know needs words of its own.
         assert!(BOARDS.iter().all(|board| board.name.starts_with("mps2-") || board.name == "nucleo-h743zi"));
@@ -219,7 +222,7 @@ mod tests {
     fn paths_are_as_a_shell_and_qemu_take_them() {
         let said = placing(&BOARDS[0], Path::new("the board's, new.bin"));
         assert!(
-            said.ends_with(r"-device 'loader,file=the board'\''s,, new.bin,addr=0x003f0000,force-raw=on'"),
+            said.ends_with(r"-device 'loader,file=the board'\''s,, new.bin,addr=0x00300000,force-raw=on'"),
             "{said}"
         );
     }

@@ -21,6 +21,7 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 // A board has one way.
                 media: loaded.appliance().is_none().then(|| loaded.media()),
                 named: loaded.named_ranges(),
+                clips: loaded.clips(),
             };
             // Whether it is sound does not depend on anyone reading why.
             let _ = write!(stdout(), "{}: no mistakes\n{summary}{}", file.display(), boards(file, &loaded));

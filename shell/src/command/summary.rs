@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use warmline_core::clip::Clips;
 use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
@@ -36,6 +37,8 @@ pub(super) struct Summary<'c> {
     /// How a server relays.
     pub(super) media: Option<Media>,
     pub(super) named: &'c [NamedRange],
+    /// What its lines play.
+    pub(super) clips: &'c dyn Clips,
 }
 
 /// Displays as where a board is in its network.
@@ -120,7 +123,7 @@ impl fmt::Display for Summary<'_> {
                 format!("{target} for {} s", ring.time.as_millis() / 1000)
             });
             let rings: Vec<_> = rings.collect();
-            writeln!(
+            write!(
                 f,
                 "line \"{}\": dialled as {} from {}, rings {}",
                 text(line.name),
@@ -128,6 +131,13 @@ impl fmt::Display for Summary<'_> {
                 callers.join(" "),
                 rings.join(", then ")
             )?;
+            for (what, clip) in [("greeting", line.greeting), ("music", line.music)] {
+                let audio = clip.and_then(|clip| self.clips.audio(clip));
+                if let Some(tenths) = audio.map(|audio| audio.len().div_ceil(800)) {
+                    write!(f, ", {what} of {}.{} s", tenths / 10, tenths % 10)?;
+                }
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -6,11 +6,16 @@ use warmline_core::image::{
 };
 
 use super::loaded::Loaded;
+use super::machine::Machine;
 use super::table::Table;
 use warmline_core::config::{MediaPolicy, TrunkIndex};
 
+/// How much of the flash for an image the largest configuration takes, and each clip behind it beside its audio.
+const CONFIGURATION: usize = 16 << 10;
+const CLIP_HEADER: usize = 12;
+
 /// Says of what there is too much: at the section that is one too many, or at the one that has most of it.
-pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
+pub(super) fn check(root: &Table<'_>, machine: Machine, loaded: &Loaded) {
     let refuse = |at: usize, what, found, most| {
         if found > most {
             root.report().mistake(at, Excess { who: "a board", what, found, most }.to_string());
@@ -64,5 +69,9 @@ pub(super) fn check(root: &Table<'_>, loaded: &Loaded) {
     let listeners = root.section_at("interface", 0);
     refuse(listeners, "sockets to listen on", loaded.listeners.len(), MAX_LISTENERS);
     refuse(root.section_at("node", 0), "domains", loaded.domains.len(), MAX_DOMAINS);
+    let clips = loaded.clips.iter().map(|audio| audio.len().saturating_add(CLIP_HEADER)).sum();
+    if let Some(room) = machine.flash() {
+        refuse(root.section_at("line", 0), "bytes of music and greetings", clips, room - CONFIGURATION);
+    }
     refuse(0, "bytes of names, URIs and numbers", loaded.text.len(), MAX_TEXT);
 }

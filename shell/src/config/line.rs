@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::clip::Clips;
 use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
@@ -13,7 +14,7 @@ use warmline_core::call::number;
 use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring"];
+const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music"];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -43,6 +44,7 @@ pub(super) fn read<'t>(
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
     country: Span,
+    clips: &mut Clips,
     text: &mut Text,
 ) -> Lines {
     let report = root.report();
@@ -58,6 +60,8 @@ pub(super) fn read<'t>(
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
+        let [greeting, music] =
+            ["greeting", "music"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -66,7 +70,7 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
-        lines.entries.push(entry);
+        lines.entries.push(entry.map(|line| Line { greeting, music, ..line }));
     }
     lines
 }
@@ -81,12 +85,12 @@ impl Lines {
         rings: Vec<Ring>,
     ) -> Option<Line> {
         let trunk = |caller: &At<usize>| u16::try_from(caller.value).ok().map(TrunkIndex);
-        Some(Line {
-            name: text.add(name?.value),
-            dial: append(&mut self.dials, dials.iter().map(|dial| text.add(dial.value)))?,
-            from: append(&mut self.callers, callers.iter().filter_map(trunk))?,
-            ring: append(&mut self.rings, rings)?,
-        })
+        Some(Line::new(
+            text.add(name?.value),
+            append(&mut self.dials, dials.iter().map(|dial| text.add(dial.value)))?,
+            append(&mut self.callers, callers.iter().filter_map(trunk))?,
+            append(&mut self.rings, rings)?,
+        ))
     }
 }
 

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::media::Media;
 use super::named::{Fixed, NamedRange};
 use crate::certificates::{Identity, Trust};
+use crate::clips::Library;
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
@@ -41,6 +42,8 @@ pub struct Loaded {
     /// Empty where no range is named.
     pub(super) fixed: Fixed,
     pub(super) dns: Vec<SocketAddr>,
+    /// What lines play.
+    pub(super) clips: Library,
 }
 
 /// A socket to listen on.
@@ -91,6 +94,11 @@ impl Loaded {
     pub fn unaddressed(&self) -> Option<&str> {
         let interface = self.interfaces.iter().find(|interface| interface.advertise.is_unspecified())?;
         str::from_utf8(self.lend().text(interface.name)).ok()
+    }
+
+    /// What its lines play.
+    pub(crate) fn clips(&self) -> &Library {
+        &self.clips
     }
 
     /// The DNS servers to ask; the system's own where there is none.

@@ -70,6 +70,11 @@ impl Machine {
         }
     }
 
+    /// How many bytes of flash are kept for the image; none for a server.
+    pub(super) fn flash(self) -> Option<usize> {
+        self.least(|board| board.config_len).and_then(|least| usize::try_from(least).ok())
+    }
+
     /// What every board has that this may be for; none for a server.
     fn least(self, room: fn(&Board) -> usize) -> Option<u32> {
         let least = match self {

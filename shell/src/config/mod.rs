@@ -7,6 +7,7 @@
 mod appliance;
 mod board;
 mod certificate;
+mod clip;
 mod credentials;
 mod dns;
 mod identity;
@@ -119,7 +120,7 @@ fn parse_as(name: &str, text: &str, board: Option<&'static Board>) -> Result<Loa
     let machine = Machine::of(board, &root);
     let loaded = read(&root, machine);
     if !machine.is_server() && report.is_clean() {
-        board::check(&root, &loaded);
+        board::check(&root, machine, &loaded);
     }
     report.check()?;
     Ok(loaded)
@@ -143,7 +144,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut targets = target::read(root, around, &mut text);
     let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
-    let lines = line::read(root, &trunks, &targets, node.country, &mut text);
+    let mut clips = clip::Clips::default();
+    let lines = line::read(root, &trunks, &targets, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -172,6 +174,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         named: trunks.named,
         fixed: named::Fixed::default(),
         dns: dns::servers(root),
+        clips: clips.library,
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

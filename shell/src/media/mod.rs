@@ -35,6 +35,7 @@ use tokio::sync::Notify;
 use warmline_core::reason::Counters;
 use warmline_core::relay::{Control, Report};
 
+use crate::clips::Library;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::node::{Alarm, StartError, seed};
@@ -64,6 +65,8 @@ pub struct Traffic {
 #[derive(Debug)]
 enum Order {
     Control(Control),
+    /// What is played from here on, beside what is being played.
+    Clips(Library),
     Tell(SyncSender<Traffic>),
     Stop,
 }
@@ -115,6 +118,13 @@ impl Handle {
                 self.orders.send(order).is_ok()
             }
             Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Has the worker play from other clips. What is being played of the old ones stays.
+    pub(crate) fn follow(&self, clips: &Library) {
+        if self.orders.send(Order::Clips(clips.clone())).is_ok() {
+            self.wake();
         }
     }
 

@@ -8,6 +8,7 @@ use warmline_core::time::Instant;
 
 use super::plane::{LARGEST, Plane};
 use super::{Order, Reports, Traffic};
+use crate::clips::Library;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::room;
@@ -31,6 +32,7 @@ pub(super) struct Worker<'s> {
     /// A report there was no room for.
     unsent: Option<Report>,
     clock: Clock,
+    clips: Library,
     reports: Reports,
     /// What is said of our own.
     packet: Box<[u8; LARGEST]>,
@@ -69,6 +71,7 @@ impl Worker<'_> {
             failed: Vec::with_capacity(calls),
             unsent: None,
             clock,
+            clips: loaded.clips().clone(),
             reports,
             packet: Box::new([0; LARGEST]),
         };
@@ -132,6 +135,7 @@ impl Worker<'_> {
                     opened += usize::from(matches!(control, Control::Open { .. } | Control::Join { .. }));
                     self.control(control);
                 }
+                Ok(Order::Clips(clips)) => self.clips.follow(&clips, |clip| self.relay.plays(clip)),
                 Ok(Order::Tell(answer)) => {
                     // Whoever asked may have gone.
                     let _ = answer.try_send(self.traffic());
@@ -180,6 +184,8 @@ impl Worker<'_> {
             Control::Point { .. }
             | Control::Learn { .. }
             | Control::Bridge { .. }
+            | Control::Play { .. }
+            | Control::Stop { .. }
             | Control::Part { .. }
             | Control::Close { .. } => {}
         }
@@ -204,7 +210,7 @@ impl Worker<'_> {
                 });
                 continue;
             }
-            match self.relay.poll(now, utc, &mut self.packet[..]) {
+            match self.relay.poll(now, utc, &self.clips, &mut self.packet[..]) {
                 Output::Send(hop) => self.plane.send(hop, &self.packet[..]),
                 Output::Report(report) => {
                     self.over(report);
@@ -231,6 +237,7 @@ impl Worker<'_> {
             }
             Report::Opened { .. }
             | Report::Joined { .. }
+            | Report::Played { .. }
             | Report::Stranger { .. }
             | Report::Silent { .. } => {}
         }

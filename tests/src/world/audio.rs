@@ -47,7 +47,7 @@ struct Heard {
     seq: u16,
     /// The middle of our last sender report's time, and when it came.
     report: Option<(u32, u64)>,
-    /// When the last audio came, and who spoke; nobody did where it was silence of the relay's own.
+    /// When the last audio came, and who spoke; nobody did where it was of the relay's own making.
     last: Option<(u64, Option<SocketAddr>)>,
 }
 
@@ -56,7 +56,7 @@ struct Heard {
 pub enum Hears {
     /// Not a packet.
     Nothing,
-    /// Silence, which the relay makes.
+    /// Silence, or what it is played: the relay makes it.
     Silence,
     /// Another side.
     Side(Side),

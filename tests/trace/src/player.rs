@@ -289,7 +289,7 @@ impl<'p> Player<'p> {
         let Cx { now, utc, .. } = cx(self.now, self.utc, &self.config);
         for _ in 0..PATIENCE {
             host.enter();
-            let output = self.relay.poll(now, utc, self.out);
+            let output = self.relay.poll(now, utc, &(), self.out);
             host.leave(Part::Media);
             match output {
                 relay::Output::Send(Hop { port, to, len }) => {

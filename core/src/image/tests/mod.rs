@@ -1,5 +1,6 @@
 //! Images on real bytes: what comes back, and what is refused.
 
+mod clips;
 mod laws;
 mod refusals;
 mod sample;
@@ -33,7 +34,7 @@ fn the_format_is_what_it_was() {
 }
 
 const GOLDEN: &str = "\
-    574c434604009a010000f90af14e01c000020a1801c000020101c0000201108e01626f61726438327362632e6578616d\
+    574c43460400a10100003779c0a601c000020a1801c000020101c0000201108e01626f61726438327362632e6578616d\
     706c652e636f6d6c616e61697a656e6465736b7a656e6465736b2d737570706f72747369703a737570706f7274406163\
     6d652e7369702e7477696c696f2e636f6d737570706f7274323031706278206f6e653437313120c3a4582d43616c6c65\
     722b38323235353530313030582d53657373696f6e2c446976657273696f6e000505020201013c01070f01160300c000\
@@ -41,7 +42,7 @@ const GOLDEN: &str = "\
     ff0fffffffff0fffffffff0f0157035a076107016808700b02700b7b130100311f0001000100011e1b07000101000100\
     08ffffffff0fffffffff0fffffffff0f070101000000000000000000000000000000030080f8b0b5f3ff3f83f8b0b5f3\
     ff3f010080848080fcff3f8f848080fcff3f020080c8cdb1fcff3fffc9cdb1fcff3f000100a856800012904ee0d40301\
-    220f01311f3d1301c4270150070001000100010150070300010001008087a70e0157036107010102";
+    220f01311f3d1301c4270150070001000100010001f8acd191010150070300010001008087a70e0157036107010102";
 
 #[test]
 fn what_lies_behind_an_image_does_not_count() {
@@ -87,7 +88,7 @@ fn an_address_of_ones_own_stays() {
 #[test]
 fn boards_are_found_by_their_names() {
     const BOARD: Option<&Board> = board("mps2-an386");
-    assert_eq!(BOARD.map(|board| board.config_address), Some(0x003f_0000));
+    assert_eq!(BOARD.map(|board| board.config_address), Some(0x0030_0000));
     for known in BOARDS {
         assert_eq!(board(known.name), Some(known));
     }
@@ -98,11 +99,11 @@ fn boards_are_found_by_their_names() {
 
 /// Every table full, with the longest entries.
 #[test]
-fn the_largest_image_fits_every_board() {
+fn the_largest_image_leaves_every_board_room_for_clips() {
     let image = Owned::largest().image();
     std::println!("the largest image: {} bytes", image.len());
     for board in BOARDS {
-        assert!(image.len() <= board.config_len, "{} has {} bytes", board.name, board.config_len);
+        assert!(image.len() <= board.config_len / 64, "{} has {} bytes", board.name, board.config_len);
     }
 }
 

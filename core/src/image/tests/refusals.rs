@@ -193,6 +193,7 @@ fn errors_say_what_to_do() {
         ImageError::Checksum,
         ImageError::Malformed,
         ImageError::OutOfRange("lines"),
+        ImageError::Clip,
         ImageError::NoRoom,
     ] {
         assert!(error.to_string().contains("configuration"), "{error}");

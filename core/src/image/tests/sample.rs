@@ -7,6 +7,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clip::ClipId;
 use crate::config::{
     Anonymous, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy, MediaRange, Node,
     Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
@@ -154,10 +155,8 @@ impl Owned {
                 port: Some(5060),
             }],
             lines: vec![Line {
-                name: span(80, 7),
-                dial: List::new(0, 1),
-                from: List::new(0, 1),
-                ring: List::new(0, 1),
+                music: Some(ClipId(0x1234_5678)),
+                ..Line::new(span(80, 7), List::new(0, 1), List::new(0, 1), List::new(0, 1))
             }],
             dials: vec![span(80, 7)],
             callers: vec![TrunkIndex(0), TrunkIndex(1), TrunkIndex(0)],
@@ -219,8 +218,8 @@ impl Owned {
         let target =
             Target { name: long, trunk: TrunkIndex(15), uri: long, host: long, port: Some(u16::MAX) };
         owned.targets = vec![target; MAX_TARGETS];
-        let line =
-            Line { name: long, dial: List::new(0, 64), from: List::new(0, 64), ring: List::new(0, 64) };
+        let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));
+        let line = Line { greeting: Some(ClipId(u32::MAX)), music: Some(ClipId(u32::MAX)), ..line };
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
@@ -391,10 +390,9 @@ impl Names {
     fn line(self) -> impl Strategy<Value = Line> {
         let lists = (list(MAX_DIALS), list(MAX_CALLERS), list(MAX_RINGS));
         (self.span(), lists).prop_map(|(name, (dial, from, ring))| Line {
-            name,
-            dial: List::new(dial.0, dial.1),
-            from: List::new(from.0, from.1),
-            ring: List::new(ring.0, ring.1),
+            greeting: (ring.1 % 2 == 0).then_some(ClipId(from.0.into())),
+            music: (dial.1 % 2 == 0).then_some(ClipId(dial.0.into())),
+            ..Line::new(name, List::new(dial.0, dial.1), List::new(from.0, from.1), List::new(ring.0, ring.1))
         })
     }
 

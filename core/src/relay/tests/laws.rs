@@ -13,6 +13,7 @@ enum Step {
     Point(u32, u32, Side, u8, u8),
     Join(u32, u32, Side, u16),
     Bridge(u32, u32, Option<[Side; 2]>),
+    Play(u32, u32, Side, Option<Play>),
     Part(u32, u32, Side),
     Close(u32, u32),
     Bytes(u16, u8, Vec<u8>),
@@ -31,6 +32,19 @@ enum Step {
 
 fn side() -> impl Strategy<Value = Side> {
     (0..3usize).prop_map(|side| Side::ALL[side])
+}
+
+/// A clip that is not there is silence, and over at once where it is played once.
+fn play() -> impl Strategy<Value = Play> {
+    prop_oneof![
+        any::<bool>().prop_map(|looped| Play::Clip { clip: ClipId(1), looped }),
+        Just(Play::Tone { tone: Tone::Busy, country: Country::Itu }),
+    ]
+}
+
+/// Whether it goes on until it is stopped.
+fn is_endless(play: Play) -> bool {
+    !matches!(play, Play::Clip { looped: false, .. })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -61,6 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|((index, generation), side, port)| Step::Join(index, generation, side, port)),
         2 => (mine(), proptest::option::of([side(), side()]))
             .prop_map(|((index, generation), pair)| Step::Bridge(index, generation, pair)),
+        3 => (mine(), side(), proptest::option::weighted(0.8, play()))
+            .prop_map(|((index, generation), side, what)| Step::Play(index, generation, side, what)),
         1 => (mine(), side()).prop_map(|((index, generation), side)| Step::Part(index, generation, side)),
         1 => (0..4u32, 0..4u32).prop_map(|(index, generation)| Step::Close(index, generation)),
         4 => (0..14u16, 0..4u8, proptest::collection::vec(any::<u8>(), 0..60))
@@ -91,13 +107,14 @@ struct Said {
     port: u16,
     peer: Option<(u8, Direction)>,
     parting: bool,
+    played: Option<Play>,
     /// Our SSRC, and the highest sequence number and timestamp.
     sent: Option<(u32, Seq, Timestamp)>,
 }
 
 impl Said {
     const fn at(port: u16) -> Self {
-        Self { port, peer: None, parting: false, sent: None }
+        Self { port, peer: None, parting: false, played: None, sent: None }
     }
 }
 
@@ -148,12 +165,17 @@ impl Model {
         let (ahead, later) = (header.seq.since(seq), header.timestamp.since(timestamp));
         assert_eq!(header.ssrc, ssrc);
         if came.is_some() {
+            assert_eq!(said.played, None, "who is played something hears nothing else");
             assert_eq!(came, partner, "only the two in the bridge hear each other");
             assert!((-crate::rtp::MAX_MISORDER..crate::rtp::MAX_DROPOUT).contains(&ahead), "{ahead}");
         } else {
-            assert!(heard.is_none_or(|(_, direction)| !direction.receives()), "who hears somebody");
-            assert_eq!((ahead, bytes.len()), (1, LONGEST));
-            assert!(later > 0 && bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160]);
+            assert!(
+                said.played.is_some() || heard.is_none_or(|(_, direction)| !direction.receives()),
+                "who hears somebody"
+            );
+            assert_eq!((ahead, bytes.len()), (1, 172));
+            let silence = bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160];
+            assert!(later > 0 && (silence || matches!(said.played, Some(Play::Tone { .. }))));
         }
         told.places[side.index()].as_mut().unwrap().sent = Some((
             ssrc,
@@ -180,6 +202,11 @@ impl Model {
             Report::Parted { stream, side, .. } => {
                 let told = self.0.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
                 assert!(told.places[side.index()].take().is_some());
+            }
+            Report::Played { stream, side, .. } => {
+                let told = self.told(stream.index, stream.generation).expect("it is open");
+                let played = told.places[side.index()].as_mut().unwrap().played.take();
+                assert!(played.is_some_and(|played| !is_endless(played)));
             }
             Report::Closed { stream, .. } => assert!(self.0.remove(&stream.index).unwrap().closed),
         }
@@ -250,6 +277,26 @@ fn run(steps: Vec<Step>) {
                 relay.control(instant, Control::Bridge { stream, pair });
                 if let Some(told) = model.told(index, generation) {
                     told.pair = pair;
+                    let pair = pair.filter(|[a, b]| a != b).into_iter().flatten();
+                    for side in pair {
+                        if let Some(said) = &mut told.places[side.index()] {
+                            said.played = said.played.filter(|played| !is_endless(*played));
+                        }
+                    }
+                }
+            }
+            Step::Play(index, generation, side, what) => {
+                let stream = StreamId { index, generation };
+                relay.control(
+                    instant,
+                    match what {
+                        Some(what) => Control::Play { stream, side, what },
+                        None => Control::Stop { stream, side },
+                    },
+                );
+                let said = model.told(index, generation).and_then(|told| told.places[side.index()].as_mut());
+                if let Some(said) = said.filter(|said| !said.parting) {
+                    said.played = what;
                 }
             }
             Step::Part(index, generation, side) => {

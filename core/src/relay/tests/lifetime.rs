@@ -124,7 +124,7 @@ fn a_poll_asks_few_streams_and_all_get_their_turn() {
     let now = at(4000);
     let mut ports: Vec<u16> = Vec::new();
     for _ in 0..200 {
-        match relay.poll(now, None, &mut [0; 128]) {
+        match relay.poll(now, None, &(), &mut [0; 128]) {
             Output::Send(hop) => ports.push(hop.port),
             Output::Wait(Some(until)) if until <= now => {}
             Output::Wait(_) => break,

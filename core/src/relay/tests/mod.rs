@@ -14,6 +14,7 @@ mod laws;
 mod lifetime;
 mod packets;
 mod parked;
+mod players;
 mod source;
 
 const FIRST: u16 = 20_000;
@@ -66,7 +67,7 @@ fn target() -> Peer {
 
 fn open(relay: &mut Relay<'_>, now: Instant, stream: StreamId, ports: [u16; 2]) {
     relay.control(now, Control::Open { stream, ports });
-    assert_eq!(relay.poll(now, None, &mut []), Output::Report(Report::Opened { stream }));
+    assert_eq!(relay.poll(now, None, &(), &mut []), Output::Report(Report::Opened { stream }));
 }
 
 fn point(relay: &mut Relay<'_>, now: Instant, side: Side, peer: Peer) {
@@ -135,7 +136,7 @@ fn drain(relay: &mut Relay<'_>, now: Instant) -> (Vec<Sent>, Vec<Report>, Option
     let (mut sent, mut reports) = (Vec::new(), Vec::new());
     loop {
         let mut out = [0; LONGEST];
-        match relay.poll(now, None, &mut out) {
+        match relay.poll(now, None, &(), &mut out) {
             Output::Send(hop) => sent.push((hop, out[..hop.len].to_vec())),
             Output::Report(report) => reports.push(report),
             Output::Wait(until) => return (sent, reports, until),

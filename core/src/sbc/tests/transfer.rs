@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::Progress;
-use crate::relay::{Side, Statistics};
+use crate::relay::{Play, Side, Statistics};
 
 pub(super) const CARRIER: &str = "192.0.2.3:5060";
 pub(super) const BACK: &str = "198.51.100.8:5060";
@@ -26,7 +26,7 @@ pub(super) fn setting(return_to: bool) -> Config<'static> {
         let name = texts.add(name);
         dials.push(name);
         let dial = List::new(dials.len() as u16 - 1, 1);
-        lines.push(Line { name, dial, from: List::new(0, 2), ring: rings });
+        lines.push(Line::new(name, dial, List::new(0, 2), rings));
     }
     let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
     config.rings = leak(vec![config.rings[0], ring(1, 20), ring(3, 5), ring(0, 20)]);
@@ -119,6 +119,16 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Join { side, .. } => format!("join {side:?}"),
                 Control::Learn { side, source, .. } => format!("learn {side:?} {source}"),
                 Control::Bridge { pair, .. } => format!("bridge {pair:?}"),
+                Control::Play { side, what: Play::Clip { clip, looped: false }, .. } => {
+                    format!("greet {side:?} by {}", clip.0)
+                }
+                Control::Play { side, what: Play::Clip { clip, looped: true }, .. } => {
+                    format!("music {side:?} of {}", clip.0)
+                }
+                Control::Play { side, what: Play::Tone { tone, country }, .. } => {
+                    format!("{tone:?} of {country:?} {side:?}").to_lowercase()
+                }
+                Control::Stop { side, .. } => format!("stop {side:?}"),
                 Control::Part { side, .. } => format!("part {side:?}"),
                 Control::Close { .. } => "close".into(),
             },
@@ -185,8 +195,11 @@ impl World {
         let refer = agent.refer(to);
         let outs = self.hear(agent.at, &refer);
         assert!(find(&outs, "SIP/2.0 202").contains("Contact: <sip:203.0.113.10:5060>"));
+        let mut said = told(&outs);
+        let waits = said.remove(3);
+        assert!(["ringback of korea a", "ringback of korea b"].contains(&&*waits), "{waits}");
         assert_eq!(
-            told(&outs),
+            said,
             [
                 &format!("SIP/2.0 202 {}", agent.at)[..],
                 "join C",
@@ -490,7 +503,10 @@ fn a_referrer_that_does_not_want_to_know_is_not_told() {
     );
     let outs = w.hear(AI, &refer);
     assert_eq!(field(find(&outs, "SIP/2.0 202"), "Refer-Sub"), "false");
-    assert_eq!(told(&outs), [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None"]);
+    assert_eq!(
+        told(&outs),
+        [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None", "ringback of korea a"]
+    );
     assert_eq!(told(&w.hear(AI, &refer)), [format!("SIP/2.0 202 {AI}")]);
     w.place_joined(call, Side::C);
     let outs = w.zendesk_found(call);
@@ -644,6 +660,7 @@ fn outside_a_dialog() {
             &format!("SIP/2.0 202 {AI}")[..],
             "join C",
             "bridge None",
+            "ringback of korea a",
             &format!("NOTIFY {AI} SIP/2.0 100 Trying active")
         ]
     );

@@ -94,7 +94,7 @@ fn gate() -> Tested {
     };
     let mut relay = Relay::new(storage, &[7; 32]);
     relay.control(NOW, Control::Open { stream: STREAM, ports: [20_000, 20_002] });
-    assert_eq!(relay.poll(NOW, None, &mut []), Output::Report(Report::Opened { stream: STREAM }));
+    assert_eq!(relay.poll(NOW, None, &(), &mut []), Output::Report(Report::Opened { stream: STREAM }));
     let sides = [(Side::A, peer(AI, Law::Mu)), (Side::B, peer(ZENDESK, Law::A))];
     for (side, peer) in sides {
         relay.control(NOW, Control::Point { stream: STREAM, side, peer });

@@ -149,9 +149,9 @@ uri ="#,
         ),
         (
             "dial =",
-            r#"music = "music.wav"
+            r#"max_wait = "5m"
 dial ="#,
-            r#"config.toml:33:1: unknown key "music" in [[line]]; known keys are "name", "dial", "from" and "ring""#,
+            r#"config.toml:33:1: unknown key "max_wait" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting" and "music""#,
         ),
         (
             "for =",

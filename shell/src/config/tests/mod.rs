@@ -3,6 +3,7 @@
 mod appliance;
 mod board;
 mod certificates;
+mod clips;
 mod credentials;
 mod dns;
 mod hostile;

@@ -2,7 +2,8 @@ use core::fmt::{self, Write as _};
 use core::hint::black_box;
 use core::net::Ipv4Addr;
 
-use warmline_core::image::{self, Appliance, ImageError, Network, Tables};
+use warmline_core::clip::{ClipId, Clips};
+use warmline_core::image::{self, Appliance, ImageError, Network, Shelf, Tables};
 
 use super::{Values, see};
 
@@ -12,6 +13,10 @@ pub(super) fn read(bytes: &mut [u8]) {
     match image::read(bytes, tables) {
         Ok(appliance) => see(appliance),
         Err(error) => see(write!(Nowhere, "{error}")),
+    }
+    if let Ok(shelf) = Shelf::read(bytes, &tables.lend()) {
+        see(shelf.audio(ClipId(Values(bytes).u32())));
+        see(image::write_clips(shelf.clips().map(|(_, audio)| audio), black_box(&mut [0; 512])));
     }
     tables.set_address(Ipv4Addr::from(Values(bytes).array()));
     see(tables.lend());

@@ -1,8 +1,11 @@
 use core::hint::black_box;
 
+use warmline_core::clip::{ClipId, Clips};
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
-use warmline_core::relay::{Control, Door, Name, Output, Peer, Relay, Side, Storage, StreamId, Verdict};
+use warmline_core::relay::{
+    Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Tone, Verdict,
+};
 use warmline_core::rtp::{Direction, Format, Profile};
 use warmline_core::time::{Duration, Utc};
 
@@ -16,6 +19,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
+    let clip = values.array::<64>();
+    let clip = black_box(&clip[..]);
     let storage = Storage {
         first_port: values.u16(),
         doors: black_box(&mut doors),
@@ -35,7 +40,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
         }
         let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
         for _ in 0..8 {
-            match relay.poll(values.instant(), utc, packet) {
+            match relay.poll(values.instant(), utc, &Clip(clip), packet) {
                 Output::Send(hop) => see(hop),
                 Output::Report(report) => see(report),
                 Output::Wait(until) => {
@@ -50,15 +55,38 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 8 {
+    match values.u8() % 10 {
         0 => Control::Open { stream, ports: [values.u16(), values.u16()] },
         1 => Control::Close { stream },
         2 => Control::Join { stream, side: side(values), port: values.u16() },
         3 => Control::Part { stream, side: side(values) },
         4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
-        5 => Control::Learn { stream, side: side(values), source: values.socket() },
+        5 => Control::Play { stream, side: side(values), what: play(values) },
+        6 => Control::Stop { stream, side: side(values) },
+        7 => Control::Learn { stream, side: side(values), source: values.socket() },
         _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }
+}
+
+/// The only clip there is.
+struct Clip<'c>(&'c [u8]);
+
+impl Clips for Clip<'_> {
+    fn audio(&self, clip: ClipId) -> Option<&[u8]> {
+        (clip.0 & 1 == 0).then_some(self.0)
+    }
+}
+
+fn play(values: &mut Values<'_>) -> Play {
+    if values.flag() {
+        return Play::Clip { clip: ClipId(values.u32()), looped: values.flag() };
+    }
+    let tone = match values.u8() % 3 {
+        0 => Tone::Ringback,
+        1 => Tone::Busy,
+        _ => Tone::Congestion,
+    };
+    Play::Tone { tone, country: Country::of(&values.array::<2>()) }
 }
 
 fn side(values: &mut Values<'_>) -> Side {

@@ -1,6 +1,7 @@
 use core::hint::black_box;
 use core::num::NonZeroU16;
 
+use warmline_core::clip::ClipId;
 use warmline_core::config::{
     Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
     MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
@@ -148,14 +149,15 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 8 {
-        6 => Report::Silent { stream, side },
-        7 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
+    match values.u8() % 9 {
+        7 => Report::Silent { stream, side },
+        8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
         3 => Report::NotJoined { stream, side },
         4 => Report::Parted { stream, side, statistics: black_box(Statistics::default()) },
+        5 => Report::Played { stream, side, clip: ClipId(values.u32()) },
         _ => Report::Closed { stream, sides: black_box([Statistics::default(); 3]) },
     }
 }
@@ -222,6 +224,8 @@ impl Tables {
                 dial: List::new(values.u16(), values.u16()),
                 from: List::new(values.u16(), values.u16()),
                 ring: List::new(values.u16(), values.u16()),
+                greeting: values.flag().then(|| ClipId(values.u32())),
+                music: values.flag().then(|| ClipId(values.u32())),
             }),
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {

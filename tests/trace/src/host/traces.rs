@@ -58,7 +58,7 @@ fn record(
     });
     let about = format!("{} messages and {} packets in, {about}", kinds[0], kinds[1]);
 
-    let mut image = [0; BOARD.config_len];
+    let mut image = [0; 16 * 1024];
     let IpAddr::V4(ip) = address::OUTSIDE.ip() else { panic!("a board has an IPv4 address") };
     let gateway = Some(Ipv4Addr::from_bits(ip.to_bits() ^ 3));
     let network = Network::Static { address: ip, prefix: 24, gateway };
