@@ -204,9 +204,9 @@ impl<'w> Media<'w> {
                     let bytes = self.buffer[..len].to_vec();
                     if port.is_multiple_of(2) {
                         let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
+                        let silent = silence(Law::Mu) || silence(Law::A) || self.is_played(port);
                         let key = len == 16
                             && Event::parse(&bytes[12..]).is_some_and(|event| event.digit().is_some());
-                        let silent = silence(Law::Mu) || silence(Law::A) || self.is_played(port);
                         if !key && (len != 172 || !silent) || network(to).is_none() {
                             return Err(format!("{len} bytes from {port} to {to} are not silence"));
                         }

@@ -47,7 +47,7 @@ pub(super) struct Leg {
     pub(super) player: Option<Player>,
 }
 
-/// How much is in a packet of ours where nothing else was asked for, and how many bytes that is: 8,000 samples a second.
+/// How much audio is in a packet, and how many bytes that is: 8,000 samples a second.
 pub(super) const PACKET: Duration = Duration::from_millis(20);
 pub(super) const SAMPLES: usize = 160;
 

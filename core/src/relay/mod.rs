@@ -245,7 +245,7 @@ impl<'s> Relay<'s> {
 
     /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.
     pub fn plays(&self, clip: ClipId) -> bool {
-        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.annex))
+        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.annex.thirds))
     }
 
     /// When it has to be polled, by what it knows now; a packet may have brought that forward.

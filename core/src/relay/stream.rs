@@ -269,8 +269,8 @@ impl Stream {
     }
 
     /// Whether a side is played this clip.
-    pub(super) fn plays(&self, clip: ClipId, annex: &Annex<'_>) -> bool {
-        let plays = |side| self.leg(&annex.thirds, side).is_some_and(|leg| leg.plays_clip(clip));
+    pub(super) fn plays(&self, clip: ClipId, thirds: &Thirds<'_>) -> bool {
+        let plays = |side| self.leg(thirds, side).is_some_and(|leg| leg.plays_clip(clip));
         Side::ALL.into_iter().any(plays)
     }
 
@@ -516,11 +516,7 @@ impl Stream {
                 }
                 let said = leg.unpack(now, &mut annex.packers, out);
                 let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
-                let said = said.or_else(|| match leg.dials_at(&annex.keypads) {
-                    Some(_) => None,
-                    None => leg.say(now, clips, out),
-                });
-                if let Some((to, len)) = said {
+                if let Some((to, len)) = said.or_else(|| leg.say(now, clips, &annex.keypads, out)) {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

@@ -10,6 +10,9 @@ use super::{IN_FLIGHT, Relay};
 /// How much of the time a relay may wait for its core before its figures say little.
 const CROWDED: f64 = 0.05;
 
+/// How much of the time a relay is busy that does what it can.
+const BUSY: f64 = 0.8;
+
 /// One measurement.
 pub(super) struct Row {
     pub(super) subject: Subject,
@@ -41,17 +44,19 @@ pub(super) fn title(relay: &Relay) -> String {
 pub(super) fn paced_head() {
     println!("\nAt a pace, whatever comes back");
     println!(
-        "                                 offered    relayed      lost      delay in us, one way        relay CPU     waited"
+        "                                       offered    relayed      lost      delay in us, one way        relay CPU     waited"
     );
     println!(
-        "                      streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core"
+        "                            streams   packets/s  packets/s  packets     p50      p99    p99.9     us / packet   for core"
     );
 }
 
 pub(super) fn capacity_head() {
     println!("\nAs fast as they come back, up to {IN_FLIGHT} packets on their way at once");
-    println!("                                 relayed      lost   relay CPU     waited    times what");
-    println!("                      streams   packets/s  packets  us / packet   for core   rtpengine does");
+    println!("                                       relayed      lost   relay CPU     waited    times what");
+    println!(
+        "                            streams   packets/s  packets  us / packet   for core   rtpengine does"
+    );
 }
 
 /// What each can, and how that compares.
@@ -59,7 +64,8 @@ pub(super) fn capacities(rows: &[Row]) {
     for row in rows {
         let same = |other: &&Row| other.subject == Subject::Rtpengine && other.streams == row.streams;
         let times = match rows.iter().find(same) {
-            Some(other) if row.subject != Subject::Nobody => {
+            // What another relay was held up by is nothing to compare with.
+            Some(other) if row.subject != Subject::Nobody && !other.idle() => {
                 format!("{:.2}", row.rate(row.run.received) / other.rate(other.run.received))
             }
             _ => "-".to_owned(),
@@ -87,7 +93,7 @@ impl Row {
         let run = &self.run;
         let delay = |quantile| run.delays.value_at_quantile(quantile) as f64 / 1e3;
         println!(
-            "  {:<20} {:>6}  {:>10.0}  {:>9.0}  {:>7}  {:>6.1}  {:>7.1}  {:>7.1}     {:>11}   {:>8}",
+            "  {:<26} {:>6}  {:>10.0}  {:>9.0}  {:>7}  {:>6.1}  {:>7.1}  {:>7.1}     {:>11}   {:>8}",
             self.who(),
             self.streams(),
             self.rate(run.sent),
@@ -108,7 +114,7 @@ impl Row {
     fn print_capacity(&self, times: &str) {
         let run = &self.run;
         println!(
-            "  {:<20} {:>6}  {:>10.0}  {:>7}  {:>11}   {:>8}   {times:>8}",
+            "  {:<26} {:>6}  {:>10.0}  {:>7}  {:>11}   {:>8}   {times:>8}",
             self.who(),
             self.streams(),
             self.rate(run.received),
@@ -116,6 +122,9 @@ impl Row {
             self.cpu(),
             self.waiting(),
         );
+        if self.subject != Subject::Nobody && self.idle() {
+            println!("      (it was not busy: something else held packets up, and this is not what it can)");
+        }
         self.print_disorder();
     }
 
@@ -172,6 +181,11 @@ impl Row {
     /// As a part of the time, all threads together.
     fn waited(&self) -> f64 {
         self.cpu.wait as f64 / self.run.time.as_nanos() as f64
+    }
+
+    /// Whether it was not busy though packets waited.
+    fn idle(&self) -> bool {
+        self.cpu.run as f64 / self.run.time.as_nanos() as f64 + self.waited() < BUSY
     }
 
     fn crowded(&self) -> bool {

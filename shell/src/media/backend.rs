@@ -168,12 +168,10 @@ impl Chosen {
             #[cfg(target_os = "linux")]
             Self::Bpf(steering) => {
                 let feed = Feed::Shared { steering: Arc::clone(steering), worker };
-                Uring::new(config, poll, most, feed).map(|uring| Plane::Uring(Box::new(uring)))
+                Uring::new(config, poll, most, feed).map(Plane::Uring)
             }
             #[cfg(target_os = "linux")]
-            Self::Uring => {
-                Uring::new(config, poll, most, Feed::Each).map(|uring| Plane::Uring(Box::new(uring)))
-            }
+            Self::Uring => Uring::new(config, poll, most, Feed::Each).map(Plane::Uring),
             Self::Sockets => Ok(Plane::Sockets(Sockets::new(config, poll, most))),
         }
     }

@@ -18,7 +18,7 @@ pub(super) const LARGEST: usize = 2048;
 pub(super) enum Plane {
     Sockets(Sockets),
     #[cfg(target_os = "linux")]
-    Uring(Box<Uring>),
+    Uring(Uring),
 }
 
 /// What a plane has moved.

@@ -238,8 +238,8 @@ impl Worker<'_> {
             }
             Report::Opened { .. }
             | Report::Joined { .. }
-            | Report::Digit { .. }
             | Report::Played { .. }
+            | Report::Digit { .. }
             | Report::Stranger { .. }
             | Report::Silent { .. } => {}
         }

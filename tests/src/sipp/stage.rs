@@ -24,6 +24,9 @@ const CAPACITY: u16 = 200;
 /// The same where there are only a few, since ports are given out once.
 const FEW: u16 = 20;
 
+/// Names the media backend that Warmline is to relay over; where it is not set, Warmline chooses.
+const BACKEND: &str = "WARMLINE_BACKEND";
+
 /// Whom the line rings.
 #[derive(Clone, Copy, Debug)]
 pub struct Rung<'a> {
@@ -106,7 +109,7 @@ impl Stage {
     /// When it does not.
     pub fn open(program: &str, more: &[&str], cast: Cast, configuration: &str) -> Self {
         let file = cast.folder().join("warmline.toml");
-        std::fs::write(&file, configuration).expect("a file can be written");
+        std::fs::write(&file, over_backend(configuration)).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
         let mut warmline = Program::start("warmline", command, cast.folder());
@@ -123,6 +126,16 @@ impl Stage {
         let status = self.warmline.end(PATIENCE);
         assert!(status.success(), "warmline: {status}");
         self.warmline.written()
+    }
+}
+
+/// A configuration, with the backend that the environment names.
+fn over_backend(configuration: &str) -> String {
+    let Ok(backend) = std::env::var(BACKEND) else { return configuration.to_owned() };
+    let key = format!("[media]\nbackend = \"{backend}\"\n");
+    match configuration.contains("[media]\n") {
+        true => configuration.replace("[media]\n", &key),
+        false => format!("{configuration}\n{key}"),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     match values.u8() % 11 {
-        8 => match Digit::of_code(values.u8() % 16) {
+        10 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => Control::Press {
                 stream,
                 side: side(values),

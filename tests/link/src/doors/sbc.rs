@@ -151,15 +151,15 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 9 {
-        6 => match Digit::of_code(values.u8() % 16) {
+    match values.u8() % 10 {
+        7 => Report::Silent { stream, side },
+        8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
+        9 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => {
                 Report::Digit { stream, side, digit, duration: Duration::from_micros(values.u64()) }
             }
             None => Report::Opened { stream },
         },
-        7 => Report::Silent { stream, side },
-        8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
