@@ -13,6 +13,7 @@ mod conversation;
 mod keys;
 mod laws;
 mod lifetime;
+mod mixed;
 mod packer;
 mod packets;
 mod parked;
