@@ -15,6 +15,10 @@ use super::uring::Uring;
 pub(super) const LARGEST: usize = 2048;
 
 /// One way of moving datagrams, over the ports of one worker.
+#[cfg_attr(
+    target_os = "linux",
+    expect(clippy::large_enum_variant, reason = "a worker has one, and goes through it for every datagram")
+)]
 pub(super) enum Plane {
     Sockets(Sockets),
     #[cfg(target_os = "linux")]
