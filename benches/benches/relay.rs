@@ -50,6 +50,7 @@ fn peer(stream: u16, side: Side, law: Law) -> Peer {
         receive: [Some(format), None],
         event_send: Some(101),
         event_receive: Some(101),
+        noise: None,
         ptime: 20,
     };
     Peer::new(at(40_000), at(40_001), profile, Direction::SendRecv)
@@ -64,6 +65,8 @@ impl Talk {
             names: leak(count, || Name::EMPTY),
             streams: leak(count, || Slot::<Stream>::EMPTY),
             thirds: leak(count.div_ceil(2), || Slot::EMPTY),
+            keypads: &mut [],
+            packers: &mut [],
             timers: leak(count, || TimerSlot::EMPTY),
         };
         let mut relay = Relay::new(storage, &[7; 32]);

@@ -81,6 +81,10 @@ reasons! {
     UnsupportedScheme = "unsupported-scheme", 416;
     /// The body is not a session description.
     UnsupportedBody = "unsupported-body", 415;
+    /// The INFO carries something else than a key that was pressed.
+    InfoNotUnderstood = "info-not-understood", 415;
+    /// The INFO names no key that there is.
+    MalformedDigit = "malformed-digit", 400;
     /// The caller does not accept a session description as an answer.
     NothingAcceptable = "nothing-acceptable", 406;
     /// The request belongs to no call that exists.
@@ -284,6 +288,8 @@ reasons! {
     WrongPayload = "wrong-payload", 0;
     /// The other side of the stream has no address yet, or does not want to hear.
     NoPeer = "no-peer", 0;
+    /// A key that was pressed could not be heard, told on or reported: there is no room for so many at once.
+    DigitLost = "digit-lost", 0;
 
     // Frames, where the host is a board and its network begins below IP.
     /// The frame is cut short or contradicts itself.

@@ -4,6 +4,7 @@ use warmline_core::call::{CallId, Progress, View};
 use warmline_core::config::{Config, Span};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::{Counters, Reason};
+use warmline_core::rtp::Mos;
 use warmline_core::{Cx, Event, Sbc, Usage};
 use warmline_gate::Traffic;
 
@@ -118,6 +119,15 @@ impl Journal {
                     after
                 );
             }
+            // Which key is not written down: it may be part of a number that is to be kept secret.
+            Event::Digit { call, side, duration, .. } => {
+                defmt::info!(
+                    "call {=u64:x}: a key at {} for {=u64} ms",
+                    name(call),
+                    side,
+                    duration.as_millis()
+                );
+            }
             Event::Settled(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
@@ -130,15 +140,17 @@ impl Journal {
                     Some(answered) => {
                         let [caller, called] = view.statistics;
                         defmt::info!(
-                            "call {=u64:x}: ended after {=u64} ms: {=str} Packets from the caller {=u64}, lost {=u64}; \
-                             from the target {=u64}, lost {=u64}",
+                            "call {=u64:x}: ended after {=u64} ms: {=str} Packets from the caller {=u64}, lost {=u64}, \
+                             MOS {=u16} in hundredths; from the target {=u64}, lost {=u64}, MOS {=u16}",
                             name(id),
                             ended.since(answered).as_millis(),
                             reason,
                             caller.packets_received,
                             caller.lost,
+                            caller.quality_received().map_or(0, |Mos(mos)| mos),
                             called.packets_received,
                             called.lost,
+                            called.quality_received().map_or(0, |Mos(mos)| mos),
                         );
                     }
                     None => defmt::info!(

@@ -40,8 +40,9 @@ impl Driver for Wire {
         if !gate.nic().can_send(cx.waker()) {
             return None;
         }
+        let before = gate.relay.deadline();
         let incoming = gate.receive(now(), cx.waker(), self.frame);
-        if gate.relay.deadline().is_some_and(|at| at <= now()) {
+        if gate.relay.deadline().is_some_and(|at| before.is_none_or(|before| at < before)) {
             NEWS.signal(());
         }
         match incoming {

@@ -6,7 +6,7 @@ use warmline_core::digest::Window;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Name, Stream, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Stream, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
@@ -102,7 +102,10 @@ pub(crate) fn signalling_bytes(calls: usize, rate: usize) -> usize {
 
 /// How many bytes a worker takes for a call.
 pub(crate) const fn relaying_bytes() -> usize {
-    size_of::<Slot<Stream>>() + size_of::<TimerSlot>() + size_of::<Name>()
+    size_of::<Slot<Stream>>()
+        + 2 * (size_of::<Slot<Keypad>>() + size_of::<Slot<Packer>>())
+        + size_of::<TimerSlot>()
+        + size_of::<Name>()
 }
 
 /// Memory for one worker's [`Relay`](warmline_core::relay::Relay).
@@ -112,6 +115,8 @@ pub(crate) struct Relaying {
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
     thirds: Vec<Slot<Third>>,
+    keypads: Vec<Slot<Keypad>>,
+    packers: Vec<Slot<Packer>>,
     timers: Vec<TimerSlot>,
 }
 
@@ -129,6 +134,10 @@ impl Relaying {
             names: filled(calls, || Name::EMPTY),
             streams: filled(streams, || Slot::EMPTY),
             thirds: filled(streams.div_ceil(2), || Slot::EMPTY),
+            // Both peers of every call may tell their keys in their audio.
+            keypads: filled(streams * 2, || Slot::EMPTY),
+            // And both may want packets of other lengths.
+            packers: filled(streams * 2, || Slot::EMPTY),
             timers: filled(streams, || TimerSlot::EMPTY),
         }
     }
@@ -141,6 +150,8 @@ impl Relaying {
             names: &mut self.names,
             streams: &mut self.streams,
             thirds: &mut self.thirds,
+            keypads: &mut self.keypads,
+            packers: &mut self.packers,
             timers: &mut self.timers,
         }
     }

@@ -7,6 +7,7 @@ use warmline_core::g711::Law;
 use warmline_core::relay::{
     Control, Hop, Output, Peer, Play, Relay, Report, Side, StreamId, TAILROOM, Verdict,
 };
+use warmline_core::rtp::Event;
 use warmline_core::time::{Instant, Utc};
 
 use crate::world::in_core;
@@ -120,6 +121,9 @@ impl<'w> Media<'w> {
                     return Err(format!("{side:?} of {stream:?} joins twice"));
                 }
             }
+            Control::Press { stream, side, .. } => {
+                self.place(stream, side)?;
+            }
             Control::Bridge { stream, pair } => {
                 for side in pair.into_iter().flatten() {
                     if self.place(stream, side)?.port.is_none() {
@@ -201,7 +205,9 @@ impl<'w> Media<'w> {
                     if port.is_multiple_of(2) {
                         let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
                         let silent = silence(Law::Mu) || silence(Law::A) || self.is_played(port);
-                        if len != 172 || !silent || network(to).is_none() {
+                        let key = len == 16
+                            && Event::parse(&bytes[12..]).is_some_and(|event| event.digit().is_some());
+                        if !key && (len != 172 || !silent) || network(to).is_none() {
                             return Err(format!("{len} bytes from {port} to {to} are not silence"));
                         }
                     } else {
@@ -245,7 +251,9 @@ impl<'w> Media<'w> {
     ) -> Result<(u16, SocketAddr, Vec<u8>), Verdict> {
         let mut room = packet.to_vec();
         room.resize(packet.len() + TAILROOM, 0);
-        match in_core(|| self.relay.forward(now, port, from, &mut room, packet.len())) {
+        let verdict = in_core(|| self.relay.forward(now, port, from, &mut room, packet.len()));
+        self.wake = self.relay.deadline();
+        match verdict {
             Verdict::Send(Hop { port, to, len }) => Ok((port, to, room[..len].to_vec())),
             other => Err(other),
         }

@@ -187,6 +187,8 @@ pub struct World<'w> {
     pub refused: Vec<(Reason, String)>,
     /// What was told of addresses that are pinged: when, of which, and why it is tried last, if it is.
     pub health: Vec<(u64, SocketAddr, Option<Reason>)>,
+    /// The keys that were pressed: when they were reported, at which side of their call's stream, and which.
+    pub digits: Vec<(u64, Side, char)>,
     /// How each address answers OPTIONS; those that are not here ignore it.
     pub pongs: HashMap<SocketAddr, u16>,
     /// When each address was asked by OPTIONS, repetitions included.
@@ -267,6 +269,7 @@ impl<'w> World<'w> {
             records: HashMap::new(),
             refused: Vec::new(),
             health: Vec::new(),
+            digits: Vec::new(),
             pongs: HashMap::new(),
             pings: HashMap::new(),
             faults: Vec::new(),
@@ -711,6 +714,9 @@ impl<'w> World<'w> {
             }
             Event::Refused { reason, asked, .. } => {
                 return self.refused.push((reason, asked.as_str().to_owned()));
+            }
+            Event::Digit { side, digit, .. } => {
+                return self.digits.push((self.now, side, char::from(digit.key())));
             }
             Event::Learned { .. } | Event::Elsewhere { .. } => return,
             Event::Started(id) | Event::Answered(id) | Event::Settled(id) | Event::Ended(id) => id,

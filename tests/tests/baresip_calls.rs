@@ -73,6 +73,29 @@ fn a_telephone_talks_presses_keys_and_hangs_up() {
     assert!(log.contains("caller-hung-up") && log.contains(" 0 lost"), "{log}");
 }
 
+#[test]
+fn keys_that_a_telephone_tells_by_info_are_heard() {
+    if is_missing("baresip", "keys_that_a_telephone_tells_by_info_are_heard") {
+        return;
+    }
+    let sip = SocketAddrV4::new(SBC, ports(2));
+    let at = SocketAddrV4::new(ZENDESK, ports(2));
+    let uri = format!("sip:support@{at}");
+    let mut stage = Stage::build(PROGRAM, &[], &[TELEPHONE], sip, &[Rung::new(at, &uri)]);
+    let far_end = far_end(at);
+    let set = Telephone { keys: "info", ..Telephone::new(CALLER, TELEPHONE) };
+    let telephone = Baresip::start(&set, stage.cast.folder());
+
+    telephone.press(&format!("/dial sip:support@{sip}"));
+    until(&far_end, "heard to echo the greeting", |visit| visit.heard.own >= 50);
+    presses_keys(&telephone, &far_end);
+    telephone.press("/hangup");
+    until(&far_end, "over", |visit| visit.over);
+    assert_eq!(far_end.faults(), [""; 0]);
+    let log = stage.stop();
+    assert_eq!(log.matches("the caller has pressed a key").count(), 3, "{log}");
+}
+
 fn presses_keys(telephone: &Baresip, far_end: &FarEnd) {
     for (key, so_far) in [("1", "1"), ("2", "12"), ("#", "12#")] {
         telephone.press(key);

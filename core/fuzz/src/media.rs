@@ -1,7 +1,8 @@
 use core::hint::black_box;
 
 use warmline_core::rtp::rtcp::{Compound, Packet};
-use warmline_core::rtp::{Event, Header, Reception, Timestamp};
+use warmline_core::rtp::{Event, Header, Reception};
+use warmline_core::time::Instant;
 
 /// Reads an RTP packet and writes its header over; then takes the bytes for a series of packets.
 pub fn rtp(data: &[u8]) {
@@ -16,7 +17,7 @@ pub fn rtp(data: &[u8]) {
     let mut reception: Option<Reception> = None;
     for (number, chunk) in data.chunks(12).enumerate() {
         let Ok(header) = Header::parse(chunk) else { continue };
-        let arrival = Timestamp((number as u32).wrapping_mul(160));
+        let arrival = Instant::from_micros(number as u64 * 20_000);
         match &mut reception {
             Some(reception) => {
                 black_box(reception.receive(&header, arrival));

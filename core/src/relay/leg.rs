@@ -2,16 +2,20 @@
 
 use core::net::SocketAddr;
 
+use super::keys::{Keypad, Keypads, Keys};
 use super::outgoing::Outgoing;
+use super::packer::{Packer, Packers};
 use super::player::Player;
+use super::presence::Presence;
 use super::reports::Reports;
 use super::source::Source;
-use super::{Peer, Statistics, samples};
+use super::{Peer, Statistics};
 use crate::g711::{self, Law};
+use crate::memory::Id;
 use crate::random::Random;
 use crate::reason::Reason;
-use crate::rtp::{Arrival, Event, Header, Profile, Reception, Timestamp};
-use crate::time::Instant;
+use crate::rtp::{Arrival, Header, Profile, Reception};
+use crate::time::{Duration, Instant};
 
 /// One side of a stream.
 // In this order, because every packet needs what stands first: of a thousand streams, all of that stays in cache.
@@ -21,22 +25,38 @@ pub(super) struct Leg {
     pub(super) source: Option<Reception>,
     /// What came from the peer.
     received: Tally,
+    presence: Presence,
     /// What the peer was sent.
     pub(super) sent: Tally,
     /// The source of ours that the peer hears.
     pub(super) outgoing: Outgoing,
     /// Who is there; its addresses are canonical.
     pub(super) peer: Option<Peer>,
+    /// What it needs to hear or say keys, where it does.
+    pub(super) keypad: Option<Id<Keypad>>,
+    /// Where audio waits that the peer wants in other packets.
+    pub(super) packer: Option<Id<Packer>>,
     /// Where its packets come from.
     pub(super) whence: Source,
     pub(super) reports: Reports,
     /// What happened here, without what stands above.
     pub(super) statistics: Statistics,
-    /// When the source's last telephone-event started.
-    event: Option<Timestamp>,
+    /// The keys that the peer presses.
+    pub(super) keys: Keys,
     /// What the peer hears when nobody speaks to it, or instead.
     pub(super) player: Option<Player>,
 }
+
+/// How much audio is in a packet, and how many bytes that is: 8,000 samples a second.
+pub(super) const PACKET: Duration = Duration::from_millis(20);
+pub(super) const SAMPLES: usize = 160;
+
+/// The fixed part of an RTP header.
+pub(super) const HEADER: usize = 12;
+pub(super) const EMPTY_HEADER: [u8; HEADER] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// What is later than this is not made up for.
+pub(super) const LATE: Duration = Duration::from_millis(60);
 
 /// RTP packets and their payload bytes.
 #[derive(Default)]
@@ -57,6 +77,7 @@ impl Tally {
 pub(super) enum Content {
     Audio(Law),
     Event,
+    Noise,
 }
 
 impl Leg {
@@ -68,19 +89,25 @@ impl Leg {
             source: None,
             outgoing: Outgoing::new(random),
             received: Tally::default(),
+            presence: Presence::default(),
             sent: Tally::default(),
             statistics: Statistics::default(),
             reports: Reports::new(random.next_u64()),
-            event: None,
+            keypad: None,
+            packer: None,
+            keys: Keys::NEW,
             player: None,
         }
     }
 
     /// Says who the peer is; whether that is someone else, or someone to talk to differently, than before.
     pub(super) fn point(&mut self, now: Instant, peer: Peer) -> bool {
-        let peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
+        let mut peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
+        peer.profile.ptime = peer.profile.ptime.clamp(10, 60);
         let before = self.peer.replace(peer);
         self.named(now);
+        // Who sends comfort noise says nothing for as long as that stays as it is.
+        self.presence.expect(now, peer.direction.receives() && peer.profile.noise.is_none());
         let same = |old: Peer, new: Peer| old.rtp == new.rtp && old.profile == new.profile;
         let changed = !before.zip(self.peer).is_some_and(|(old, new)| same(old, new));
         if changed {
@@ -91,13 +118,13 @@ impl Leg {
         changed
     }
 
-    /// Takes a packet from the peer: what its header says and what is in it.
+    /// Takes a packet from the peer: what its header says, what is in it, and whether none that is later has come.
     pub(super) fn receive(
         &mut self,
         now: Instant,
         from: SocketAddr,
         packet: &[u8],
-    ) -> Result<(Header, Content), Reason> {
+    ) -> Result<(Header, Content, bool), Reason> {
         let Some(peer) = self.peer.as_ref().filter(|peer| same(from, peer.rtp)) else {
             self.stranger(now, from, packet);
             return Err(Reason::WrongSource);
@@ -108,33 +135,23 @@ impl Leg {
             return Err(Reason::WrongPayload);
         };
         let receives = peer.direction.receives();
-        let payload = packet.get(header.payload()).unwrap_or_default();
-        self.count(now, &header, payload.len());
-        // All packets of one event have its timestamp, and some may be late.
-        if content == Content::Event
-            && Event::parse(payload).is_some()
-            && self.event.is_none_or(|last| header.timestamp.since(last) > 0)
-        {
-            self.event = Some(header.timestamp);
-            self.statistics.events = self.statistics.events.saturating_add(1);
-        }
-        if receives { Ok((header, content)) } else { Err(Reason::NoPeer) }
+        let newest = self.count(now, &header, header.payload().len());
+        if receives { Ok((header, content, newest)) } else { Err(Reason::NoPeer) }
     }
 
-    fn count(&mut self, now: Instant, header: &Header, len: usize) {
+    fn count(&mut self, now: Instant, header: &Header, len: usize) -> bool {
         self.received.add(len);
         self.whence.heard(now);
-        let arrival = Timestamp(samples(now.since(Instant::ZERO)) as u32);
-        let goes_on = match &mut self.source {
-            Some(source) if source.ssrc() == header.ssrc => {
-                source.receive(header, arrival) != Arrival::Restart
+        self.presence.hear(now);
+        if let Some(source) = self.source.as_mut().filter(|source| source.ssrc() == header.ssrc) {
+            match source.receive(header, now) {
+                Arrival::Restart => {}
+                kind => return kind == Arrival::Next,
             }
-            _ => false,
-        };
-        if !goes_on {
-            self.close_source();
-            self.source = Some(Reception::new(header, arrival));
         }
+        self.close_source();
+        self.source = Some(Reception::new(header, now));
+        true
     }
 
     /// Sends a packet from the other side to the peer: it is rewritten in place; where to.
@@ -155,6 +172,7 @@ impl Leg {
                 send.payload_type
             }
             Content::Event => peer.profile.event_send.ok_or(Reason::WrongPayload)?,
+            Content::Noise => peer.profile.noise.ok_or(Reason::WrongPayload)?,
         };
         self.sent.add(payload.len());
         self.outgoing.carry(&mut header, now);
@@ -162,9 +180,28 @@ impl Leg {
         Ok(peer.rtp)
     }
 
+    /// Whether the peer takes comfort noise.
+    pub(super) fn takes_noise(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.profile.noise.is_some())
+    }
+
+    /// When it next has something to say or to do, but for reports.
+    pub(super) fn due(&self, keypads: &Keypads<'_>, packers: &Packers<'_>) -> Option<Instant> {
+        let says = self.dials_at(keypads).or_else(|| self.player_due());
+        [says, self.keys.deadline(), self.packs_at(packers)].into_iter().flatten().min()
+    }
+
+    /// Nothing is expected from the peer any more.
+    pub(super) fn end(&mut self, now: Instant) {
+        self.presence.expect(now, false);
+    }
+
     /// What happened here so far.
     pub(super) fn statistics(&self) -> Statistics {
+        let (longest_pause, dead_air) = self.presence.pauses();
         let mut statistics = Statistics {
+            longest_pause,
+            dead_air,
             packets_received: self.received.packets,
             bytes_received: self.received.bytes,
             packets_sent: self.sent.packets,
@@ -175,6 +212,11 @@ impl Leg {
             statistics.lost = statistics.lost.saturating_add(source.lost().into());
             statistics.duplicates = statistics.duplicates.saturating_add(source.duplicates().into());
             statistics.reordered = statistics.reordered.saturating_add(source.reordered().into());
+            let (all, of_it) = (statistics.packets_received, u64::from(source.received()));
+            let before = statistics.mean_jitter.times(all.saturating_sub(of_it));
+            let sum = before.plus(source.mean_jitter().times(of_it)).as_micros();
+            statistics.mean_jitter = Duration::from_micros(sum.checked_div(all).unwrap_or(0));
+            statistics.greatest_jitter = statistics.greatest_jitter.max(source.greatest_jitter());
             statistics.jitter = source.jitter();
         }
         statistics
@@ -184,7 +226,7 @@ impl Leg {
     fn close_source(&mut self) {
         self.statistics = self.statistics();
         self.source = None;
-        self.event = None;
+        self.keys.close_source();
     }
 }
 
@@ -193,8 +235,14 @@ pub(super) fn content(profile: &Profile, payload_type: u8) -> Option<Content> {
     match format {
         Some(format) => Some(Content::Audio(format.law)),
         None if profile.event_receive == Some(payload_type) => Some(Content::Event),
+        None if profile.noise == Some(payload_type) => Some(Content::Noise),
         None => None,
     }
+}
+
+/// Whether RTP and RTCP share ports (RFC 5761).
+pub(super) fn muxes(peer: &Peer) -> bool {
+    peer.rtp == peer.rtcp
 }
 
 /// Whether audio is to be sent to a peer.

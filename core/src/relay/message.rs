@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::Play;
 use crate::clip::ClipId;
 use crate::reason::Reason;
-use crate::rtp::{Direction, Profile};
+use crate::rtp::{Digit, Direction, Mos, Profile};
 use crate::time::{Duration, Instant};
 
 /// Names a stream. Signalling chooses it: an index is used again only with another generation, so that a late
@@ -122,6 +122,17 @@ pub enum Control {
         /// The side.
         side: Side,
     },
+    /// Says that the peer of one side has pressed a key, as it told signalling. Whom it speaks to is told.
+    Press {
+        /// The stream.
+        stream: StreamId,
+        /// The side whose peer pressed it.
+        side: Side,
+        /// Which key.
+        digit: Digit,
+        /// For how long.
+        duration: Duration,
+    },
     /// Ends the stream. Answered by [`Report::Closed`], after a BYE to each side that was pointed. A stream that
     /// does not exist answers nothing.
     Close {
@@ -142,7 +153,8 @@ pub struct Peer {
     pub profile: Profile,
     /// Which way audio flows, seen from us.
     pub direction: Direction,
-    /// Where RTCP goes to, and the only address it is taken from.
+    /// Where RTCP goes to, and the only address it is taken from. Where it is that of RTP, both share our RTP port
+    /// (RFC 5761).
     pub rtcp: SocketAddr,
     /// Whether it may be elsewhere, as behind a network address translator: what may come from it is reported.
     pub learns: bool,
@@ -225,6 +237,18 @@ pub enum Report {
         /// What happened there.
         statistics: Statistics,
     },
+    /// The peer of a side has pressed a key and let it go, whatever the way it told so. May be left out, counted, when
+    /// there are too many at once.
+    Digit {
+        /// The stream.
+        stream: StreamId,
+        /// The side whose peer pressed it.
+        side: Side,
+        /// Which key.
+        digit: Digit,
+        /// For how long.
+        duration: Duration,
+    },
     /// The stream is gone; the ports of all its sides are free.
     Closed {
         /// The stream.
@@ -252,8 +276,16 @@ pub struct Statistics {
     pub duplicates: u64,
     /// Packets of the peer's that came after a later one.
     pub reordered: u64,
-    /// Interarrival jitter at the end, in timestamp units of 1/8000 s (RFC 3550 A.8).
-    pub jitter: u32,
+    /// Interarrival jitter at the end (RFC 3550 A.8).
+    pub jitter: Duration,
+    /// Its mean over all packets.
+    pub mean_jitter: Duration,
+    /// The greatest it was.
+    pub greatest_jitter: Duration,
+    /// The longest time without a packet of the peer's while it was to speak.
+    pub longest_pause: Duration,
+    /// All such times of a second and more, together.
+    pub dead_air: Duration,
     /// Packets for this side's ports from an address the peer did not name.
     pub wrong_source: u64,
     /// Packets from the peer with a payload type that was not agreed on.
@@ -262,10 +294,26 @@ pub struct Statistics {
     pub events: u32,
     /// Packets the peer says it has lost, of all it was sent (its last report block); may be below zero.
     pub peer_lost: i32,
-    /// Jitter the peer reports, in timestamp units (its last report block).
-    pub peer_jitter: u32,
+    /// Jitter the peer reports (its last report block); none when it has not reported.
+    pub peer_jitter: Option<Duration>,
     /// From us to the peer and back (RFC 3550 section 6.4.1), when the peer has reported.
     pub round_trip: Option<Duration>,
+}
+
+impl Statistics {
+    /// How good what comes from the peer sounds (ITU-T G.107), as far as its way to us goes; none when nothing came.
+    pub fn quality_received(&self) -> Option<Mos> {
+        let sent = self.packets_received.saturating_sub(self.duplicates).saturating_add(self.lost);
+        let trip = self.round_trip.unwrap_or_default();
+        (sent > 0).then(|| Mos::estimate(self.lost, sent, self.mean_jitter, trip))
+    }
+
+    /// How good what we send sounds to the peer, by what it has reported; none when it has not.
+    pub fn quality_sent(&self) -> Option<Mos> {
+        let lost = u64::try_from(self.peer_lost).unwrap_or(0);
+        let trip = self.round_trip.unwrap_or_default();
+        self.peer_jitter.map(|jitter| Mos::estimate(lost, self.packets_sent, jitter, trip))
+    }
 }
 
 /// A datagram to be sent.

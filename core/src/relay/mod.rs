@@ -7,11 +7,16 @@
 //! towards the other peer: our SSRC, our unbroken sequence numbers and timestamps, the payload type agreed on
 //! there, and audio in the law agreed on there. RTCP is not passed on but spoken with each peer.
 
+mod annex;
+mod dial;
 mod doors;
+mod keys;
 mod leg;
 mod message;
 mod outgoing;
+mod packer;
 mod player;
+mod presence;
 mod reports;
 mod source;
 mod stream;
@@ -24,7 +29,9 @@ use core::net::SocketAddr;
 use heapless::Deque;
 
 pub use doors::Door;
+pub use keys::Keypad;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
+pub use packer::Packer;
 pub use player::Play;
 pub use stream::{Stream, Third};
 pub use tone::{Country, Tone};
@@ -33,9 +40,10 @@ use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool, Slot, TimerSlot, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
+use crate::rtp::rtcp;
 use crate::time::{Duration, Instant, Utc};
+use annex::Annex;
 use doors::Doors;
-use stream::Thirds;
 
 /// Bytes the caller leaves free behind a packet: what it may grow by on its way through.
 pub const TAILROOM: usize = 24;
@@ -62,6 +70,12 @@ pub struct Storage<'s> {
     /// One for each stream that can have three sides at once. Half as many as streams is plenty: a stream has three
     /// only until a transfer is settled.
     pub thirds: &'s mut [Slot<Third>],
+    /// One for each leg whose peer tells or takes no telephone-events, or whose keys come by signalling. One for each
+    /// stream is plenty where most peers do.
+    pub keypads: &'s mut [Slot<Keypad>],
+    /// One for each leg whose peer wants packets of another length than come for it; where there is none, they go on as
+    /// they came.
+    pub packers: &'s mut [Slot<Packer>],
     /// As many as streams.
     pub timers: &'s mut [TimerSlot],
 }
@@ -83,13 +97,12 @@ pub struct Relay<'s> {
     doors: Doors<'s>,
     names: &'s mut [Name],
     streams: Pool<'s, Stream>,
-    thirds: Thirds<'s>,
+    annex: Annex<'s>,
     /// When each stream next has something to say.
     timers: Timers<'s>,
     /// What could not be opened: a stream, or a side of one.
     failures: Deque<(StreamId, Option<Side>), FAILURES>,
     random: Random,
-    counters: Counters,
 }
 
 impl<'s> Relay<'s> {
@@ -102,11 +115,17 @@ impl<'s> Relay<'s> {
             doors: Doors::new(storage.first_port, storage.doors),
             names: storage.names,
             streams: Pool::new(storage.streams.get_mut(..streams).unwrap_or_default()),
-            thirds: Pool::new(storage.thirds),
+            annex: Annex {
+                thirds: Pool::new(storage.thirds),
+                keypads: Pool::new(storage.keypads),
+                packers: Pool::new(storage.packers),
+                told: Deque::new(),
+                counters: Counters::NEW,
+                restless: false,
+            },
             timers: Timers::new(storage.timers),
             failures: Deque::new(),
             random: Random::new(seed),
-            counters: Counters::NEW,
         }
     }
 
@@ -127,14 +146,14 @@ impl<'s> Relay<'s> {
             Control::Bridge { stream, pair } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.bridge(now, pair, &mut self.thirds);
+                    stream.bridge(now, pair, &mut self.annex);
                 }
                 self.arm(slot);
             }
             Control::Part { stream, side } => {
                 let Some(slot) = self.find(stream) else { return };
                 let stream = self.streams.get_mut(slot);
-                if let Some(port) = stream.and_then(|stream| stream.part(now, side, &mut self.thirds)) {
+                if let Some(port) = stream.and_then(|stream| stream.part(now, side, &mut self.annex)) {
                     self.doors.close(port);
                 }
                 self.arm(slot);
@@ -142,7 +161,14 @@ impl<'s> Relay<'s> {
             Control::Point { stream, side, peer } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.point(now, side, peer, &mut self.random, &mut self.thirds);
+                    stream.point(now, side, peer, &mut self.random, &mut self.annex);
+                }
+                self.arm(slot);
+            }
+            Control::Press { stream, side, digit, duration } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.press(now, side, digit, duration, &mut self.annex);
                 }
                 self.arm(slot);
             }
@@ -151,7 +177,7 @@ impl<'s> Relay<'s> {
             Control::Learn { stream, side, source } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
-                    stream.learn(now, side, source, &mut self.thirds);
+                    stream.learn(now, side, source, &mut self.annex);
                 }
                 self.arm(slot);
             }
@@ -159,7 +185,7 @@ impl<'s> Relay<'s> {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
                     stream
-                        .close(&mut self.thirds)
+                        .close(now, &mut self.annex)
                         .into_iter()
                         .flatten()
                         .for_each(|port| self.doors.close(port));
@@ -182,7 +208,7 @@ impl<'s> Relay<'s> {
         match self.carry(now, port, from, packet, len) {
             Ok(verdict) => verdict,
             Err(reason) => {
-                self.counters.add(reason);
+                self.annex.counters.add(reason);
                 Verdict::Drop(reason)
             }
         }
@@ -196,17 +222,21 @@ impl<'s> Relay<'s> {
             Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
             None => {}
         }
+        if let Some(report) = self.annex.next_digit() {
+            return Output::Report(report);
+        }
+        self.annex.restless = false;
         for _ in 0..ASKED {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.thirds);
+            let output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.annex);
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
                 self.arm(slot);
             }
-            if let Some(output) = output {
+            if let Some(output) = output.or_else(|| self.annex.next_digit().map(Output::Report)) {
                 return output;
             }
         }
@@ -215,12 +245,12 @@ impl<'s> Relay<'s> {
 
     /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.
     pub fn plays(&self, clip: ClipId) -> bool {
-        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.thirds))
+        self.streams.iter().any(|(_, stream)| stream.plays(clip, &self.annex.thirds))
     }
 
     /// When it has to be polled, by what it knows now; a packet may have brought that forward.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.failures.is_empty() {
+        match self.failures.is_empty() && self.annex.told.is_empty() {
             true => self.timers.next(),
             false => Some(Instant::ZERO),
         }
@@ -228,7 +258,7 @@ impl<'s> Relay<'s> {
 
     /// How often packets were dropped, and why.
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.annex.counters
     }
 
     /// How many streams there are, those that are closing included.
@@ -262,7 +292,7 @@ impl<'s> Relay<'s> {
             return None;
         }
         let stream = self.streams.get_mut(slot)?;
-        if !stream.join(side, port, &mut self.random, &mut self.thirds) {
+        if !stream.join(side, port, &mut self.random, &mut self.annex) {
             self.doors.close(port);
             return None;
         }
@@ -273,7 +303,7 @@ impl<'s> Relay<'s> {
     fn play(&mut self, now: Instant, stream: StreamId, side: Side, what: Option<Play>) {
         let Some(slot) = self.find(stream) else { return };
         if let Some(stream) = self.streams.get_mut(slot) {
-            stream.play(now, side, what, &mut self.thirds);
+            stream.play(now, side, what, &mut self.annex);
         }
         self.arm(slot);
     }
@@ -290,15 +320,16 @@ impl<'s> Relay<'s> {
         let slot = self.streams.id_at(slot).ok_or(Reason::PortClosed)?;
         let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
         let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
-        if port & 1 == 0 {
-            let sent = stream.forward(now, side, from, packet, &mut self.thirds);
-            // There may be something to tell of who it came from.
-            if sent == Err(Reason::WrongSource) {
+        let is_rtp = port & 1 == 0 && !(rtcp::looks_like(packet) && stream.muxes(side, &self.annex));
+        if is_rtp {
+            let verdict = stream.forward(now, side, from, packet, &mut self.annex);
+            // There may be something to tell of who it came from, or of keys.
+            if core::mem::take(&mut self.annex.restless) || verdict == Err(Reason::WrongSource) {
                 self.arm(slot);
             }
-            sent.map(Verdict::Send)
+            verdict
         } else {
-            stream.hear(now, side, from, packet, &mut self.thirds).map(|()| Verdict::Taken)
+            stream.hear(now, side, from, packet, &mut self.annex).map(|()| Verdict::Taken)
         }
     }
 
@@ -312,17 +343,15 @@ impl<'s> Relay<'s> {
     fn remove(&mut self, slot: Id<Stream>) {
         let Some(stream) = self.streams.remove(slot) else { return };
         self.timers.cancel(slot.index());
-        if let Some(third) = stream.third() {
-            self.thirds.remove(third);
-        }
         if let Some(name) = self.names.get_mut(stream.id().index as usize) {
             *name = Name::EMPTY;
         }
+        stream.release(&mut self.annex);
     }
 
     /// Sets a stream's timer to when it next has something to say.
     fn arm(&mut self, slot: Id<Stream>) {
-        match self.streams.get(slot).and_then(|stream| stream.deadline(&self.thirds)) {
+        match self.streams.get(slot).and_then(|stream| stream.deadline(&self.annex)) {
             Some(at) => self.timers.set(slot.index(), at),
             None => self.timers.cancel(slot.index()),
         }

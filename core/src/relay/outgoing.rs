@@ -3,7 +3,7 @@
 use super::samples;
 use crate::random::Random;
 use crate::rtp::{Header, MAX_DROPOUT, MAX_MISORDER, Seq, Timestamp};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// How far a source's timestamps may run from the clock before they count as a new source's: 10 s.
 const MAX_DRIFT: i64 = 80_000;
@@ -98,6 +98,20 @@ impl Outgoing {
         self.advance(at);
         self.anchor = None;
         (self.seq, self.timestamp)
+    }
+
+    /// The number of one more packet with the timestamp of the one before.
+    pub(super) fn again(&mut self) -> Seq {
+        self.seq = self.seq.plus(1);
+        self.anchor = None;
+        self.seq
+    }
+
+    /// What it said last has lasted for so many samples, and goes on: the timestamp of what follows.
+    pub(super) fn lengthen(&mut self, samples: u16) -> Timestamp {
+        self.timestamp = self.timestamp.plus(samples.into());
+        self.at = self.at.map(|at| at.after(Duration::from_micros(u64::from(samples) * 125)));
+        self.timestamp
     }
 
     /// Goes on by one packet, which is of that time.

@@ -6,7 +6,8 @@
 
 use core::net::SocketAddr;
 
-use super::leg::{Leg, hears};
+use super::keys::Keypads;
+use super::leg::{EMPTY_HEADER, HEADER, LATE, Leg, hears};
 use super::tone::{self, Country, Tone};
 use crate::clip::{ClipId, Clips};
 use crate::g711::{self, Law};
@@ -60,14 +61,8 @@ const MOST: u8 = 60;
 /// Samples in a millisecond, a byte each.
 const MILLI: usize = 8;
 
-/// The fixed part of an RTP header.
-const HEADER: usize = 12;
-
 /// The longest packet of a player's.
 pub(super) const LONGEST: usize = HEADER + MOST as usize * MILLI;
-
-/// A packet that is later than this is not made up for.
-const LATE: Duration = Duration::from_millis(60);
 
 impl Leg {
     /// Has the peer hear this, from here on or from the end of what it heard last, instead of whoever speaks to it.
@@ -125,10 +120,7 @@ impl Leg {
     fn hear_player(&mut self, now: Instant, what: What) {
         let (due, first) = match self.player {
             Some(player) => (player.due, player.first),
-            None => {
-                let packet = self.outgoing.last().map(|last| last.after(Duration::from_millis(USUAL.into())));
-                (packet.map_or(now, |end| end.max(now)), true)
-            }
+            None => (self.free_at(now), true),
         };
         // Another voice begins here.
         let first = first || what != What::Silence;
@@ -158,14 +150,18 @@ impl Leg {
         }
     }
 
-    /// Writes the packet that is due: where it goes and how long it is. None when none is due, it does not fit, or the
+    /// Writes the packet that is due: where it goes and how long it is. None when none is due, a key is told, it does not fit, or the
     /// peer is not to be sent any now; time passes all the same.
     pub(super) fn say(
         &mut self,
         now: Instant,
         clips: &dyn Clips,
+        keypads: &Keypads<'_>,
         out: &mut [u8],
     ) -> Option<(SocketAddr, usize)> {
+        if self.dials_at(keypads).is_some() {
+            return None;
+        }
         let player = self.player.as_mut().filter(|player| player.due <= now)?;
         let peer = self.peer.as_ref().filter(|peer| hears(peer));
         let millis = peer.map_or(USUAL, |peer| length(peer.profile.ptime));
@@ -180,7 +176,7 @@ impl Leg {
         };
         let marker = core::mem::take(&mut player.first) || missed;
         let samples = payload.len();
-        *fixed = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        *fixed = EMPTY_HEADER;
         let mut header = Header::parse(packet).ok()?;
         (header.seq, header.timestamp) = self.outgoing.next(at);
         header.ssrc = self.outgoing.ssrc();

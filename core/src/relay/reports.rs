@@ -69,7 +69,8 @@ impl Leg {
             };
             for block in blocks.filter(|block| block.ssrc == self.outgoing.ssrc()) {
                 self.statistics.peer_lost = block.lost;
-                self.statistics.peer_jitter = block.jitter;
+                let jitter = u64::from(block.jitter).saturating_mul(125);
+                self.statistics.peer_jitter = Some(Duration::from_micros(jitter));
                 self.statistics.round_trip =
                     self.reports.round_trip(now, &block).or(self.statistics.round_trip);
             }

@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::leg::{Leg, canonical, content, reachable};
+use super::leg::{Leg, canonical, content, muxes, reachable};
 use super::{Report, Side, StreamId};
 use crate::rtp::Header;
 use crate::time::{Duration, Instant};
@@ -112,8 +112,9 @@ impl Leg {
     /// keeps no ports together.
     pub(super) fn learn(&mut self, now: Instant, source: SocketAddr) {
         let Some(peer) = self.peer.as_mut().filter(|peer| peer.learns) else { return };
-        (peer.rtp, peer.rtcp) = (canonical(source), NOWHERE);
-        self.whence.learned = Some(Learned { at: now, rtp: peer.rtp, rtcp: NOWHERE });
+        let source = canonical(source);
+        (peer.rtp, peer.rtcp) = (source, if muxes(peer) { source } else { NOWHERE });
+        self.whence.learned = Some(Learned { at: now, rtp: peer.rtp, rtcp: peer.rtcp });
     }
 
     /// Whether RTCP from there is the peer's, whose RTP was learned to come from there.

@@ -2,12 +2,15 @@
 
 use core::net::SocketAddr;
 
-use super::leg::Leg;
-use super::{Hop, Output, Peer, Play, Report, Side, StreamId};
+use super::annex::Annex;
+use super::keys::{Keying, Stance};
+use super::leg::{Content, Leg, muxes};
+use super::{Hop, Output, Peer, Play, Report, Side, StreamId, Verdict};
 use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
 use crate::random::Random;
 use crate::reason::Reason;
+use crate::rtp::Digit;
 use crate::rtp::rtcp::Ntp;
 use crate::time::{Duration, Instant, Utc};
 
@@ -89,9 +92,17 @@ impl Stream {
         self.id
     }
 
-    /// Where one of its legs lies elsewhere.
-    pub(super) const fn third(&self) -> Option<Id<Third>> {
-        self.third
+    /// Gives back what it has elsewhere.
+    pub(super) fn release(mut self, annex: &mut Annex<'_>) {
+        for side in Side::ALL {
+            if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
+                leg.leave_keypad(&mut annex.keypads);
+                leg.leave_packer(&mut annex.packers);
+            }
+        }
+        if let Some(third) = self.third {
+            annex.thirds.remove(third);
+        }
     }
 
     const fn place(&self, side: Side) -> &Place {
@@ -165,9 +176,9 @@ impl Stream {
         side: Side,
         peer: Peer,
         random: &mut Random,
-        thirds: &mut Thirds<'_>,
+        annex: &mut Annex<'_>,
     ) {
-        if self.leg(thirds, side).is_none() {
+        if self.leg(&annex.thirds, side).is_none() {
             return;
         }
         match self.state {
@@ -175,23 +186,24 @@ impl Stream {
             State::Open(_) => {}
             State::Closing => return,
         }
-        let (near, far) = self.legs(thirds, side, self.partner(side));
-        if near.is_some_and(|near| near.point(now, peer))
-            && let Some(far) = far
+        let (near, far) = self.legs(&mut annex.thirds, side, self.partner(side));
+        if let Some(near) = near
+            && near.point(now, peer)
         {
-            far.outgoing.interrupt();
+            if !near.forget_keys(&mut annex.keypads) {
+                annex.counters.add(Reason::DigitLost);
+            }
+            if let Some(far) = far {
+                far.outgoing.interrupt();
+                far.part_keys(&mut annex.keypads);
+                far.drop_packed(&mut annex.packers);
+            }
         }
-        self.settle(now, thirds);
+        self.settle(now, annex);
     }
 
     /// Opens a side at this port, unless it is open already or there is no room.
-    pub(super) fn join(
-        &mut self,
-        side: Side,
-        port: u16,
-        random: &mut Random,
-        thirds: &mut Thirds<'_>,
-    ) -> bool {
+    pub(super) fn join(&mut self, side: Side, port: u16, random: &mut Random, annex: &mut Annex<'_>) -> bool {
         if matches!(self.state, State::Closing) || self.place(side).seat.is_some() {
             return false;
         }
@@ -206,7 +218,7 @@ impl Stream {
             *at_second = leg;
             Seat::Second
         } else {
-            let Ok(third) = thirds.insert(Third(leg)) else { return false };
+            let Ok(third) = annex.thirds.insert(Third(leg)) else { return false };
             self.third = Some(third);
             Seat::Third
         };
@@ -215,43 +227,45 @@ impl Stream {
     }
 
     /// Says who hear each other from here on.
-    pub(super) fn bridge(&mut self, now: Instant, pair: Option<[Side; 2]>, thirds: &mut Thirds<'_>) {
+    pub(super) fn bridge(&mut self, now: Instant, pair: Option<[Side; 2]>, annex: &mut Annex<'_>) {
         let before = Side::ALL.map(|side| self.partner(side));
         self.pair = pair.filter(|[one, other]| one != other);
         for (side, before) in Side::ALL.into_iter().zip(before) {
             let partner = self.partner(side);
-            let (Some(leg), _) = self.legs(thirds, side, None) else { continue };
+            let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) else { continue };
             if partner != before {
                 leg.outgoing.interrupt();
+                leg.part_keys(&mut annex.keypads);
+                leg.drop_packed(&mut annex.packers);
                 leg.attend(now);
             }
             if partner.is_some() {
                 leg.stop_endless();
             }
         }
-        self.settle(now, thirds);
+        self.settle(now, annex);
     }
 
     /// Has a side hear something instead of whoever speaks to it, or no more of it where that is none.
-    pub(super) fn play(&mut self, now: Instant, side: Side, what: Option<Play>, thirds: &mut Thirds<'_>) {
-        if matches!(self.state, State::Closing) || self.leg(thirds, side).is_none() {
+    pub(super) fn play(&mut self, now: Instant, side: Side, what: Option<Play>, annex: &mut Annex<'_>) {
+        if matches!(self.state, State::Closing) || self.leg(&annex.thirds, side).is_none() {
             return;
         }
-        if let (Some(leg), _) = self.legs(thirds, side, None) {
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
             match what {
                 Some(what) => leg.play(now, what),
                 None => leg.stop(),
             }
         }
-        self.settle(now, thirds);
+        self.settle(now, annex);
     }
 
     /// A side's peer was found elsewhere.
-    pub(super) fn learn(&mut self, now: Instant, side: Side, source: SocketAddr, thirds: &mut Thirds<'_>) {
-        if let (Some(leg), _) = self.legs(thirds, side, None) {
+    pub(super) fn learn(&mut self, now: Instant, side: Side, source: SocketAddr, annex: &mut Annex<'_>) {
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
             leg.learn(now, source);
         }
-        self.settle(now, thirds);
+        self.settle(now, annex);
     }
 
     /// Whether a side is played this clip.
@@ -261,28 +275,39 @@ impl Stream {
     }
 
     /// From here on one side only says what is left to be said. Its port, unless it was not open.
-    pub(super) fn part(&mut self, now: Instant, side: Side, thirds: &mut Thirds<'_>) -> Option<u16> {
+    pub(super) fn part(&mut self, now: Instant, side: Side, annex: &mut Annex<'_>) -> Option<u16> {
         if matches!(self.state, State::Closing) {
             return None;
         }
-        let spoken = self.leg(thirds, side)?.has_spoken();
+        let spoken = self.leg(&annex.thirds, side)?.has_spoken();
+        self.keying(now, side, annex)?.release();
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
+            leg.end(now);
+        }
         let place = self.place_mut(side);
         (place.parting, place.due) = (true, spoken);
         let port = place.port;
-        self.settle(now, thirds);
+        if let Some(partner) = self.partner(side)
+            && let (Some(leg), _) = self.legs(&mut annex.thirds, partner, None)
+        {
+            leg.part_keys(&mut annex.keypads);
+        }
+        self.settle(now, annex);
         Some(port)
     }
 
     /// From here on it only says what is left to be said. The ports of its sides; none when it was closed before.
-    pub(super) fn close(&mut self, thirds: &mut Thirds<'_>) -> [Option<u16>; 3] {
+    pub(super) fn close(&mut self, now: Instant, annex: &mut Annex<'_>) -> [Option<u16>; 3] {
         if matches!(self.state, State::Closing) {
             return [None; 3];
         }
         self.state = State::Closing;
         Side::ALL.map(|side| {
-            let spoken = self.leg(thirds, side)?.has_spoken();
-            if let (Some(leg), _) = self.legs(thirds, side, None) {
+            self.keying(now, side, annex)?.release();
+            let spoken = self.leg(&annex.thirds, side)?.has_spoken();
+            if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
                 leg.player = None;
+                leg.end(now);
             }
             let place = self.place_mut(side);
             place.due = spoken;
@@ -291,13 +316,13 @@ impl Stream {
     }
 
     /// Has every side hear silence that hears nobody.
-    fn settle(&mut self, now: Instant, thirds: &mut Thirds<'_>) {
+    fn settle(&mut self, now: Instant, annex: &mut Annex<'_>) {
         if matches!(self.state, State::Closing) {
             return;
         }
         for side in Side::ALL {
-            let alone = self.is_alone(side, thirds);
-            if let (Some(leg), _) = self.legs(thirds, side, None) {
+            let alone = self.is_alone(side, annex);
+            if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
                 leg.rest(now, alone);
             }
         }
@@ -305,10 +330,10 @@ impl Stream {
 
     /// Whether a side hears nobody. One who waits for the first word of a peer that is not there yet does not:
     /// silence would keep it from playing a ringing tone of its own.
-    fn is_alone(&self, side: Side, thirds: &Thirds<'_>) -> bool {
-        let Some(leg) = self.leg(thirds, side) else { return false };
+    fn is_alone(&self, side: Side, annex: &Annex<'_>) -> bool {
+        let Some(leg) = self.leg(&annex.thirds, side) else { return false };
         let Some(partner) = self.partner(side) else { return true };
-        match self.leg(thirds, partner).and_then(|partner| partner.peer.as_ref()) {
+        match self.leg(&annex.thirds, partner).and_then(|partner| partner.peer.as_ref()) {
             Some(peer) => !peer.direction.receives(),
             None => leg.sent.packets > 0,
         }
@@ -321,19 +346,57 @@ impl Stream {
         side: Side,
         from: SocketAddr,
         packet: &mut [u8],
-        thirds: &mut Thirds<'_>,
-    ) -> Result<Hop, Reason> {
+        annex: &mut Annex<'_>,
+    ) -> Result<Verdict, Reason> {
         let partner = self.partner(side);
         let port = partner.map_or(0, |partner| self.place(partner).port);
+        let id = self.id;
+        let Annex { thirds, keypads, packers, told, counters, restless } = annex;
         let (near, mut far) = self.legs(thirds, side, partner);
         let near = near.ok_or(Reason::PortClosed)?;
-        let sent = match (near.receive(now, from, packet), &mut far) {
-            (Ok((header, content)), Some(far)) => far.send(now, header, content, packet),
+        let received = near.receive(now, from, packet);
+        if let Ok((header, content, newest)) = received
+            && (content == Content::Event
+                || near.keypad.is_some()
+                || far.as_ref().is_some_and(|far| far.keypad.is_some()))
+        {
+            let payload = packet.get(header.payload()).unwrap_or_default();
+            let far = far.as_deref_mut();
+            let mut keying = Keying { now, stream: id, side, near, far, keypads, told, counters };
+            let stance = match content {
+                Content::Event => keying.event(&header, payload),
+                Content::Audio(law) => keying.audio(&header, law, payload, newest),
+                Content::Noise => keying.noise(),
+            };
+            *restless |= keying.is_restless();
+            match (stance, content) {
+                (Stance::Taken, _) => return Ok(Verdict::Taken),
+                (Stance::Muted, Content::Audio(law)) => {
+                    packet.get_mut(header.payload()).unwrap_or_default().fill(law.encode(0));
+                }
+                _ => {}
+            }
+        }
+        if let (Ok((header, Content::Audio(law), _)), Some(far)) = (received, &mut far)
+            && far.repacks(header.payload().len())
+            && let Some(audio) = packet.get_mut(header.payload())
+            && far.pack(now, &header, law, audio, packers)
+        {
+            *restless = true;
+            return Ok(Verdict::Taken);
+        }
+        let sent = match (received, &mut far) {
+            (Ok((_, Content::Noise, _)), Some(far)) if !far.takes_noise() => {
+                // A pause like one that is left out: time goes on, numbers do not.
+                far.outgoing.interrupt();
+                return Ok(Verdict::Taken);
+            }
+            (Ok((header, content, _)), Some(far)) => far.send(now, header, content, packet),
             (Ok(_), None) => Err(Reason::NoPeer),
             (Err(reason), _) => Err(reason),
         };
         match sent {
-            Ok(to) => Ok(Hop { port, to, len: packet.len() }),
+            Ok(to) => Ok(Verdict::Send(Hop { port, to, len: packet.len() })),
             Err(reason) => {
                 // What we keep back must not look like loss to the other side.
                 if let Some(far) = far.filter(|_| matches!(reason, Reason::NoPeer | Reason::WrongPayload)) {
@@ -344,6 +407,39 @@ impl Stream {
         }
     }
 
+    /// Takes a key that one side's peer has pressed, as signalling heard.
+    pub(super) fn press(
+        &mut self,
+        now: Instant,
+        side: Side,
+        digit: Digit,
+        duration: Duration,
+        annex: &mut Annex<'_>,
+    ) {
+        if let Some(mut keying) = self.keying(now, side, annex) {
+            keying.signal(digit, duration);
+        }
+    }
+
+    /// One side's keys, and who is to know them.
+    fn keying<'x, 's>(
+        &'x mut self,
+        now: Instant,
+        side: Side,
+        annex: &'x mut Annex<'s>,
+    ) -> Option<Keying<'x, 's>> {
+        let (id, partner) = (self.id, self.partner(side));
+        self.leg(&annex.thirds, side)?;
+        let Annex { thirds, keypads, told, counters, .. } = annex;
+        let (near, far) = self.legs(thirds, side, partner);
+        Some(Keying { now, stream: id, side, near: near?, far, keypads, told, counters })
+    }
+
+    /// Whether what comes to a side's RTP port may be RTCP.
+    pub(super) fn muxes(&self, side: Side, annex: &Annex<'_>) -> bool {
+        self.leg(&annex.thirds, side).and_then(|leg| leg.peer.as_ref()).is_some_and(muxes)
+    }
+
     /// Takes RTCP from one side's peer.
     pub(super) fn hear(
         &mut self,
@@ -351,14 +447,14 @@ impl Stream {
         side: Side,
         from: SocketAddr,
         datagram: &[u8],
-        thirds: &mut Thirds<'_>,
+        annex: &mut Annex<'_>,
     ) -> Result<(), Reason> {
-        let (leg, _) = self.legs(thirds, side, None);
+        let (leg, _) = self.legs(&mut annex.thirds, side, None);
         leg.ok_or(Reason::PortClosed)?.hear(now, from, datagram)
     }
 
     /// When it will next have something to say.
-    pub(super) fn deadline(&self, thirds: &Thirds<'_>) -> Option<Instant> {
+    pub(super) fn deadline(&self, annex: &Annex<'_>) -> Option<Instant> {
         let waits = self.places.iter().any(|place| place.joined || place.parting || place.due);
         let at = match self.state {
             _ if self.opened || waits => return Some(Instant::ZERO),
@@ -368,9 +464,9 @@ impl Stream {
         };
         let of = |leg: &Leg| {
             let now = leg.whence.has_to_tell().then_some(Instant::ZERO);
-            [now, leg.player_due(), leg.whence.watch()]
+            [now, leg.due(&annex.keypads, &annex.packers), leg.whence.watch()]
         };
-        let legs = Side::ALL.into_iter().filter_map(|side| self.leg(thirds, side));
+        let legs = Side::ALL.into_iter().filter_map(|side| self.leg(&annex.thirds, side));
         legs.flat_map(of).flatten().chain([at]).min()
     }
 
@@ -382,7 +478,7 @@ impl Stream {
         random: &mut Random,
         clips: &dyn Clips,
         out: &mut [u8],
-        thirds: &mut Thirds<'_>,
+        annex: &mut Annex<'_>,
     ) -> Option<Output> {
         if core::mem::take(&mut self.opened) {
             return Some(Output::Report(Report::Opened { stream: self.id }));
@@ -401,37 +497,48 @@ impl Stream {
                 return Some(Output::Report(Report::Joined { stream: self.id, side }));
             }
             let (due, parting, port) = (core::mem::take(&mut place.due), place.parting, place.port);
-            if let (Some(leg), _) = self.legs(thirds, side, None) {
+            if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
                 if due && let Some((to, len)) = leg.report(now, Ntp::new(now, utc), closing || parting, out) {
-                    return Some(Output::Send(Hop { port: port | 1, to, len }));
+                    let port = if leg.peer.as_ref().is_some_and(muxes) { port } else { port | 1 };
+                    return Some(Output::Send(Hop { port, to, len }));
                 }
                 if parting {
                     let statistics = leg.statistics();
-                    self.leave(side, thirds);
+                    self.leave(side, annex);
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
                 }
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
                     return Some(Output::Report(report));
                 }
                 if let Some(clip) = leg.take_played(now) {
-                    self.settle(now, thirds);
+                    self.settle(now, annex);
                     return Some(Output::Report(Report::Played { stream: self.id, side, clip }));
                 }
-                if let Some((to, len)) = leg.say(now, clips, out) {
+                let said = leg.unpack(now, &mut annex.packers, out);
+                let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
+                if let Some((to, len)) = said.or_else(|| leg.say(now, clips, &annex.keypads, out)) {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }
+            if let Some(mut keying) = self.keying(now, side, annex) {
+                keying.expire();
+            }
         }
         closing.then(|| {
-            let sides = Side::ALL.map(|side| self.leg(thirds, side).map(Leg::statistics).unwrap_or_default());
+            let sides =
+                Side::ALL.map(|side| self.leg(&annex.thirds, side).map(Leg::statistics).unwrap_or_default());
             Output::Report(Report::Closed { stream: self.id, sides })
         })
     }
 
     /// Frees a side's place. Who found no room in the stream has it now.
-    fn leave(&mut self, side: Side, thirds: &mut Thirds<'_>) {
+    fn leave(&mut self, side: Side, annex: &mut Annex<'_>) {
+        if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
+            leg.leave_keypad(&mut annex.keypads);
+            leg.leave_packer(&mut annex.packers);
+        }
         let left = core::mem::replace(self.place_mut(side), Place::CLOSED);
-        let third = self.third.take().and_then(|id| thirds.remove(id));
+        let third = self.third.take().and_then(|id| annex.thirds.remove(id));
         let [first, second] = &mut self.legs;
         match (left.seat, third) {
             (Some(Seat::First), Some(Third(leg))) => *first = leg,

@@ -1,5 +1,7 @@
 //! telephone-event: keys pressed, told beside the audio instead of in it (RFC 4733 section 2.3).
 
+use super::Digit;
+
 /// The payload of one telephone-event packet. All packets of one event carry the timestamp of its start; the last
 /// is sent three times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +17,6 @@ pub struct Event {
     pub duration: u16,
 }
 
-/// The keys by their codes (RFC 4733 section 3.2).
-const KEYS: &[u8; 16] = b"0123456789*#ABCD";
-
 impl Event {
     /// Reads a payload; none when it has fewer than four bytes. Further events in it are not read.
     pub fn parse(payload: &[u8]) -> Option<Self> {
@@ -32,9 +31,9 @@ impl Event {
         [self.code, (self.volume & 0x3f) | if self.end { 0x80 } else { 0 }, d0, d1]
     }
 
-    /// The key, one of `0123456789*#ABCD`; none for any other event.
-    pub fn key(self) -> Option<u8> {
-        KEYS.get(usize::from(self.code)).copied()
+    /// The key that is pressed; none for any other event.
+    pub const fn digit(self) -> Option<Digit> {
+        Digit::of_code(self.code)
     }
 }
 
@@ -47,8 +46,8 @@ mod tests {
         let pound = Event { code: 11, end: true, volume: 10, duration: 1600 };
         assert_eq!(Event::parse(&[11, 0x8a, 0x06, 0x40]), Some(pound));
         assert_eq!(pound.to_bytes(), [11, 0x8a, 0x06, 0x40]);
-        assert_eq!(pound.key(), Some(b'#'));
-        assert_eq!(Event { code: 16, ..pound }.key(), None, "flash");
+        assert_eq!(pound.digit(), Digit::of_key(b'#'));
+        assert_eq!(Event { code: 16, ..pound }.digit(), None, "flash");
         assert_eq!(Event::parse(&[11, 0x8a, 0x06]), None);
     }
 

@@ -31,6 +31,8 @@ pub struct Profile {
     pub event_send: Option<u8>,
     /// The payload type we take telephone-events in.
     pub event_receive: Option<u8>,
+    /// The payload type of comfort noise (RFC 3389, 8 kHz), both ways; none where it was not agreed on.
+    pub noise: Option<u8>,
     /// Milliseconds of audio the peer wants in a packet.
     pub ptime: u8,
 }

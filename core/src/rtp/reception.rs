@@ -2,6 +2,7 @@
 
 use super::rtcp::ReportBlock;
 use super::{Header, Timestamp};
+use crate::time::{Duration, Instant};
 
 /// Most packets that may be missing in front of one for it to be the same sequence (RFC 3550 section A.1).
 pub const MAX_DROPOUT: i16 = 3000;
@@ -29,11 +30,17 @@ pub struct Reception {
     reordered: u32,
     /// What was expected and received when the last report was made.
     reported: (u32, u32),
-    /// Arrival minus timestamp of the last packet.
-    transit: Timestamp,
-    /// In timestamp units, times 16.
+    /// When the last packet came, and its timestamp.
+    last: (Instant, Timestamp),
+    /// In microseconds, times 256.
     jitter: u32,
+    /// The greatest it was, and the sum of what it was after every packet.
+    greatest: u32,
+    sum: u64,
 }
+
+/// What a sample lasts at 8 kHz, in microseconds.
+const SAMPLE: i64 = 125;
 
 /// How a packet fits in with those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +59,8 @@ pub enum Arrival {
 }
 
 impl Reception {
-    /// Starts with a source's first packet. `arrival` is when it came, on any clock of 8,000 a second that does not
-    /// step.
-    pub fn new(first: &Header, arrival: Timestamp) -> Self {
+    /// Starts with a source's first packet, which came at `arrival`.
+    pub fn new(first: &Header, arrival: Instant) -> Self {
         Self {
             ssrc: first.ssrc,
             base: first.seq.0.into(),
@@ -66,13 +72,15 @@ impl Reception {
             duplicates: 0,
             reordered: 0,
             reported: (0, 0),
-            transit: arrival.plus(first.timestamp.0.wrapping_neg()),
+            last: (arrival, first.timestamp),
             jitter: 0,
+            greatest: 0,
+            sum: 0,
         }
     }
 
     /// Counts the source's next packet.
-    pub fn receive(&mut self, packet: &Header, arrival: Timestamp) -> Arrival {
+    pub fn receive(&mut self, packet: &Header, arrival: Instant) -> Arrival {
         let seq = packet.seq.0;
         let ahead = seq.wrapping_sub(self.max);
         let kind = match ahead as i16 {
@@ -108,11 +116,16 @@ impl Reception {
         };
         self.stray = None;
         self.received = self.received.saturating_add(1);
-        let transit = arrival.plus(packet.timestamp.0.wrapping_neg());
+        let (before, timestamp) = self.last;
+        let passed = i64::try_from(arrival.since(before).as_micros()).unwrap_or(i64::MAX);
+        let meant = i64::from(packet.timestamp.since(timestamp)) * SAMPLE;
+        self.last = (arrival, packet.timestamp);
         // Bounded, so that a source that makes its timestamps up cannot make the sum wrap.
-        let step = transit.since(self.transit).unsigned_abs().min(1 << 24);
-        self.transit = transit;
-        self.jitter = self.jitter.saturating_add(step).saturating_sub(self.jitter.saturating_add(8) >> 4);
+        let step = passed.saturating_sub(meant).unsigned_abs().min(1 << 22) as u32;
+        self.jitter =
+            self.jitter.saturating_add(step << 4).saturating_sub(self.jitter.saturating_add(8) >> 4);
+        self.greatest = self.greatest.max(self.jitter);
+        self.sum = self.sum.saturating_add(self.jitter.into());
         kind
     }
 
@@ -142,9 +155,20 @@ impl Reception {
         self.reordered
     }
 
-    /// Interarrival jitter in timestamp units.
-    pub const fn jitter(&self) -> u32 {
-        self.jitter >> 4
+    /// Interarrival jitter now, in whole microseconds.
+    pub const fn jitter(&self) -> Duration {
+        micros(self.jitter)
+    }
+
+    /// The greatest that the jitter was.
+    pub const fn greatest_jitter(&self) -> Duration {
+        micros(self.greatest)
+    }
+
+    /// The mean of what the jitter was after every packet but the first, before which there is none.
+    pub fn mean_jitter(&self) -> Duration {
+        let mean = self.sum.checked_div(self.received.saturating_sub(1).into()).unwrap_or(0);
+        micros(u32::try_from(mean).unwrap_or(u32::MAX))
     }
 
     /// Packets that should have come, by their sequence numbers.
@@ -181,11 +205,16 @@ impl Reception {
             fraction_lost: fraction.min(255) as u8,
             lost: lost as i32,
             highest: self.highest(),
-            jitter: self.jitter(),
+            jitter: self.jitter / (256 * SAMPLE as u32),
             last_sr: 0,
             delay: 0,
         })
     }
+}
+
+/// From parts of 256, rounded.
+const fn micros(parts: u32) -> Duration {
+    Duration::from_micros((parts as u64 + 128) >> 8)
 }
 
 #[cfg(test)]
@@ -203,8 +232,8 @@ mod tests {
     }
 
     fn heard(seqs: &[u16]) -> (Reception, std::vec::Vec<Arrival>) {
-        let mut reception = Reception::new(&packet(seqs[0], 0), Timestamp(0));
-        let kinds = seqs[1..].iter().map(|&seq| reception.receive(&packet(seq, 0), Timestamp(0))).collect();
+        let mut reception = Reception::new(&packet(seqs[0], 0), Instant::ZERO);
+        let kinds = seqs[1..].iter().map(|&seq| reception.receive(&packet(seq, 0), Instant::ZERO)).collect();
         (reception, kinds)
     }
 
@@ -218,7 +247,7 @@ mod tests {
         assert_eq!(reception.highest(), 65_536 + 2);
         let block = reception.report().unwrap();
         assert_eq!((block.lost, block.fraction_lost), (0, 0), "the duplicate hides the loss, as in A.3");
-        reception.receive(&packet(6, 0), Timestamp(0));
+        reception.receive(&packet(6, 0), Instant::ZERO);
         let block = reception.report().unwrap();
         assert_eq!((block.lost, block.fraction_lost), (3, 192), "three of the four since");
         assert_eq!(reception.report(), None);
@@ -245,22 +274,27 @@ mod tests {
 
     #[test]
     fn jitter_follows_the_change_in_transit() {
-        let mut reception = Reception::new(&packet(0, 0), Timestamp(1000));
-        reception.receive(&packet(1, 160), Timestamp(1160));
+        let at = |micros: u64| Instant::from_micros(100_000 + micros);
+        let mut reception = Reception::new(&packet(0, 0), at(0));
+        reception.receive(&packet(1, 160), at(20_000));
         assert_eq!(reception.jitter, 0);
-        reception.receive(&packet(2, 320), Timestamp(1352));
-        assert_eq!(reception.jitter, 32, "late by 32");
-        reception.receive(&packet(3, 480), Timestamp(1480));
-        assert_eq!(reception.jitter, 32 + 32 - 2, "early by as much");
-        assert_eq!(reception.jitter(), 3);
+        reception.receive(&packet(2, 320), at(44_000));
+        assert_eq!(reception.jitter, 64_000, "late by 4 ms, of which a 16th counts");
+        reception.receive(&packet(3, 480), at(60_000));
+        assert_eq!(reception.jitter, 64_000 + 64_000 - 4_000, "early by as much");
+        assert_eq!(reception.jitter().as_micros(), 484);
+        assert_eq!(reception.report().unwrap().jitter, 3, "in samples");
+        assert_eq!(reception.greatest_jitter(), reception.jitter());
+        assert_eq!(reception.mean_jitter().as_micros(), 245);
     }
 
     proptest! {
         #[test]
         fn numbers_hold_for_any_packets(packets in proptest::collection::vec(any::<(u16, u32, u32)>(), 1..300)) {
-            let mut reception = Reception::new(&packet(packets[0].0, packets[0].1), Timestamp(packets[0].2));
+            let at = |micros: u32| Instant::from_micros(micros.into());
+            let mut reception = Reception::new(&packet(packets[0].0, packets[0].1), at(packets[0].2));
             for &(seq, timestamp, arrival) in &packets[1..] {
-                reception.receive(&packet(seq, timestamp), Timestamp(arrival));
+                reception.receive(&packet(seq, timestamp), at(arrival));
             }
             prop_assert!(reception.received() - reception.duplicates() <= reception.expected());
             let block = reception.report().unwrap();

@@ -37,6 +37,9 @@ impl Sbc<'_> {
                 return self.played(cx.config, call_of(stream), side, clip);
             }
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
+            Report::Digit { stream, side, digit, duration } => {
+                return self.digit(stream, side, digit, duration);
+            }
             Report::Stranger { stream, side, from, may_be_it } => {
                 return self.sighted(cx, call_of(stream), side, from, may_be_it);
             }
@@ -428,7 +431,7 @@ impl Sbc<'_> {
 }
 
 /// The call whose stream this is.
-fn call_of(stream: StreamId) -> CallId {
+pub(super) fn call_of(stream: StreamId) -> CallId {
     Id::from_bits(u64::from(stream.generation) << 32 | u64::from(stream.index))
 }
 

@@ -5,7 +5,7 @@ use heapless::Vec;
 use crate::sip::{Message, Name, Writer};
 
 /// The requests we answer, as an Allow header lists them.
-const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER";
+const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, INFO";
 
 /// The extensions that a peer may require of us (RFC 3261 section 19.2).
 const SUPPORTED: &[&[u8]] = &[super::reliable::EXTENSION, b"timer", b"norefersub", b"tdialog", b"replaces"];

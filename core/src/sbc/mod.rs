@@ -13,6 +13,7 @@ mod extensions;
 mod flush;
 mod forks;
 mod identity;
+mod info;
 mod legs;
 mod loops;
 mod music;
@@ -52,7 +53,8 @@ use crate::memory::{Blocks, Index, Key, Pool, Ports, Timers};
 use crate::random::Random;
 use crate::reason::{Counters, Reason};
 use crate::relay;
-use crate::time::{Instant, Utc};
+use crate::rtp::Digit;
+use crate::time::{Duration, Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
@@ -204,6 +206,18 @@ pub enum Event {
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.
     Settled(CallId),
+    /// Who is at one side of a call's stream has pressed a key and let it go; the call may not have been answered yet. May
+    /// be left out, counted, when there are too many at once.
+    Digit {
+        /// The call.
+        call: CallId,
+        /// The side: A faces the caller.
+        side: relay::Side,
+        /// Which key.
+        digit: Digit,
+        /// For how long.
+        duration: Duration,
+    },
     /// A call has ended, and its last BYE is done; this is the last that is heard of it. When it ended is
     /// [`View::ended`](crate::call::View::ended). Its record is of no use any more.
     Ended(CallId),
@@ -256,7 +270,9 @@ pub struct Sbc<'s> {
     reply: &'s mut [u8],
     /// Where the bytes in `reply` go, and how many they are.
     replying: Option<(Path, usize)>,
+    /// What happened outside any call, or has no place in one.
     refused: Option<Event>,
+    pressed: Option<info::Press>,
     /// Calls with something to send: the first and the last of the queue.
     waiting: Option<(CallId, CallId)>,
     random: Random,
@@ -303,6 +319,7 @@ impl<'s> Sbc<'s> {
             reply: storage.reply,
             replying: None,
             refused: None,
+            pressed: None,
             waiting: None,
             random,
             key,
@@ -354,6 +371,7 @@ impl<'s> Sbc<'s> {
     pub fn handle(&mut self, cx: &Cx<'_>, input: Input<'_>) {
         self.replying = None;
         self.refused = None;
+        self.pressed = None;
         match input {
             Input::Message(from, bytes) => self.message(cx, from, bytes),
             Input::Resolved(question, found) => self.resolved(cx, question, found),
@@ -376,6 +394,9 @@ impl<'s> Sbc<'s> {
         }
         if let Some(event) = self.refused.take() {
             return Output::Event(event);
+        }
+        if let Some(output) = self.flush_press() {
+            return output;
         }
         loop {
             if let Some(output) = self.flush(cx, out) {

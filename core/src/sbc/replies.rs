@@ -66,6 +66,9 @@ impl Sbc<'_> {
                     Reason::ExtensionRequired => {
                         w.header(b"Unsupported", &unsupported(message));
                     }
+                    Reason::InfoNotUnderstood => {
+                        w.header(b"Accept", super::info::ACCEPT);
+                    }
                     Reason::UnsupportedBody => {
                         w.header(b"Accept", b"application/sdp");
                     }

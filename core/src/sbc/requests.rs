@@ -81,7 +81,7 @@ impl Sbc<'_> {
             Method::Options if self.draining => self.refuse(cx, &request, Reason::Draining),
             Method::Options => self.answer_at_once(cx, &request, Reply::Capabilities),
             Method::Refer => self.refer_outside(cx, &request),
-            Method::Bye | Method::Prack => self.refuse(cx, &request, Reason::NoSuchCall),
+            Method::Bye | Method::Prack | Method::Info => self.refuse(cx, &request, Reason::NoSuchCall),
             Method::Other(_) => self.refuse(cx, &request, Reason::MethodUnknown),
             _ => self.refuse(cx, &request, Reason::MethodNotAllowed),
         }
@@ -349,6 +349,10 @@ impl Sbc<'_> {
                 Err(reason) => self.refuse(cx, request, reason),
             },
             Method::Update => match self.update(cx, request, id) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(cx, request, reason),
+            },
+            Method::Info => match self.info(cx, request, id) {
                 Ok(()) => {}
                 Err(reason) => self.refuse(cx, request, reason),
             },

@@ -5,6 +5,7 @@ mod attended;
 mod authentication;
 mod forks;
 mod identity;
+mod info;
 mod loops;
 mod music;
 mod phones;
@@ -595,7 +596,7 @@ fn refusals_say_why_and_are_remembered() {
     let outs = w.hear("198.51.100.7:40000", &format!("{options}{END}"));
     assert_eq!(
         field(message(&outs, "198.51.100.7:5060", "SIP/2.0 200 OK"), "Allow"),
-        "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER"
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, INFO"
     );
     let outs =
         w.hear(AI, &format!("{}Require: 100rel, foo\r\n{END}", options.replace("z9hG4bKo", "z9hG4bKp")));

@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::attribute::Attribute;
 use super::session::{Media, Session};
-use super::{EVENT, PTIME};
+use super::{EVENT, NOISE, PTIME};
 use crate::g711::Law;
 use crate::rtp::{Direction, Format, Profile};
 
@@ -27,7 +27,7 @@ pub struct Agreed {
     /// Which way audio flows, seen from us. Never sends to a peer that gave no address. An answer that says less
     /// (by [`Local::direction`](super::Local::direction)) narrows it further.
     pub direction: Direction,
-    /// Whether the peer would take RTCP at its RTP port (RFC 5761). We do not ask for it.
+    /// Whether RTCP goes to and comes from the RTP ports (RFC 5761). We do not ask for it, but grant it.
     pub rtcp_mux: bool,
     /// The direction that mirrors the peer's, whatever its address.
     pub(super) mirrored: Direction,
@@ -139,8 +139,8 @@ pub fn accept(answer: &Session<'_>, offered: Direction) -> Result<Agreed, Refusa
     let receive = [Some(Format::fixed(send.law)), also.map(|format| Format::fixed(format.law))];
     let event_send = audio.event();
     let event_receive = event_send.map(|_| EVENT);
-    let mut agreed =
-        audio.agreed(Profile { send, receive, event_send, event_receive, ptime: audio.ptime() })?;
+    let profile = Profile { send, receive, event_send, event_receive, noise: None, ptime: audio.ptime() };
+    let mut agreed = audio.agreed(profile, false)?;
     agreed.mirrored = meet(agreed.mirrored, offered);
     agreed.direction = meet(agreed.direction, offered);
     Ok(agreed)
@@ -154,8 +154,9 @@ pub fn accept_again(answer: &Session<'_>, before: &Agreed) -> Result<Agreed, Ref
     let offered = |format: &Format| before.profile.receive.iter().flatten().any(|one| one.law == format.law);
     let send = audio.laws().find(offered).ok_or(Refusal::NoCommonCodec)?;
     let event_send = before.profile.event_receive.and_then(|_| audio.event());
-    let profile = Profile { send, event_send, ptime: audio.ptime(), ..before.profile };
-    let new = audio.agreed(profile)?;
+    let noise = before.profile.noise.and_then(|_| audio.noise());
+    let profile = Profile { send, event_send, noise, ptime: audio.ptime(), ..before.profile };
+    let new = audio.agreed(profile, before.rtcp_mux)?;
     Ok(Agreed {
         remote: new.remote,
         rtcp: new.rtcp,
@@ -171,6 +172,7 @@ pub fn accept_again(answer: &Session<'_>, before: &Agreed) -> Result<Agreed, Ref
 enum Coding {
     Law(Law),
     Event,
+    Noise,
     Other,
 }
 
@@ -235,6 +237,7 @@ impl<'s, 'a> Audio<'s, 'a> {
             Some(Some(coding)) => *coding,
             _ if payload_type == Law::Mu.payload_type() => Coding::Law(Law::Mu),
             _ if payload_type == Law::A.payload_type() => Coding::Law(Law::A),
+            _ if payload_type == NOISE => Coding::Noise,
             _ => Coding::Other,
         }
     }
@@ -243,13 +246,18 @@ impl<'s, 'a> Audio<'s, 'a> {
     fn laws(&self) -> impl Iterator<Item = Format> {
         self.media.payload_types().filter_map(|payload_type| match self.coding(payload_type) {
             Coding::Law(law) => Some(Format { payload_type, law }),
-            Coding::Event | Coding::Other => None,
+            Coding::Event | Coding::Noise | Coding::Other => None,
         })
     }
 
     /// The section's telephone-event.
     fn event(&self) -> Option<u8> {
         self.media.payload_types().find(|&payload_type| self.coding(payload_type) == Coding::Event)
+    }
+
+    /// The section's comfort noise.
+    fn noise(&self) -> Option<u8> {
+        self.media.payload_types().find(|&payload_type| self.coding(payload_type) == Coding::Noise)
     }
 
     /// What the peer wants to receive. What makes no packet is not believed.
@@ -275,17 +283,22 @@ impl<'s, 'a> Audio<'s, 'a> {
     fn answered(&self) -> Result<Agreed, Refusal> {
         let send = self.laws().next().ok_or(Refusal::NoCommonCodec)?;
         let event = self.event();
-        self.agreed(Profile {
+        let profile = Profile {
             send,
             receive: [Some(send), None],
             event_send: event,
             event_receive: event,
+            noise: self.noise(),
             ptime: self.ptime(),
-        })
+        };
+        self.agreed(profile, true)
     }
 
-    fn agreed(&self, profile: Profile) -> Result<Agreed, Refusal> {
+    /// `muxes` where we take RTCP at the RTP port if the peer does.
+    fn agreed(&self, profile: Profile, muxes: bool) -> Result<Agreed, Refusal> {
         let (remote, rtcp) = self.addresses().ok_or(Refusal::BadAddress)?;
+        let rtcp_mux = muxes && self.rtcp_mux;
+        let rtcp = if rtcp_mux { remote } else { rtcp };
         let mirrored = direction(self.direction.receives(), self.direction.sends());
         let reachable = direction(!remote.ip().is_unspecified(), true);
         Ok(Agreed {
@@ -293,7 +306,7 @@ impl<'s, 'a> Audio<'s, 'a> {
             rtcp,
             profile,
             direction: meet(mirrored, reachable),
-            rtcp_mux: self.rtcp_mux,
+            rtcp_mux,
             mirrored,
             before: 0,
             length: 0,
@@ -310,6 +323,8 @@ fn coding_of(encoding: &[u8], clock: u32, channels: u8) -> Coding {
         Coding::Law(Law::A)
     } else if is(b"telephone-event") {
         Coding::Event
+    } else if is(b"CN") {
+        Coding::Noise
     } else {
         Coding::Other
     }

@@ -2,7 +2,7 @@
 //!
 //! A description is read once into a [`Session`] of spans; its attributes are typed when they are asked for. On
 //! top of that stands offer and answer (RFC 3264) for the one thing this node carries: one audio stream in PCMU
-//! or PCMA over RTP/AVP, with telephone-events. [`choose`] and [`answer()`] serve an offer that came in, [`offer()`]
+//! or PCMA over RTP/AVP, with telephone-events and comfort noise. [`choose`] and [`answer()`] serve an offer that came in, [`offer()`]
 //! and [`accept`] one that goes out.
 //!
 //! It is not a general SDP toolkit: bandwidth, keys, ICE candidates, repeat times and the like are stepped over,
@@ -22,6 +22,9 @@ pub use write::{Local, answer, offer};
 
 /// The payload type we offer for telephone-events.
 const EVENT: u8 = 101;
+
+/// The static payload type of comfort noise (RFC 3551 table 4).
+const NOISE: u8 = 13;
 
 /// Milliseconds of audio in a packet when nothing else is said (RFC 3551 section 4.5), and what we ask for.
 const PTIME: u8 = 20;

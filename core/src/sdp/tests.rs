@@ -138,6 +138,7 @@ fn a_trunks_offer() {
         receive: [Some(send), None],
         event_send: Some(101),
         event_receive: Some(101),
+        noise: None,
         ptime: 20,
     };
     assert_eq!(agreed.profile, profile);
@@ -170,7 +171,7 @@ fn a_sections_address_goes_before_the_sessions() {
     assert_eq!(agreed.remote, socket("203.0.113.21:16544"));
     assert_eq!(agreed.profile.event_send, Some(97));
     let text = answered(&agreed);
-    assert_eq!(lines_of(&text, "m="), ["m=audio 20000 RTP/AVP 0 97", "m=image 0 udptl t38"]);
+    assert_eq!(lines_of(&text, "m="), ["m=audio 20000 RTP/AVP 0 19 97", "m=image 0 udptl t38"]);
     assert_eq!(lines_of(&text, "a=fmtp"), ["a=fmtp:97 0-15"]);
 }
 
@@ -178,7 +179,7 @@ fn a_sections_address_goes_before_the_sessions() {
 fn many_sections() {
     let agreed = chosen(BROWSER).unwrap();
     assert_eq!(agreed.remote, socket("[2001:db8::5]:40010"));
-    assert_eq!(agreed.rtcp, socket("[2001:db8::6]:40020"));
+    assert_eq!(agreed.rtcp, agreed.remote, "they share a port (RFC 5761)");
     assert_eq!(agreed.profile.send, Format { payload_type: 96, law: Law::Mu });
     assert_eq!(agreed.profile.event_receive, Some(126));
     assert_eq!(agreed.profile.ptime, 10);
@@ -194,7 +195,24 @@ fn many_sections() {
         ]
     );
     assert_eq!(lines_of(&text, "a=rtpmap"), ["a=rtpmap:96 PCMU/8000", "a=rtpmap:126 telephone-event/8000"]);
-    assert!(!text.contains("rtcp-mux"));
+    assert_eq!(lines_of(&text, "a=rtcp-mux"), ["a=rtcp-mux"]);
+}
+
+#[test]
+fn comfort_noise_is_taken_where_it_is_offered() {
+    let offered = |formats: &str, more: &str| {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP {formats}\r\n{more}"
+        );
+        let agreed = chosen(&text).unwrap();
+        let answer = answered(&agreed);
+        (agreed.profile.noise, lines_of(&answer, "m=")[0].to_string(), answer.contains(" CN/8000"))
+    };
+    assert_eq!(offered("0 13", ""), (Some(13), "m=audio 20000 RTP/AVP 0 13".into(), true));
+    let mapped = "a=rtpmap:101 telephone-event/8000\r\na=rtpmap:98 cn/8000\r\n";
+    assert_eq!(offered("8 101 98", mapped), (Some(98), "m=audio 20000 RTP/AVP 8 98 101".into(), true));
+    assert_eq!(offered("0", ""), (None, "m=audio 20000 RTP/AVP 0".into(), false));
+    assert_eq!(offered("0 13", "a=rtpmap:13 CN/16000\r\n").0, None, "of another clock");
 }
 
 #[test]
@@ -255,6 +273,7 @@ fn answers_to_ours() {
         receive: [Some(Format::fixed(Law::A)), Some(Format::fixed(Law::Mu))],
         event_send: Some(97),
         event_receive: Some(101),
+        noise: None,
         ptime: 30,
     };
     assert_eq!(agreed.profile, profile);

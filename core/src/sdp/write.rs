@@ -6,7 +6,7 @@ use super::agreement::{Agreed, meet};
 use super::attribute::spelling;
 use super::{EVENT, PTIME};
 use crate::g711::Law;
-use crate::rtp::{Direction, Format};
+use crate::rtp::{Direction, Format, Profile};
 use crate::sip::Writer;
 
 /// Our own side of a session.
@@ -35,7 +35,8 @@ pub fn offer(local: &Local, first: Law, out: &mut [u8]) -> Option<usize> {
     let receive = [Some(Format::fixed(first)), Some(Format::fixed(second))];
     let mut writer = Writer::new(out);
     write_session(&mut writer, local);
-    write_audio(&mut writer, local.port, receive, Some(EVENT), local.direction);
+    let says = Says { receive, event: Some(EVENT), noise: None, rtcp_mux: false };
+    write_audio(&mut writer, local.port, &says, local.direction);
     writer.finish().ok()
 }
 
@@ -50,7 +51,9 @@ pub fn answer(agreed: &Agreed, local: &Local, out: &mut [u8]) -> Option<usize> {
     for section in agreed.refused().take(before) {
         write_refused(&mut writer, section);
     }
-    write_audio(&mut writer, local.port, profile.receive, profile.event_receive, direction);
+    let &Profile { receive, event_receive: event, noise, .. } = profile;
+    let says = Says { receive, event, noise, rtcp_mux: agreed.rtcp_mux };
+    write_audio(&mut writer, local.port, &says, direction);
     for section in agreed.refused().skip(before) {
         write_refused(&mut writer, section);
     }
@@ -69,16 +72,19 @@ fn write_session(writer: &mut Writer<'_>, local: &Local) {
     writer.bytes(b"t=0 0").end_line();
 }
 
-fn write_audio(
-    writer: &mut Writer<'_>,
-    port: u16,
+/// What an audio section says that we take.
+struct Says {
     receive: [Option<Format>; 2],
     event: Option<u8>,
-    direction: Direction,
-) {
+    noise: Option<u8>,
+    rtcp_mux: bool,
+}
+
+fn write_audio(writer: &mut Writer<'_>, port: u16, says: &Says, direction: Direction) {
+    let &Says { receive, event, noise, rtcp_mux } = says;
     let formats = || receive.iter().flatten();
     writer.bytes(b"m=audio ").number(port.into()).bytes(b" RTP/AVP");
-    for payload_type in formats().map(|format| format.payload_type).chain(event) {
+    for payload_type in formats().map(|format| format.payload_type).chain(noise).chain(event) {
         writer.bytes(b" ").number(payload_type.into());
     }
     writer.end_line();
@@ -89,9 +95,15 @@ fn write_audio(
         };
         writer.bytes(b"a=rtpmap:").number(format.payload_type.into()).bytes(encoding).end_line();
     }
+    if let Some(noise) = noise {
+        writer.bytes(b"a=rtpmap:").number(noise.into()).bytes(b" CN/8000").end_line();
+    }
     if let Some(event) = event {
         writer.bytes(b"a=rtpmap:").number(event.into()).bytes(b" telephone-event/8000").end_line();
         writer.bytes(b"a=fmtp:").number(event.into()).bytes(b" 0-15").end_line();
+    }
+    if rtcp_mux {
+        writer.bytes(b"a=rtcp-mux").end_line();
     }
     writer.bytes(b"a=ptime:").number(PTIME.into()).end_line();
     writer.bytes(b"a=").bytes(spelling(direction).as_bytes()).end_line();

@@ -95,8 +95,9 @@ impl Generator {
             let profile = Profile {
                 send: format,
                 receive: [Some(format), None],
-                event_send: None,
-                event_receive: None,
+                event_send: Some(101),
+                event_receive: Some(101),
+                noise: None,
                 ptime: 20,
             };
             let rtcp = end.rtcp.local_addr().unwrap_or(end.address);

@@ -208,6 +208,7 @@ impl<'c> Replay<'c, '_> {
                     self.dialled();
                 }
             }
+            Event::Digit { .. } => {}
             Event::Started(call) => self.started(call),
             Event::Ended(call) => {
                 let progress = self.sbc.call(call).map(|view| view.progress);

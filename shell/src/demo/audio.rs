@@ -7,7 +7,7 @@ use std::io;
 use tokio::net::UdpSocket;
 use tokio::time::{MissedTickBehavior, interval};
 use warmline_core::g711::Law;
-use warmline_core::rtp::{Header, Reception, Timestamp};
+use warmline_core::rtp::{Header, Reception};
 use warmline_core::sdp::Session;
 use warmline_core::sip::Message;
 
@@ -142,7 +142,7 @@ impl Audio {
             return;
         };
         // Jitter is not looked at, so the time may stand still.
-        let arrival = Timestamp(0);
+        let arrival = warmline_core::time::Instant::ZERO;
         match &mut self.reception {
             Some(reception) => {
                 reception.receive(&header, arrival);

@@ -158,6 +158,7 @@ fn peer_at(rtp: SocketAddr) -> Peer {
         receive: [Some(format), None],
         event_send: None,
         event_receive: None,
+        noise: None,
         ptime: 20,
     };
     let rtcp = SocketAddr::new(rtp.ip(), 9);

@@ -187,6 +187,7 @@ impl Worker<'_> {
             | Control::Play { .. }
             | Control::Stop { .. }
             | Control::Part { .. }
+            | Control::Press { .. }
             | Control::Close { .. } => {}
         }
         self.relay.control(self.clock.now(), control);
@@ -238,6 +239,7 @@ impl Worker<'_> {
             Report::Opened { .. }
             | Report::Joined { .. }
             | Report::Played { .. }
+            | Report::Digit { .. }
             | Report::Stranger { .. }
             | Report::Silent { .. } => {}
         }

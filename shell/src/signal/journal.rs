@@ -11,7 +11,7 @@ use warmline_core::call::{CallId, Progress, View};
 use warmline_core::config::{Config, Span, TrunkIndex};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::Reason;
-use warmline_core::relay::Statistics;
+use warmline_core::relay::{Side, Statistics};
 use warmline_core::time::{Duration, Instant};
 use warmline_core::{Cx, Event, Sbc};
 
@@ -146,6 +146,12 @@ impl Journal {
                 let Some(view) = sbc.call(id) else { return };
                 let after = view.answered.unwrap_or(cx.now).since(view.started);
                 info!("call {}: answered{} after {}", self.number(id), Target(cx.config, &view), Secs(after));
+            }
+            // Which key is not written down: it may be part of a number that is to be kept secret.
+            Event::Digit { call, side, duration, .. } => {
+                let who = if side == Side::A { "the caller" } else { "the other side" };
+                let millis = duration.as_millis();
+                info!("call {}: {who} has pressed a key for {millis} ms", self.number(call));
             }
             Event::Learned { call, trunk, named, from } => {
                 let (number, trunk) = (self.number(call), trunk_name(cx.config, trunk));
@@ -302,7 +308,18 @@ impl fmt::Display for Audio<'_> {
         let side = self.0;
         write!(f, "{} packets, {} lost", side.packets_received, side.lost)?;
         if side.packets_received > 0 {
-            write!(f, ", jitter {} ms", side.jitter / 8)?;
+            let tenths = side.mean_jitter.as_micros() / 100;
+            write!(f, ", jitter {}.{} ms", tenths / 10, tenths % 10)?;
+            write!(f, ", longest pause {} ms", side.longest_pause.as_millis())?;
+        }
+        if side.dead_air > Duration::ZERO {
+            write!(f, ", {} of dead air", Secs(side.dead_air))?;
+        }
+        if let Some(mos) = side.quality_received() {
+            write!(f, ", MOS {mos}")?;
+        }
+        if let Some(mos) = side.quality_sent() {
+            write!(f, ", and {mos} of what it was sent")?;
         }
         if side.wrong_source > 0 {
             write!(f, ", {} from elsewhere", side.wrong_source)?;

@@ -51,6 +51,7 @@ pub(crate) const DOORS: &[Door] = &[
     rtp::transcode,
     rtp::header,
     rtp::event,
+    rtp::tones,
     rtp::reception,
     rtp::rtcp,
     rtp::rtcp_writer,

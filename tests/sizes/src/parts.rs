@@ -28,7 +28,15 @@ pub(crate) const PARTS: &[Part] = &[
     of_calls("live transactions", &["warmline_fw::room::TRANSACTION"]),
     of_calls("finished transactions", &["warmline_fw::room::FINISHED"]),
     of_calls("index of dialogs, timers", &["warmline_fw::room::DIALOGS", "warmline_fw::room::CLOCK"]),
-    of_calls("media streams", &["warmline_fw::room::STREAM", "warmline_fw::room::THIRDS"]),
+    of_calls(
+        "media streams",
+        &[
+            "warmline_fw::room::STREAM",
+            "warmline_fw::room::THIRDS",
+            "warmline_fw::room::KEYPADS",
+            "warmline_fw::room::PACKERS",
+        ],
+    ),
     of_calls(
         "media ports",
         &["warmline_fw::room::PORT", "warmline_fw::room::DOORS", "warmline_fw::room::NAMES"],

@@ -21,12 +21,14 @@ pub struct Telephone<'a> {
     pub certificate: Option<PathBuf>,
     /// Whether it answers by itself.
     pub answers: bool,
+    /// How it tells the keys that are pressed: `rtpevent` or `info`.
+    pub keys: &'a str,
 }
 
 impl<'a> Telephone<'a> {
     /// One that is reached by UDP.
     pub const fn new(number: &'a str, at: Ipv4Addr) -> Self {
-        Self { number, at, transport: "udp", certificate: None, answers: false }
+        Self { number, at, transport: "udp", certificate: None, answers: false, keys: "rtpevent" }
     }
 }
 
@@ -68,7 +70,8 @@ impl Baresip {
         let mode = if set.answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{number}@{sip};transport={transport}>;regint=0;answermode={mode};\
-             audio_codecs=PCMU/8000/1;dtmfmode=rtpevent\n"
+             audio_codecs=PCMU/8000/1;dtmfmode={}\n",
+            set.keys
         );
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             std::fs::write(own.join(name), text).expect("a file can be written");

@@ -18,6 +18,10 @@ pub enum Say {
     Elsewhere,
     /// The same, and whatever is heard there is sent back.
     Echo,
+    /// One audio stream that SIPp plays itself, with telephone-events.
+    Stream,
+    /// One audio stream that SIPp plays itself, and nothing beside.
+    Plain,
 }
 
 impl Say {
@@ -29,12 +33,17 @@ impl Say {
             Self::Held => ("sendonly", "[field1]"),
             Self::Elsewhere => ("sendrecv", "60[field1]"),
             Self::Echo => ("sendrecv", "[media_port]"),
+            Self::Stream | Self::Plain => ("sendrecv", "[rtpstream_audio_port]"),
+        };
+        let (event, mapped) = match self {
+            Self::Plain => ("", ""),
+            _ => (" 101", "a=rtpmap:101 telephone-event/8000\n"),
         };
         let name = if format == 0 { "PCMU" } else { "PCMA" };
         format!(
             "Content-Type: application/sdp\nContent-Length: [len]\n\nv=0\no=peer [pid] {version} IN IP4 [local_ip]\ns=-\n\
-             c=IN IP4 [media_ip]\nt=0 0\nm=audio {port} RTP/AVP {format} 101\na=rtpmap:{format} {name}/8000\n\
-             a=rtpmap:101 telephone-event/8000\na=ptime:20\na={direction}\n\n"
+             c=IN IP4 [media_ip]\nt=0 0\nm=audio {port} RTP/AVP {format}{event}\na=rtpmap:{format} {name}/8000\n\
+             {mapped}a=ptime:20\na={direction}\n\n"
         )
     }
 }
@@ -249,6 +258,27 @@ impl Script {
         let ends = format!("{lines}Content-Length: 0\n\n");
         let lines = self.request(method, "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
         self.send(true, &lines)
+    }
+
+    /// Tells something in the body of an INFO.
+    pub fn informs(mut self, kind: &str, body: &str) -> Self {
+        self.cseq += 1;
+        let ends = format!("Content-Type: {kind}\nContent-Length: [len]\n\n{body}");
+        let lines = self.request("INFO", "[next_url]", self.cseq, self.cseq, "[routes]\n", &ends);
+        self.send(true, &lines)
+    }
+
+    /// Plays a file of G.711 from the cast's folder, and waits for so many milliseconds.
+    pub fn streams(self, file: &str, millis: u32) -> Self {
+        let format = if self.format == 0 { "0,PCMU/8000" } else { "8,PCMA/8000" };
+        self.step(&format!("<nop><action><exec rtp_stream=\"{file},1,{format}\"/></action></nop>\n"))
+            .waits(millis)
+    }
+
+    /// Plays a capture of RTP, for which SIPp needs the right to raw sockets, and waits for so many milliseconds.
+    pub fn replays(self, capture: &str, millis: u32) -> Self {
+        self.step(&format!("<nop><action><exec play_pcap_audio=\"{capture}\"/></action></nop>\n"))
+            .waits(millis)
     }
 
     /// Hangs up.

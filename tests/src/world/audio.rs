@@ -328,8 +328,9 @@ mod tests {
             let profile = Profile {
                 send: format,
                 receive: [Some(format), None],
-                event_send: None,
-                event_receive: None,
+                event_send: Some(101),
+                event_receive: Some(101),
+                noise: None,
                 ptime: 20,
             };
             let [rtp, rtcp] = [4000, 4001].map(|port| SocketAddr::from(([203, 0, 113, 77], port)));

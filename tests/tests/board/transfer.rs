@@ -1,9 +1,10 @@
-//! A carrier's call that an AI agent hands over to Zendesk, through a board.
+//! A carrier's call that an AI agent hands over to Zendesk, through a board that has music in its flash.
 
 use core::net::SocketAddrV4;
 
+use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
-use warmline_tests::board::{AI, Backstage, RESOLVER, ZENDESK, board_is_missing};
+use warmline_tests::board::{AI, Backstage, Packet, RESOLVER, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, Script, ports, sipp_is_missing};
 
 use crate::WARMLINE;
@@ -20,7 +21,11 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
     let backstage = Backstage::new();
     let [ai, zendesk, carrier] = [AI, ZENDESK, RESOLVER].map(|last| backstage.lane.address(last));
     let agent = SocketAddrV4::new(ai, ports(2));
-    let image = backstage.image(WARMLINE, &backstage.with_a_carrier(agent));
+    let music = music();
+    std::fs::write(backstage.cast.folder().join("music.wav"), wav(&music)).expect("a file can be written");
+    let with_music = "name = \"support\"\nmusic = \"music.wav\"\n";
+    let text = backstage.with_a_carrier(agent).replace("name = \"support\"\n", with_music);
+    let image = backstage.image(WARMLINE, &text);
     let mut stage = backstage.switch_on(&image);
     stage.board.log.wait_for("listening at", PATIENCE);
 
@@ -39,7 +44,7 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
     let agent = stage.cast.follow(&script.hangs_up().hears(200), agent);
     let caller = stage.cast.play(once("ai_calls", carrier), &talk.callers());
 
-    // Until Zendesk answers the caller hears silence, which is none of what Zendesk says.
+    // Until Zendesk answers the caller hears music, which is none of what Zendesk says.
     let heard = |talk: &[Heard]| talk.first().copied().unwrap_or_default();
     assert!(talk.go_on(PATIENCE, |talk| heard(talk).target >= SECOND), "Zendesk hears the caller");
     let before = heard(&talk.heard());
@@ -52,8 +57,46 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
         account.usage.calls == 0 && account.usage.ports == 0 && account.streams == 0
     });
     println!("{:?}: {account:?}", talk.heard());
+    let played = played(&stage.board.wire.sent(), &music);
+    assert!(played > 8, "{played} packets of music, one after the other");
     // The carrier's own ticket, which it may not bring.
     let amiss: u64 = account.signalling.values().sum();
     assert_eq!((amiss, account.signalling(Reason::TicketNotTrusted)), (1, 1), "{account:#?}");
     assert_eq!(stage.board.starts(), 1);
+}
+
+/// Nearly a second of mu-law, no two packets of which are alike.
+fn music() -> Vec<u8> {
+    (0..7_990u32).map(|n| 0x80 + (n * n / 97 + n) as u8 % 127).collect()
+}
+
+/// A WAV file of it: 8,000 samples a second of 16 bits, one channel.
+fn wav(music: &[u8]) -> Vec<u8> {
+    let samples: Vec<u8> = music.iter().flat_map(|&code| Law::Mu.decode(code).to_le_bytes()).collect();
+    let len = samples.len() as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + len).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend([8_000u32, 16_000].into_iter().flat_map(u32::to_le_bytes));
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(len.to_le_bytes());
+    file.extend(samples);
+    file
+}
+
+/// How many packets of this music, from its beginning and over and over, the board has sent one after the other.
+fn played(sent: &[Packet], music: &[u8]) -> usize {
+    const HEADERS: usize = 14 + 20 + 8 + 12;
+    let audio = sent.iter().filter(|packet| packet.bytes.len() == HEADERS + 160);
+    let mut wanted = music.iter().cycle();
+    audio
+        .filter(|packet| {
+            let rest = wanted.clone();
+            let is_next = packet.bytes[HEADERS..].iter().eq(wanted.by_ref().take(160));
+            if !is_next {
+                wanted = rest;
+            }
+            is_next
+        })
+        .count()
 }

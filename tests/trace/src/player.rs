@@ -175,8 +175,9 @@ impl<'p> Player<'p> {
             }
             stream::Input::Packet { port, from, bytes } => {
                 self.forward(port, from, bytes, host)?;
-                // Else the relay has said when it next has something to say.
-                if self.wakes[1].is_some() {
+                // It may have given the relay something to say.
+                self.wakes[1] = self.relay.deadline();
+                if self.wakes[1].is_none_or(|at| at > Instant::from_micros(self.now)) {
                     return Ok(());
                 }
             }
@@ -331,6 +332,7 @@ impl<'p> Player<'p> {
             Event::Started(id)
             | Event::Answered(id)
             | Event::Ended(id)
+            | Event::Digit { call: id, .. }
             | Event::Learned { call: id, .. }
             | Event::Elsewhere { call: id, .. } => (self.sbc.call(id), None),
             Event::Settled(id) => {

@@ -1,6 +1,7 @@
 //! What holds whatever comes, in whatever order.
 
 use std::collections::BTreeMap;
+use std::vec;
 
 use proptest::prelude::*;
 
@@ -15,6 +16,7 @@ enum Step {
     Bridge(u32, u32, Option<[Side; 2]>),
     Play(u32, u32, Side, Option<Play>),
     Part(u32, u32, Side),
+    Press(u32, u32, Side, u8, u64),
     Close(u32, u32),
     Bytes(u16, u8, Vec<u8>),
     Packet {
@@ -78,6 +80,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (mine(), side(), proptest::option::weighted(0.8, play()))
             .prop_map(|((index, generation), side, what)| Step::Play(index, generation, side, what)),
         1 => (mine(), side()).prop_map(|((index, generation), side)| Step::Part(index, generation, side)),
+        1 => (mine(), side(), 0..16u8, 0..500u64).prop_map(|((index, generation), side, code, millis)| {
+            Step::Press(index, generation, side, code, millis)
+        }),
         1 => (0..4u32, 0..4u32).prop_map(|(index, generation)| Step::Close(index, generation)),
         4 => (0..14u16, 0..4u8, proptest::collection::vec(any::<u8>(), 0..60))
             .prop_map(|(port, from, bytes)| Step::Bytes(FIRST + port, from, bytes)),
@@ -120,17 +125,23 @@ impl Said {
 
 /// What signalling said, by the streams' indices.
 #[derive(Default)]
-struct Model(BTreeMap<u32, Told>);
+struct Model {
+    streams: BTreeMap<u32, Told>,
+    /// Whether any key was pressed.
+    keys: bool,
+}
 
 impl Model {
     fn told(&mut self, index: u32, generation: u32) -> Option<&mut Told> {
-        self.0.get_mut(&index).filter(|told| told.stream == StreamId { index, generation } && !told.closed)
+        self.streams
+            .get_mut(&index)
+            .filter(|told| told.stream == StreamId { index, generation } && !told.closed)
     }
 
     /// The stream of a port, and its side there.
     fn side(&mut self, port: u16) -> Option<(&mut Told, Side)> {
         let is = |said: &Option<Said>| said.is_some_and(|said| said.port == port & !1);
-        let told = self.0.values_mut().find(|told| told.places.iter().any(is))?;
+        let told = self.streams.values_mut().find(|told| told.places.iter().any(is))?;
         let side = Side::ALL.into_iter().find(|side| is(&told.places[side.index()]))?;
         Some((told, side))
     }
@@ -138,6 +149,7 @@ impl Model {
     /// Something leaves; `by` is the port it came to, none where it is the relay's own.
     fn check(&mut self, hop: Hop, bytes: &[u8], by: Option<u16>) {
         let came = by.map(|by| self.side(by).expect("a stream has this port").1);
+        let keys = self.keys;
         let (told, side) = self.side(hop.port).expect("a stream has this port");
         let said = told.places[side.index()].expect("it is open");
         let (peer, direction) = said.peer.expect("the side was pointed");
@@ -169,13 +181,16 @@ impl Model {
             assert_eq!(came, partner, "only the two in the bridge hear each other");
             assert!((-crate::rtp::MAX_MISORDER..crate::rtp::MAX_DROPOUT).contains(&ahead), "{ahead}");
         } else {
-            assert!(
-                said.played.is_some() || heard.is_none_or(|(_, direction)| !direction.receives()),
-                "who hears somebody"
-            );
-            assert_eq!((ahead, bytes.len()), (1, 172));
+            assert_eq!(ahead, 1);
             let silence = bytes[12..] == [if header.payload_type == 0 { 0xff } else { 0xd5 }; 160];
-            assert!(later > 0 && (silence || matches!(said.played, Some(Play::Tone { .. }))));
+            let hears_nobody = heard.is_none_or(|(_, direction)| !direction.receives());
+            let plays = matches!(said.played, Some(Play::Tone { .. }));
+            match bytes.len() {
+                172 => assert!(
+                    later > 0 && (keys || plays || (hears_nobody || said.played.is_some()) && silence)
+                ),
+                len => assert!(later >= 0 && keys && len == 16, "a key"),
+            }
         }
         told.places[side.index()].as_mut().unwrap().sent = Some((
             ssrc,
@@ -186,6 +201,7 @@ impl Model {
 
     fn report(&mut self, relay: &Relay<'_>, report: Report) {
         match report {
+            Report::Digit { .. } => self.keys = true,
             Report::Opened { .. }
             | Report::NotJoined { .. }
             | Report::Joined { .. }
@@ -194,13 +210,13 @@ impl Model {
             // Either it never was, or another holds its name.
             Report::Failed { stream } => {
                 if relay.find(stream).is_none()
-                    && self.0.get(&stream.index).is_some_and(|told| told.stream == stream)
+                    && self.streams.get(&stream.index).is_some_and(|told| told.stream == stream)
                 {
-                    self.0.remove(&stream.index);
+                    self.streams.remove(&stream.index);
                 }
             }
             Report::Parted { stream, side, .. } => {
-                let told = self.0.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
+                let told = self.streams.get_mut(&stream.index).filter(|told| told.stream == stream).unwrap();
                 assert!(told.places[side.index()].take().is_some());
             }
             Report::Played { stream, side, .. } => {
@@ -208,15 +224,15 @@ impl Model {
                 let played = told.places[side.index()].as_mut().unwrap().played.take();
                 assert!(played.is_some_and(|played| !is_endless(played)));
             }
-            Report::Closed { stream, .. } => assert!(self.0.remove(&stream.index).unwrap().closed),
+            Report::Closed { stream, .. } => assert!(self.streams.remove(&stream.index).unwrap().closed),
         }
     }
 
     /// Whether signalling and the relay are of one mind about every port.
     fn compare(&mut self, relay: &Relay<'_>) {
-        assert_eq!(relay.streams(), self.0.len());
-        let thirds = self.0.values().filter(|told| told.places.iter().all(Option::is_some)).count();
-        assert_eq!(relay.thirds.len(), thirds);
+        assert_eq!(relay.streams(), self.streams.len());
+        let thirds = self.streams.values().filter(|told| told.places.iter().all(Option::is_some)).count();
+        assert_eq!(relay.annex.thirds.len(), thirds);
         for port in (FIRST..FIRST + 28).step_by(2) {
             let side = self.side(port).map(|(_, side)| side);
             assert_eq!(relay.doors.find(port).map(|(_, side)| side), side, "{port}");
@@ -248,7 +264,7 @@ fn run(steps: Vec<Step>) {
                 let [a, b] = ports.map(|port| Some(Said::at(port)));
                 let pair = Some([Side::A, Side::B]);
                 let told = Told { stream, places: [a, b, None], pair, closed: false };
-                model.0.entry(index).or_insert(told);
+                model.streams.entry(index).or_insert(told);
             }
             Step::Point(index, generation, side, who, how) => {
                 let stream = StreamId { index, generation };
@@ -306,6 +322,12 @@ fn run(steps: Vec<Step>) {
                     said.parting = true;
                 }
             }
+            Step::Press(index, generation, side, code, millis) => {
+                let (stream, duration) = (StreamId { index, generation }, Duration::from_millis(millis));
+                let digit = crate::rtp::Digit::of_code(code).unwrap();
+                model.keys = true;
+                relay.control(instant, Control::Press { stream, side, digit, duration });
+            }
             Step::Close(index, generation) => {
                 relay.control(instant, Control::Close { stream: StreamId { index, generation } });
                 if let Some(told) = model.told(index, generation) {
@@ -321,6 +343,8 @@ fn run(steps: Vec<Step>) {
             Step::Pass(micros) => now += micros,
         }
         if let Some((port, from, bytes)) = incoming {
+            // Who takes events may tell of keys, which the other may have to be told of as tones.
+            model.keys |= bytes.get(1).is_some_and(|format| format & 0x7f == 101);
             let (rtp, rtcp) = home(from);
             let from = if port & 1 == 0 { rtp } else { rtcp };
             let (verdict, sent) = forward(&mut relay, instant, port, from, &bytes);
@@ -340,7 +364,7 @@ fn run(steps: Vec<Step>) {
         }
         model.compare(&relay);
     }
-    assert_eq!(relay.streams(), 0);
+    assert_eq!((relay.streams(), relay.annex.keypads.len()), (0, 0));
 }
 
 proptest! {

@@ -10,8 +10,10 @@ use crate::rtp::rtcp::{Compound, Ntp, Packet, ReportBlock, SenderInfo, Writer};
 use crate::rtp::{Direction, Event, Format, Header, Profile, Seq, Timestamp};
 
 mod conversation;
+mod keys;
 mod laws;
 mod lifetime;
+mod packer;
 mod packets;
 mod parked;
 mod players;
@@ -29,6 +31,8 @@ fn relay(streams: usize) -> Relay<'static> {
         names: Vec::leak(std::vec![Name::EMPTY; streams + 8]),
         streams: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
         thirds: Box::leak((0..streams.div_ceil(2)).map(|_| Slot::EMPTY).collect()),
+        keypads: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
+        packers: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; streams]),
     };
     Relay::new(storage, &[7; 32])
@@ -49,6 +53,7 @@ const fn profile(law: Law, event: Option<u8>) -> Profile {
         receive: [Some(format), None],
         event_send: event,
         event_receive: event,
+        noise: None,
         ptime: 20,
     }
 }
@@ -191,7 +196,7 @@ fn read(bytes: &[u8]) -> (u32, Option<SenderInfo>, Option<ReportBlock>, Vec<u8>,
     };
     let Packet::Sdes(mut items) = packets[1].clone() else { panic!("{packets:?}") };
     let (by, kind, name) = items.next().unwrap();
-    assert_eq!((by, kind), (ssrc, crate::rtp::rtcp::CNAME));
+    assert_eq!((by, kind), (ssrc, rtcp::CNAME));
     let bye = match packets.get(2) {
         Some(Packet::Bye { ssrc: by }) => *by == ssrc,
         None => false,

@@ -63,21 +63,6 @@ fn events_go_on_in_the_payload_type_of_the_other_side() {
 }
 
 #[test]
-fn events_the_other_side_does_not_take_are_no_loss_to_it() {
-    let mut relay = bridged();
-    point(&mut relay, at(0), Side::B, Peer { profile: profile(Law::A, None), ..target() });
-    let (first, _) = to_target(&mut relay, at(0), &packet(0, 1, 0, 0, &frame(Law::Mu, 1)));
-    for n in 1..5 {
-        let bytes = packet(101, 1, n, 160, &[5, 10, 0, 160]);
-        assert_eq!(dropped(&mut relay, at(20), PORTS[0], caller().rtp, &bytes), Reason::WrongPayload);
-    }
-    let (next, _) = to_target(&mut relay, at(100), &packet(0, 1, 5, 800, &frame(Law::Mu, 1)));
-    assert_eq!(next.seq, first.seq.plus(1));
-    assert_eq!(next.timestamp, first.timestamp.plus(800));
-    assert!(next.marker);
-}
-
-#[test]
 fn nothing_is_taken_from_or_sent_to_an_address_that_was_not_named() {
     let mut relay = relay(4);
     open(&mut relay, at(0), ONE, PORTS);

@@ -122,7 +122,7 @@ fn rtcp_of_a_learned_peer_is_taken_from_where_it_comes_and_sent_there() {
     assert!(is_heard(&mut relay, at(20), ELSEWHERE, &audio(1, 1)));
     let to = |relay: &mut Relay<'_>, now| {
         let (sent, ..) = drain(relay, now);
-        sent.iter().filter(|(hop, _)| hop.port == PORTS[0] + 1).map(|(hop, _)| hop.to).last()
+        sent.iter().filter(|(hop, _)| hop.port == PORTS[0] + 1).map(|(hop, _)| hop.to).next_back()
     };
     assert_eq!(to(&mut relay, at(8_000)), None, "nobody knows where");
     let stranger = address("203.0.113.99:4999");

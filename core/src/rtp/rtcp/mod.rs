@@ -14,6 +14,12 @@ const RR: u8 = 201;
 const SDES: u8 = 202;
 const BYE: u8 = 203;
 
+/// Whether a datagram at a port that RTP and RTCP share is RTCP, by its second byte: 192 to 223, which as RTP would be
+/// the payload types 64 to 95 (RFC 5761 section 4).
+pub fn looks_like(datagram: &[u8]) -> bool {
+    datagram.get(1).is_some_and(|kind| (192..=223).contains(kind))
+}
+
 /// The SDES item that every source must send (RFC 3550 section 6.5.1).
 pub const CNAME: u8 = 1;
 

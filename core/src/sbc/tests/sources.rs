@@ -112,8 +112,7 @@ fn a_conversation_in_which_one_is_silent_for_a_minute_is_over() {
         let bye = message(&outs, peer, "BYE");
         assert!(field(bye, "Reason").contains("408"), "{bye}");
     }
-    let Some(View { progress: crate::call::Progress::Ended(Reason::MediaSilent), .. }) = w.sbc.call(call)
-    else {
+    let Some(View { progress: Progress::Ended(Reason::MediaSilent), .. }) = w.sbc.call(call) else {
         panic!("it is not over");
     };
 }

@@ -130,6 +130,7 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 }
                 Control::Stop { side, .. } => format!("stop {side:?}"),
                 Control::Part { side, .. } => format!("part {side:?}"),
+                Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),
             },
             Out::Other(Output::Event(event)) => {

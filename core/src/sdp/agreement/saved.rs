@@ -11,7 +11,7 @@ const NO_EVENT: u8 = 0xff;
 impl Agreed {
     /// Writes it to a record.
     pub(crate) fn save(&self, w: &mut Writer<'_>) {
-        let Profile { send, receive, event_send, event_receive, ptime } = self.profile;
+        let Profile { send, receive, event_send, event_receive, noise, ptime } = self.profile;
         w.socket(self.remote).socket(self.rtcp);
         for format in [Some(send), receive[0], receive[1]] {
             let law = format.map_or(0, |format| match format.law {
@@ -20,7 +20,7 @@ impl Agreed {
             });
             w.u8(law).u8(format.map_or(0, |format| format.payload_type));
         }
-        for event in [event_send, event_receive] {
+        for event in [event_send, event_receive, noise] {
             w.u8(event.unwrap_or(NO_EVENT));
         }
         w.u8(ptime).u8(number(self.direction)).u8(number(self.mirrored)).u8(self.rtcp_mux.into());
@@ -31,9 +31,9 @@ impl Agreed {
     pub(crate) fn restore(r: &mut Reader<'_>) -> Option<Self> {
         let (remote, rtcp) = (r.socket()?, r.socket()?);
         let [Some(send), first, second] = [format(r)?, format(r)?, format(r)?] else { return None };
-        let [event_send, event_receive] = [event(r)?, event(r)?];
+        let [event_send, event_receive, noise] = [event(r)?, event(r)?, event(r)?];
         let ptime = r.u8().filter(|&ptime| ptime > 0)?;
-        let profile = Profile { send, receive: [first, second], event_send, event_receive, ptime };
+        let profile = Profile { send, receive: [first, second], event_send, event_receive, noise, ptime };
         let (direction, mirrored) = (direction_of(r.u8()?)?, direction_of(r.u8()?)?);
         let rtcp_mux = match r.u8()? {
             0 => false,

@@ -77,6 +77,7 @@ fn peer(address: Ipv4Addr, law: Law) -> Peer {
         receive: [Some(format), None],
         event_send: None,
         event_receive: None,
+        noise: None,
         ptime: 20,
     };
     Peer::new((address, 4000).into(), (address, 4001).into(), profile, Direction::SendRecv)
@@ -90,6 +91,8 @@ fn gate() -> Tested {
         names: Vec::leak(vec![Name::EMPTY; 1]),
         streams: Box::leak(Box::new([Slot::EMPTY])),
         thirds: &mut [],
+        keypads: &mut [],
+        packers: &mut [],
         timers: Vec::leak(vec![TimerSlot::EMPTY; 1]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

@@ -6,7 +6,7 @@ use warmline_core::memory::{Slot, TimerSlot};
 use warmline_core::relay::{
     Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Tone, Verdict,
 };
-use warmline_core::rtp::{Direction, Format, Profile};
+use warmline_core::rtp::{Digit, Direction, Format, Profile};
 use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
@@ -16,6 +16,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut names = [Name::EMPTY; 4];
     let mut streams = [const { Slot::EMPTY }; 2];
     let mut thirds = [const { Slot::EMPTY }; 1];
+    let mut keypads = [const { Slot::EMPTY }; 2];
+    let mut packers = [const { Slot::EMPTY }; 2];
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
@@ -27,6 +29,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
         names: black_box(&mut names),
         streams: black_box(&mut streams),
         thirds: black_box(&mut thirds),
+        keypads: black_box(&mut keypads),
+        packers: black_box(&mut packers),
         timers: black_box(&mut timers),
     };
     let mut relay = Relay::new(storage, &values.array());
@@ -38,6 +42,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
             Verdict::Drop(reason) => see(reason),
             Verdict::Taken => {}
         }
+        see(relay.deadline());
         let utc = values.flag().then(|| Utc(values.u64().cast_signed()));
         for _ in 0..8 {
             match relay.poll(values.instant(), utc, &Clip(clip), packet) {
@@ -55,7 +60,16 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 10 {
+    match values.u8() % 11 {
+        10 => match Digit::of_code(values.u8() % 16) {
+            Some(digit) => Control::Press {
+                stream,
+                side: side(values),
+                digit,
+                duration: Duration::from_micros(values.u64()),
+            },
+            None => Control::Close { stream },
+        },
         0 => Control::Open { stream, ports: [values.u16(), values.u16()] },
         1 => Control::Close { stream },
         2 => Control::Join { stream, side: side(values), port: values.u16() },
@@ -105,6 +119,7 @@ fn peer(values: &mut Values<'_>) -> Peer {
         receive: [values.flag().then(|| format(values)), values.flag().then(|| format(values))],
         event_send: values.flag().then(|| values.u8()),
         event_receive: values.flag().then(|| values.u8()),
+        noise: values.flag().then(|| values.u8()),
         ptime: values.u8(),
     };
     Peer {

@@ -2,8 +2,9 @@ use core::hint::black_box;
 
 use warmline_core::g711::{self, Law};
 use warmline_core::rtp::rtcp::{Compound, Ntp, Packet, ReportBlock, SenderInfo, Writer};
-use warmline_core::rtp::{Event, Header, Reception, Seq, Timestamp};
-use warmline_core::time::Utc;
+use warmline_core::rtp::tone::{Detector, DualTone};
+use warmline_core::rtp::{Digit, Event, Header, Mos, Reception, Seq, Timestamp};
+use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
 
@@ -27,20 +28,40 @@ pub(super) fn header(bytes: &mut [u8]) {
 
 pub(super) fn event(bytes: &mut [u8]) {
     let Some(event) = Event::parse(bytes) else { return };
-    black_box((event.to_bytes(), event.key()));
+    black_box((event.to_bytes(), event.digit()));
+}
+
+pub(super) fn tones(bytes: &mut [u8]) {
+    let mut values = Values(bytes);
+    let law = if values.flag() { Law::Mu } else { Law::A };
+    let Some(digit) = Digit::of_key(values.u8()) else { return };
+    black_box((digit.code(), digit.key()));
+    let mut audio = [0; 160];
+    let mut rest = values.rest();
+    let mut detector = black_box(Detector::NEW);
+    while let Some(heard) = detector.hear(law, &mut rest) {
+        see((heard, detector.suspects()));
+    }
+    see(detector.miss());
+    if let Some(mut tone) = DualTone::of(digit) {
+        tone.write(law, black_box(&mut audio));
+    }
+    see(audio);
 }
 
 pub(super) fn reception(bytes: &mut [u8]) {
     let mut values = Values(bytes);
     let Ok(mut packet) = Header::parse(values.rest()) else { return };
-    let mut reception = Reception::new(&packet, Timestamp(values.u32()));
+    let mut reception = Reception::new(&packet, values.instant());
     for _ in 0..4 {
         (packet.seq, packet.timestamp) = (Seq(values.u16()), Timestamp(values.u32()));
-        black_box(reception.receive(&packet, Timestamp(values.u32())));
+        black_box(reception.receive(&packet, values.instant()));
     }
     black_box((reception.ssrc(), reception.highest(), reception.duplicates(), reception.reordered()));
     black_box((reception.jitter(), reception.expected(), reception.received(), reception.lost()));
-    black_box(reception.report());
+    black_box((reception.mean_jitter(), reception.greatest_jitter(), reception.report()));
+    let (jitter, trip) = (Duration::from_micros(values.u64()), Duration::from_micros(values.u64()));
+    black_box(Mos::estimate(values.u64(), values.u64(), jitter, trip));
 }
 
 pub(super) fn rtcp(bytes: &mut [u8]) {

@@ -11,6 +11,7 @@ use warmline_core::filter::{Prefix, Range, Rate};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
+use warmline_core::rtp::Digit;
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
@@ -121,6 +122,7 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             ) => {
                 see((trunk, address, sbc.pinged().count()));
             }
+            Output::Event(Event::Digit { call, digit, .. }) => see((sbc.call(call), digit.key())),
             Output::Event(
                 Event::Learned { call, named, from, .. } | Event::Elsewhere { call, named, from, .. },
             ) => {
@@ -149,9 +151,15 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 9 {
+    match values.u8() % 10 {
         7 => Report::Silent { stream, side },
         8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
+        9 => match Digit::of_code(values.u8() % 16) {
+            Some(digit) => {
+                Report::Digit { stream, side, digit, duration: Duration::from_micros(values.u64()) }
+            }
+            None => Report::Opened { stream },
+        },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },

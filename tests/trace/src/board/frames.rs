@@ -131,8 +131,9 @@ fn peer(address: Ipv4Addr, law: Law) -> Peer {
     let profile = Profile {
         send: format,
         receive: [Some(format), None],
-        event_send: None,
-        event_receive: None,
+        event_send: Some(101),
+        event_receive: Some(101),
+        noise: None,
         ptime: 20,
     };
     Peer::new((address, 4000).into(), (address, 4001).into(), profile, Direction::SendRecv)
@@ -153,6 +154,8 @@ fn gate() -> Tested {
         names: NAMES.take(),
         streams: STREAMS.take(),
         thirds: &mut [],
+        keypads: &mut [],
+        packers: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
