@@ -67,6 +67,8 @@ impl Talk {
             thirds: leak(count.div_ceil(2), || Slot::EMPTY),
             keypads: &mut [],
             packers: &mut [],
+            tapes: &mut [],
+            taped: &mut [],
             timers: leak(count, || TimerSlot::EMPTY),
         };
         let mut relay = Relay::new(storage, &[7; 32]);

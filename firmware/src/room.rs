@@ -74,6 +74,8 @@ pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
         thirds: THIRDS.take(),
         keypads: KEYPADS.take(),
         packers: PACKERS.take(),
+        tapes: &mut [],
+        taped: &mut [],
         timers: STREAM_TIMERS.take(),
     }
 }

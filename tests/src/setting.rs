@@ -362,6 +362,8 @@ impl Memory {
             thirds: &mut self.thirds,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
+            tapes: &mut [],
+            taped: &mut [],
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

@@ -4,6 +4,7 @@ use super::Report;
 use super::keys::{Keypads, Told};
 use super::packer::Packers;
 use super::stream::Thirds;
+use super::tape::Tapes;
 use crate::reason::Counters;
 
 pub(super) struct Annex<'s> {
@@ -13,6 +14,8 @@ pub(super) struct Annex<'s> {
     pub(super) keypads: Keypads<'s>,
     /// Where audio waits for packets of another length.
     pub(super) packers: Packers<'s>,
+    /// What is recorded.
+    pub(super) tapes: Tapes<'s>,
     pub(super) told: Told,
     /// How often packets were dropped, and why.
     pub(super) counters: Counters,

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::annex::Annex;
 use super::keys::{Keying, Stance};
 use super::leg::{Content, Leg, muxes};
+use super::tape::{Channel, Piece, Tape};
 use super::{Hop, Output, Peer, Play, Report, Side, StreamId, Verdict};
 use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
@@ -30,6 +31,8 @@ pub struct Stream {
     pair: Option<[Side; 2]>,
     legs: [Leg; 2],
     third: Option<Id<Third>>,
+    /// Which side is recorded.
+    tape: Option<(Side, Id<Tape>)>,
     state: State,
     /// That it is open has yet to be told.
     opened: bool,
@@ -85,7 +88,7 @@ impl Stream {
         let legs = [Leg::new(random), Leg::new(random)];
         let places = [Place::open(a, Seat::First), Place::open(b, Seat::Second), Place::CLOSED];
         let pair = Some([Side::A, Side::B]);
-        Self { id, places, pair, legs, third: None, state: State::Fresh, opened: true }
+        Self { id, places, pair, legs, third: None, tape: None, state: State::Fresh, opened: true }
     }
 
     pub(super) const fn id(&self) -> StreamId {
@@ -100,8 +103,19 @@ impl Stream {
                 leg.leave_packer(&mut annex.packers);
             }
         }
+        if let Some((_, tape)) = self.tape {
+            annex.tapes.end(tape);
+        }
         if let Some(third) = self.third {
             annex.thirds.remove(third);
+        }
+    }
+
+    /// Has a side recorded.
+    pub(super) fn record(&mut self, now: Instant, side: Side, annex: &mut Annex<'_>) {
+        let closing = matches!(self.state, State::Closing);
+        if !closing && self.tape.is_none() && self.leg(&annex.thirds, side).is_some() {
+            self.tape = annex.tapes.begin(now, self.id).map(|tape| (side, tape));
         }
     }
 
@@ -348,13 +362,23 @@ impl Stream {
         packet: &mut [u8],
         annex: &mut Annex<'_>,
     ) -> Result<Verdict, Reason> {
+        let tape = self.tape;
         let partner = self.partner(side);
         let port = partner.map_or(0, |partner| self.place(partner).port);
         let id = self.id;
-        let Annex { thirds, keypads, packers, told, counters, restless } = annex;
+        let Annex { thirds, keypads, packers, tapes, told, counters, restless } = annex;
         let (near, mut far) = self.legs(thirds, side, partner);
         let near = near.ok_or(Reason::PortClosed)?;
         let received = near.receive(now, from, packet);
+        if let (Some((recorded, tape)), Ok((header, Content::Audio(law), _))) = (tape, received) {
+            let audio = packet.get(header.payload()).unwrap_or_default();
+            let piece = Piece { ssrc: header.ssrc, timestamp: header.timestamp, law, audio };
+            if recorded == side {
+                tapes.put(now, tape, Channel::Says, &piece);
+            } else if Some(recorded) == partner && far.as_ref().is_some_and(|far| !far.plays()) {
+                tapes.put(now, tape, Channel::Hears, &piece);
+            }
+        }
         if let Ok((header, content, newest)) = received
             && (content == Content::Event
                 || near.keypad.is_some()
@@ -480,6 +504,7 @@ impl Stream {
         out: &mut [u8],
         annex: &mut Annex<'_>,
     ) -> Option<Output> {
+        let recorded = self.tape;
         if core::mem::take(&mut self.opened) {
             return Some(Output::Report(Report::Opened { stream: self.id }));
         }
@@ -505,6 +530,9 @@ impl Stream {
                 if parting {
                     let statistics = leg.statistics();
                     self.leave(side, annex);
+                    if let Some((_, tape)) = self.tape.take_if(|(recorded, _)| *recorded == side) {
+                        annex.tapes.end(tape);
+                    }
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
                 }
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
@@ -516,7 +544,16 @@ impl Stream {
                 }
                 let said = leg.unpack(now, &mut annex.packers, out);
                 let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
-                if let Some((to, len)) = said.or_else(|| leg.say(now, clips, &annex.keypads, out)) {
+                let said = said.or_else(|| {
+                    let played = leg.say(now, clips, &annex.keypads, out)?;
+                    if let Some((_, tape)) = recorded.filter(|(recorded, _)| *recorded == side)
+                        && let Some(piece) = leg.said(out.get(..played.1).unwrap_or_default())
+                    {
+                        annex.tapes.put(now, tape, Channel::Hears, &piece);
+                    }
+                    Some(played)
+                });
+                if let Some((to, len)) = said {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

@@ -97,6 +97,8 @@ impl Room {
             thirds: &mut self.thirds,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
+            tapes: &mut [],
+            taped: &mut [],
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

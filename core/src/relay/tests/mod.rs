@@ -18,6 +18,7 @@ mod packets;
 mod parked;
 mod players;
 mod source;
+mod tapes;
 
 const FIRST: u16 = 20_000;
 const PORTS: [u16; 2] = [20_000, 20_002];
@@ -33,6 +34,8 @@ fn relay(streams: usize) -> Relay<'static> {
         thirds: Box::leak((0..streams.div_ceil(2)).map(|_| Slot::EMPTY).collect()),
         keypads: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         packers: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
+        tapes: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
+        taped: Vec::leak(std::vec![Taped::EMPTY; 16]),
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; streams]),
     };
     Relay::new(storage, &[7; 32])

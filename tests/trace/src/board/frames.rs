@@ -156,6 +156,8 @@ fn gate() -> Tested {
         thirds: &mut [],
         keypads: &mut [],
         packers: &mut [],
+        tapes: &mut [],
+        taped: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
