@@ -84,6 +84,8 @@ impl Talk {
             contexts: leak(2 * count, || Slot::EMPTY),
             keypads: &mut [],
             packers: &mut [],
+            tapes: &mut [],
+            taped: &mut [],
             timers: leak(count, || TimerSlot::EMPTY),
         };
         let mut relay = Relay::new(storage, &[7; 32]);

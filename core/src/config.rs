@@ -367,12 +367,16 @@ pub struct Line {
     pub greeting: Option<ClipId>,
     /// What callers hear over and over while they wait; the ringing tone of [`Node::country`] where there is none.
     pub music: Option<ClipId>,
+    /// Whether its calls are recorded once they are answered.
+    pub record: bool,
+    /// What both who talk hear before that: that they are.
+    pub consent: Option<ClipId>,
 }
 
 impl Line {
     /// A line whose callers hear the ringing tone while they wait.
     pub const fn new(name: Span, dial: List<Span>, from: List<TrunkIndex>, ring: List<Ring>) -> Self {
-        Self { name, dial, from, ring, greeting: None, music: None }
+        Self { name, dial, from, ring, greeting: None, music: None, record: false, consent: None }
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
         contexts: &mut [],
         keypads: KEYPADS.take(),
         packers: PACKERS.take(),
+        tapes: &mut [],
+        taped: &mut [],
         timers: STREAM_TIMERS.take(),
     }
 }

@@ -14,6 +14,7 @@ mod clock;
 mod loopback;
 mod media;
 mod node;
+mod recording;
 mod reload;
 mod room;
 mod signal;

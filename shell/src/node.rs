@@ -18,6 +18,7 @@ use crate::certificates::{Contexts, Unusable};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
+use crate::recording::Recorder;
 use crate::reload::{self, Changes, ReloadError};
 use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
 
@@ -44,6 +45,7 @@ pub struct Node {
     workers: Vec<media::Handle>,
     signalling: Option<JoinHandle<()>>,
     relaying: Vec<JoinHandle<()>>,
+    recording: Option<(Recorder, JoinHandle<()>)>,
     broken: Arc<Notify>,
 }
 
@@ -196,8 +198,17 @@ impl Node {
             workers: vec![],
             signalling: None,
             relaying: vec![],
+            recording: None,
             broken,
         };
+        let mut recorder = None;
+        if let Some(setting) = loaded.recording() {
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (handle, thread) = Recorder::start(setting.clone(), alarm)?;
+            recorder = Some(handle.clone());
+            node.recording = Some((handle, thread));
+        }
+        let reporting = reporting.with_recorder(recorder.clone());
         for number in 0..loaded.workers().max(1) {
             let (loaded, backend) = (Arc::clone(&loaded), backend.clone());
             let alarm = Alarm(Arc::clone(&node.broken));
@@ -206,7 +217,7 @@ impl Node {
             node.workers.push(worker);
             node.relaying.push(thread);
         }
-        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell };
+        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder };
         let alarm = Alarm(Arc::clone(&node.broken));
         let workers = node.workers.clone();
         node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);
@@ -314,7 +325,12 @@ impl Drop for Node {
         let signalling = self.signalling.take().map(JoinHandle::join);
         self.workers.iter().for_each(media::Handle::stop);
         let relaying: Vec<_> = self.relaying.drain(..).map(JoinHandle::join).collect();
-        if signalling.into_iter().chain(relaying).any(|ended| ended.is_err()) {
+        // After those that have something for it.
+        let recording = self.recording.take().map(|(recorder, thread)| {
+            recorder.stop();
+            thread.join()
+        });
+        if signalling.into_iter().chain(relaying).chain(recording).any(|ended| ended.is_err()) {
             tracing::error!("a thread had failed");
         }
     }

@@ -78,6 +78,9 @@ pub(crate) fn takes_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
     if to.trunks.len() > room {
         keys.push(format!("[[trunk]]: there are {}, and memory was made for {room}", to.trunks.len()));
     }
+    if old.recording() != new.recording() {
+        keys.push("[recording] is another than before".to_owned());
+    }
     if old.dns_servers() != new.dns_servers() {
         keys.push("dns.servers is another than before".to_owned());
     }
@@ -204,5 +207,5 @@ fn line(config: &Config<'_>, line: &Line) -> String {
     let callers: Vec<_> = callers.map(|trunk| text(config, trunk.name)).collect();
     let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
     let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
-    format!("{dials:?} {callers:?} {rings:?} {:?} {:?}", line.greeting, line.music)
+    format!("{dials:?} {callers:?} {rings:?} {:?}", (line.greeting, line.music, line.record, line.consent))
 }

@@ -6,7 +6,7 @@ use warmline_core::digest::Window;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Tape, Taped, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
@@ -109,6 +109,9 @@ pub(crate) const fn relaying_bytes() -> usize {
         + (size_of::<Slot<Third>>() + 5 * size_of::<Slot<Secured>>()) / 2
 }
 
+/// How many pieces of recorded audio wait in a worker: those of a packet or two.
+const TAPED: usize = 32;
+
 /// Memory for one worker's [`Relay`](warmline_core::relay::Relay).
 pub(crate) struct Relaying {
     first_port: u16,
@@ -119,12 +122,15 @@ pub(crate) struct Relaying {
     contexts: Vec<Slot<Secured>>,
     keypads: Vec<Slot<Keypad>>,
     packers: Vec<Slot<Packer>>,
+    tapes: Vec<Slot<Tape>>,
+    taped: Vec<Taped>,
     timers: Vec<TimerSlot>,
 }
 
 impl Relaying {
-    /// Room for the streams that one of `config`'s workers can get, when signalling has `calls` calls.
-    pub(crate) fn new(calls: usize, config: &Config<'_>) -> Self {
+    /// Room for the streams that one of `config`'s workers can get, when signalling has `calls` calls, and where `records`,
+    /// for recording them.
+    pub(crate) fn new(calls: usize, config: &Config<'_>, records: bool) -> Self {
         let (first, last) = media_ports(config);
         let pairs: usize = config.interfaces.iter().map(|i| Ports::pairs(i.media.0, i.media.1)).sum();
         // Pairs are dealt out to workers in turn, interface by interface.
@@ -142,6 +148,8 @@ impl Relaying {
             keypads: filled(streams * 2, || Slot::EMPTY),
             // And both may want packets of other lengths.
             packers: filled(streams * 2, || Slot::EMPTY),
+            tapes: filled(if records { streams } else { 0 }, || Slot::EMPTY),
+            taped: filled(if records { TAPED } else { 0 }, || Taped::EMPTY),
             timers: filled(streams, || TimerSlot::EMPTY),
         }
     }
@@ -157,6 +165,8 @@ impl Relaying {
             contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
+            tapes: &mut self.tapes,
+            taped: &mut self.taped,
             timers: &mut self.timers,
         }
     }

@@ -140,6 +140,7 @@ impl<'w> Media<'w> {
                 }
                 place.played = Some(what);
             }
+            Control::Record { .. } => {}
             Control::Stop { stream, side } => self.place(stream, side)?.played = None,
             Control::Part { stream, side } => {
                 let place = core::mem::take(self.place(stream, side)?);

@@ -365,6 +365,8 @@ impl Memory {
             contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
+            tapes: &mut [],
+            taped: &mut [],
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

@@ -12,6 +12,7 @@ mod failure;
 mod identity;
 mod keyed;
 mod leg;
+mod recording;
 mod refer;
 mod reliable;
 mod session_timer;
@@ -39,6 +40,7 @@ pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
 pub(crate) use identity::{Caller, Identity, caller};
 pub(crate) use keyed::Keyed;
 pub use leg::{Leg, LegId, LegState, Resend};
+pub use recording::Recording;
 pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
@@ -125,6 +127,7 @@ pub struct Call {
     pub(crate) places: [Place; 3],
     /// The places that hear each other unless it is being transferred: the anchor's and the called one's.
     pub(crate) bridge: [Side; 2],
+    pub(crate) recording: Recording,
     /// The place of whoever is rung.
     pub(crate) rung: Side,
     pub(crate) transfer: Transfer,
@@ -209,6 +212,7 @@ impl Call {
             ports: [a, b, 0],
             places: [Place::Open, Place::Open, Place::Free],
             bridge: [Side::A, Side::B],
+            recording: Recording::Off,
             rung: Side::B,
             transfer: Transfer::NONE,
             worker,
@@ -282,6 +286,11 @@ impl Call {
             statistics: &self.statistics,
         }
     }
+}
+
+/// The call whose stream this is.
+pub fn call_of(stream: StreamId) -> CallId {
+    Id::from_bits(u64::from(stream.generation) << 32 | u64::from(stream.index))
 }
 
 /// The relay's name for a call's stream.

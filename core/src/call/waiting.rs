@@ -68,6 +68,8 @@ waiting! {
         GREETING = 13,
         /// The relay plays who waits what is heard after that.
         MUSIC = 14,
+        /// The relay does what a recording needs next.
+        RECORD = 15,
     }
 }
 

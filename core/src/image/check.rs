@@ -151,6 +151,8 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
             && within(line.from, config.callers)
             && within(line.ring, config.rings);
         ensure(sound, "lines")?;
+        // There is nowhere on a board to keep one.
+        ensure(!line.record, "a line's recordings")?;
     }
     ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
     ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")

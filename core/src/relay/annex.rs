@@ -5,6 +5,7 @@ use super::keys::{Keypads, Told};
 use super::packer::Packers;
 use super::security::Contexts;
 use super::stream::Thirds;
+use super::tape::Tapes;
 use crate::reason::Counters;
 
 pub(super) struct Annex<'s> {
@@ -16,6 +17,8 @@ pub(super) struct Annex<'s> {
     pub(super) contexts: Contexts<'s>,
     /// Where audio waits for packets of another length.
     pub(super) packers: Packers<'s>,
+    /// What is recorded.
+    pub(super) tapes: Tapes<'s>,
     pub(super) told: Told,
     /// How often packets were dropped, and why.
     pub(super) counters: Counters,

@@ -125,6 +125,14 @@ pub enum Control {
         /// The side.
         side: Side,
     },
+    /// Has what a side says and hears recorded, from here on until it is closed: [`Relay::taped`](super::Relay::taped)
+    /// gives it. A stream has one recording; where it has one already, or there is no room, nothing happens.
+    Record {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+    },
     /// Closes one side. Answered by [`Report::Parted`], after a BYE to the side if it was pointed. A side that is
     /// not open answers nothing.
     Part {

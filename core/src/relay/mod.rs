@@ -21,6 +21,7 @@ mod reports;
 mod security;
 mod source;
 mod stream;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod tone;
@@ -36,6 +37,7 @@ pub use packer::Packer;
 pub use player::Play;
 pub use security::Secured;
 pub use stream::{Stream, Third};
+pub use tape::{Channel, Tape, Taped};
 pub use tone::{Country, Tone};
 
 use crate::clip::{ClipId, Clips};
@@ -46,6 +48,7 @@ use crate::rtp::rtcp;
 use crate::time::{Duration, Instant, Utc};
 use annex::Annex;
 use doors::Doors;
+use tape::Tapes;
 
 /// Bytes the caller leaves free behind a packet: what it may grow by on its way through.
 pub const TAILROOM: usize = 24;
@@ -80,6 +83,10 @@ pub struct Storage<'s> {
     /// One for each leg whose peer wants packets of another length than come for it; where there is none, they go on as
     /// they came.
     pub packers: &'s mut [Slot<Packer>],
+    /// One for each stream that is recorded at once; none where nothing is.
+    pub tapes: &'s mut [Slot<Tape>],
+    /// What is recorded waits here to be taken.
+    pub taped: &'s mut [Taped],
     /// As many as streams.
     pub timers: &'s mut [TimerSlot],
 }
@@ -132,6 +139,7 @@ impl<'s> Relay<'s> {
                 keypads: Pool::new(storage.keypads),
                 contexts: Pool::new(storage.contexts),
                 packers: Pool::new(storage.packers),
+                tapes: Tapes::new(Pool::new(storage.tapes), storage.taped),
                 told: Deque::new(),
                 counters: Counters::NEW,
                 restless: false,
@@ -195,6 +203,12 @@ impl<'s> Relay<'s> {
                 self.arm(slot);
             }
             Control::Secure { stream, side, security } => self.secure(stream, side, security.as_ref()),
+            Control::Record { stream, side } => {
+                let Some(slot) = self.find(stream) else { return };
+                if let Some(stream) = self.streams.get_mut(slot) {
+                    stream.record(now, side, &mut self.annex);
+                }
+            }
             Control::Close { stream } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -262,6 +276,17 @@ impl<'s> Relay<'s> {
             }
         }
         Output::Wait(Some(now))
+    }
+
+    /// The piece of recorded audio that waits longest; none when none waits. It may be asked at any time, and is to be asked
+    /// before there is no room for more.
+    pub fn taped(&mut self) -> Option<&Taped> {
+        self.annex.tapes.take()
+    }
+
+    /// How many pieces of audio were not recorded, for want of room.
+    pub const fn untaped(&self) -> u64 {
+        self.annex.tapes.lost()
     }
 
     /// Whether somebody is played this clip: it must not be taken away then. Looks at every stream.

@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 
 use super::keys::Keypads;
 use super::leg::{EMPTY_HEADER, HEADER, LATE, Leg, hears};
+use super::tape::Piece;
 use super::tone::{self, Country, Tone};
 use crate::clip::{ClipId, Clips};
 use crate::g711::{self, Law};
@@ -185,6 +186,16 @@ impl Leg {
         header.write(packet);
         self.sent.add(samples);
         Some((peer.rtp, len))
+    }
+}
+
+impl Leg {
+    /// What a packet of the player's says.
+    pub(super) fn said<'p>(&self, packet: &'p [u8]) -> Option<Piece<'p>> {
+        let header = Header::parse(packet).ok()?;
+        let law = self.peer.as_ref()?.profile.send.law;
+        let audio = packet.get(header.payload())?;
+        Some(Piece { ssrc: header.ssrc, timestamp: header.timestamp, law, audio })
     }
 }
 

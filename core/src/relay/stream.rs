@@ -6,6 +6,7 @@ use super::annex::Annex;
 use super::keys::{Keying, Stance};
 use super::leg::{Content, Leg, muxes};
 use super::security::Protection;
+use super::tape::{Channel, Piece, Tape};
 use super::{Hop, Output, Peer, Play, Report, Side, StreamId, Verdict};
 use crate::clip::{ClipId, Clips};
 use crate::memory::{Id, Pool};
@@ -35,6 +36,8 @@ pub struct Stream {
     protections: [Protection; 3],
     /// A side whose peer's packets are not authentic, which has yet to be told.
     pub(super) strange: Option<Side>,
+    /// Which side is recorded.
+    tape: Option<(Side, Id<Tape>)>,
     state: State,
     /// That it is open has yet to be told.
     opened: bool,
@@ -96,6 +99,7 @@ impl Stream {
             pair,
             legs,
             third: None,
+            tape: None,
             protections: [Protection::Plain; 3],
             strange: None,
             state: State::Fresh,
@@ -116,8 +120,19 @@ impl Stream {
                 leg.leave_packer(&mut annex.packers);
             }
         }
+        if let Some((_, tape)) = self.tape {
+            annex.tapes.end(tape);
+        }
         if let Some(third) = self.third {
             annex.thirds.remove(third);
+        }
+    }
+
+    /// Has a side recorded.
+    pub(super) fn record(&mut self, now: Instant, side: Side, annex: &mut Annex<'_>) {
+        let closing = matches!(self.state, State::Closing);
+        if !closing && self.tape.is_none() && self.leg(&annex.thirds, side).is_some() {
+            self.tape = annex.tapes.begin(now, self.id).map(|tape| (side, tape));
         }
     }
 
@@ -385,13 +400,23 @@ impl Stream {
         packet: &mut [u8],
         annex: &mut Annex<'_>,
     ) -> Result<Verdict, Reason> {
+        let tape = self.tape;
         let partner = self.partner(side);
         let port = partner.map_or(0, |partner| self.place(partner).port);
         let id = self.id;
-        let Annex { thirds, keypads, packers, told, counters, restless, .. } = annex;
+        let Annex { thirds, keypads, packers, tapes, told, counters, restless, .. } = annex;
         let (near, mut far) = self.legs(thirds, side, partner);
         let near = near.ok_or(Reason::PortClosed)?;
         let received = near.receive(now, from, packet);
+        if let (Some((recorded, tape)), Ok((header, Content::Audio(law), _))) = (tape, received) {
+            let audio = packet.get(header.payload()).unwrap_or_default();
+            let piece = Piece { ssrc: header.ssrc, timestamp: header.timestamp, law, audio };
+            if recorded == side {
+                tapes.put(now, tape, Channel::Says, &piece);
+            } else if Some(recorded) == partner && far.as_ref().is_some_and(|far| !far.plays()) {
+                tapes.put(now, tape, Channel::Hears, &piece);
+            }
+        }
         if let Ok((header, content, newest)) = received
             && (content == Content::Event
                 || near.keypad.is_some()
@@ -517,6 +542,7 @@ impl Stream {
         out: &mut [u8],
         annex: &mut Annex<'_>,
     ) -> Option<Output> {
+        let recorded = self.tape;
         if core::mem::take(&mut self.opened) {
             return Some(Output::Report(Report::Opened { stream: self.id }));
         }
@@ -545,6 +571,9 @@ impl Stream {
                 if parting {
                     let statistics = leg.statistics();
                     self.leave(side, annex);
+                    if let Some((_, tape)) = self.tape.take_if(|(recorded, _)| *recorded == side) {
+                        annex.tapes.end(tape);
+                    }
                     return Some(Output::Report(Report::Parted { stream: self.id, side, statistics }));
                 }
                 if let Some(report) = leg.tell_of_source(now, id, side).filter(|_| !closing) {
@@ -556,7 +585,16 @@ impl Stream {
                 }
                 let said = leg.unpack(now, &mut annex.packers, out);
                 let said = said.or_else(|| leg.dial(now, &mut annex.keypads, out));
-                if let Some((to, len)) = said.or_else(|| leg.say(now, clips, &annex.keypads, out)) {
+                let said = said.or_else(|| {
+                    let played = leg.say(now, clips, &annex.keypads, out)?;
+                    if let Some((_, tape)) = recorded.filter(|(recorded, _)| *recorded == side)
+                        && let Some(piece) = leg.said(out.get(..played.1).unwrap_or_default())
+                    {
+                        annex.tapes.put(now, tape, Channel::Hears, &piece);
+                    }
+                    Some(played)
+                });
+                if let Some((to, len)) = said {
                     return Some(Output::Send(Hop { port, to, len }));
                 }
             }

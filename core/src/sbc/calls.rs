@@ -3,15 +3,15 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::call::{
-    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo,
+    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo, call_of,
 };
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::g711::Law;
 use crate::locate::{Found, Place};
-use crate::memory::{Chain, Id, Ports};
+use crate::memory::{Chain, Ports};
 use crate::reason::Reason;
-use crate::relay::{Report, Side, StreamId};
+use crate::relay::{Report, Side};
 use crate::sdp::Agreed;
 use crate::time::Duration;
 use crate::transaction::{Asked, Due};
@@ -64,6 +64,7 @@ impl Sbc<'_> {
                 if call.progress == Progress::Answered {
                     // It was restored, and goes on.
                     self.clock.cancel(id.index());
+                    self.wants_recording(cx.config, id);
                 }
                 self.next_target(cx, id);
             }
@@ -438,11 +439,6 @@ impl Sbc<'_> {
             _ => None,
         };
     }
-}
-
-/// The call whose stream this is.
-pub(super) fn call_of(stream: StreamId) -> CallId {
-    Id::from_bits(u64::from(stream.generation) << 32 | u64::from(stream.index))
 }
 
 /// Whether an address is one of the trunk's.

@@ -1,6 +1,6 @@
 //! Keys that a peer presses: told by INFO within a dialog, and reported by the relay.
 
-use crate::call::{CallId, LegId};
+use crate::call::{CallId, LegId, call_of};
 use crate::reason::Reason;
 use crate::relay::{Control, Side, StreamId};
 use crate::rtp::Digit;
@@ -8,7 +8,6 @@ use crate::sip::{KeyPress, Name};
 use crate::time::Duration;
 use crate::transaction::Reply;
 
-use super::calls::call_of;
 use super::requests::Request;
 use super::{Cx, Event, Output, Sbc};
 

@@ -22,6 +22,7 @@ mod pinging;
 mod places;
 mod proof;
 mod reconfigure;
+mod recording;
 mod registering;
 mod registrar;
 mod reliable;

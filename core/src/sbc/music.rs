@@ -42,6 +42,9 @@ impl Sbc<'_> {
 
     /// A clip has been heard to its end.
     pub(super) fn played(&mut self, config: &Config<'_>, id: CallId, side: Side, clip: ClipId) {
+        if self.has_been_told(config, id, side, clip) {
+            return self.wake(id);
+        }
         let goes_on = self.waits(config, id, true) == Some((side, Play::Clip { clip, looped: false }));
         if let Some(call) = self.calls.get_mut(id).filter(|call| goes_on && call.stream == Stream::Open) {
             call.pending.add(Pending::MUSIC);

@@ -38,9 +38,12 @@ impl Sbc<'_> {
             }
             let silent = waits || call.transfer.stage == Stage::Lent;
             let pair = Some(call.bridge).filter(|_| !silent);
+            if pair.is_some() {
+                self.wants_recording(config, id);
+            }
             return Some(Output::Media { worker, control: Control::Bridge { stream, pair } });
         }
-        self.flush_music(config, id)
+        self.flush_music(config, id).or_else(|| self.flush_recording(config, id))
     }
 
     /// The relay has opened a place, or could not.

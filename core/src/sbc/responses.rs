@@ -244,6 +244,8 @@ impl Sbc<'_> {
         owner.answered = Some(cx.now);
         owner.pending.add(Pending::ANSWERED);
         owner.unsettle();
+        self.wants_recording(cx.config, call);
+        let Some(owner) = self.calls.get_mut(call) else { return };
         let caller = owner.first.and_then(|leg| self.legs.get_mut(leg));
         if let Some(caller) = caller.filter(|leg| leg.side == Side::A && leg.state == LegState::Proceeding) {
             caller.status = 200;

@@ -12,6 +12,7 @@ mod phones;
 mod pinging;
 mod ports;
 mod reconfigure;
+mod recording;
 mod records;
 mod registering;
 mod reliable;

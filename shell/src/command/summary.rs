@@ -131,11 +131,16 @@ impl fmt::Display for Summary<'_> {
                 callers.join(" "),
                 rings.join(", then ")
             )?;
-            for (what, clip) in [("greeting", line.greeting), ("music", line.music)] {
+            for (what, clip) in
+                [("greeting", line.greeting), ("music", line.music), ("consent", line.consent)]
+            {
                 let audio = clip.and_then(|clip| self.clips.audio(clip));
                 if let Some(tenths) = audio.map(|audio| audio.len().div_ceil(800)) {
                     write!(f, ", {what} of {}.{} s", tenths / 10, tenths % 10)?;
                 }
+            }
+            if line.record {
+                f.write_str(", recorded")?;
             }
             writeln!(f)?;
         }

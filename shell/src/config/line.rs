@@ -14,7 +14,7 @@ use warmline_core::call::number;
 use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music"];
+const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent"];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -60,8 +60,9 @@ pub(super) fn read<'t>(
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
-        let [greeting, music] =
-            ["greeting", "music"].map(|key| table.get(key).and_then(|value| clips.read(value)));
+        let [greeting, music, consent] =
+            ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
+        let record = records(root, table);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -70,7 +71,7 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
-        lines.entries.push(entry.map(|line| Line { greeting, music, ..line }));
+        lines.entries.push(entry.map(|line| Line { greeting, music, record, consent, ..line }));
     }
     lines
 }
@@ -92,6 +93,21 @@ impl Lines {
             append(&mut self.rings, rings)?,
         ))
     }
+}
+
+/// Whether a line's calls are recorded.
+fn records(root: &Table<'_>, table: &Table<'_>) -> bool {
+    let said = table.get("record").and_then(|value| value.boolean());
+    if let Some(At { value: true, at }) = said
+        && root.get("recording").is_none()
+    {
+        let message = "there is no [recording] to say where recordings go: write its \"directory\"";
+        root.report().mistake(at, message);
+    }
+    if let Some(consent) = table.get("consent").filter(|_| !said.is_some_and(|said| said.value)) {
+        consent.mistake("nobody is recorded who could be told so: set \"record\" to true");
+    }
+    said.is_some_and(|said| said.value)
 }
 
 /// The names and numbers a line is dialled by.

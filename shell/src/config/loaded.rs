@@ -6,6 +6,7 @@ use super::media::Media;
 use super::named::{Fixed, NamedRange};
 use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
+use crate::recording::Setting;
 use warmline_core::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
@@ -44,6 +45,7 @@ pub struct Loaded {
     pub(super) dns: Vec<SocketAddr>,
     /// What lines play.
     pub(super) clips: Library,
+    pub(super) recording: Option<Setting>,
 }
 
 /// A socket to listen on.
@@ -94,6 +96,11 @@ impl Loaded {
     pub fn unaddressed(&self) -> Option<&str> {
         let interface = self.interfaces.iter().find(|interface| interface.advertise.is_unspecified())?;
         str::from_utf8(self.lend().text(interface.name)).ok()
+    }
+
+    /// Where recordings go.
+    pub(crate) fn recording(&self) -> Option<&Setting> {
+        self.recording.as_ref()
     }
 
     /// What its lines play.

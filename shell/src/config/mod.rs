@@ -23,6 +23,7 @@ mod names;
 mod node;
 mod notation;
 mod ping;
+mod recording;
 mod register;
 mod secret;
 mod sources;
@@ -59,7 +60,7 @@ pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// What a file may consist of.
 const SECTIONS: &[&str] =
-    &["node", "interface", "media", "limits", "trunk", "target", "line", "dns", "appliance"];
+    &["node", "interface", "media", "limits", "trunk", "target", "line", "recording", "dns", "appliance"];
 
 /// What the TOML parser says of a key that is there already.
 const DOUBLED: &str = "duplicate key";
@@ -146,6 +147,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let registrars = target::registrars(root, around, &mut targets, &mut text);
     trunks.find_returns(&targets);
     let mut clips = clip::Clips::default();
+    let recording = recording::read(root, machine);
     let lines = line::read(root, &trunks, &targets, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
@@ -176,6 +178,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         fixed: named::Fixed::default(),
         dns: dns::servers(root),
         clips: clips.library,
+        recording,
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

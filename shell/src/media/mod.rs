@@ -39,6 +39,7 @@ use crate::clips::Library;
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::node::{Alarm, StartError, seed};
+use crate::recording::Recorder;
 pub(crate) use backend::Chosen;
 pub use backend::{Backend, Unavailable};
 use worker::Worker;
@@ -83,6 +84,8 @@ pub(crate) struct Handle {
 pub(crate) struct Reports {
     queue: SyncSender<Report>,
     bell: Arc<Notify>,
+    /// Where what is recorded goes to.
+    recorder: Option<Recorder>,
 }
 
 impl Reports {
@@ -91,7 +94,16 @@ impl Reports {
         // A call is opened once and closed once, and a side at most joins or parts meanwhile: what finds no room
         // waits in the worker.
         let (queue, reports) = sync_channel(calls * 2 + 16);
-        (Self { queue, bell }, reports)
+        (Self { queue, bell, recorder: None }, reports)
+    }
+
+    /// The same, with somewhere for what is recorded to go to.
+    pub(crate) fn with_recorder(self, recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..self }
+    }
+
+    const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// Reports, or gives the report back when there is no room. Nobody listens any more: it is gone.

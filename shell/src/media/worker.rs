@@ -63,7 +63,7 @@ impl Worker<'_> {
     ) {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
-        let mut room = room::Relaying::new(calls, &config);
+        let mut room = room::Relaying::new(calls, &config, loaded.recording().is_some());
         let mut worker = Worker {
             relay: Relay::new(room.lend(), seed),
             plane,
@@ -98,9 +98,13 @@ impl Worker<'_> {
                 return;
             }
             let now = self.clock.now();
-            let relay = &mut self.relay;
+            let (relay, recorder) = (&mut self.relay, self.reports.recorder());
             let came = self.plane.receive(|port, from, packet, len| {
-                match relay.forward(now, port, from, packet, len) {
+                let verdict = relay.forward(now, port, from, packet, len);
+                if let Some(recorder) = recorder {
+                    recorder.take(relay);
+                }
+                match verdict {
                     Verdict::Send(hop) => Some(hop),
                     Verdict::Taken | Verdict::Drop(_) => None,
                 }
@@ -187,6 +191,7 @@ impl Worker<'_> {
             | Control::Bridge { .. }
             | Control::Play { .. }
             | Control::Stop { .. }
+            | Control::Record { .. }
             | Control::Part { .. }
             | Control::Press { .. }
             | Control::Close { .. } => {}
@@ -212,7 +217,14 @@ impl Worker<'_> {
                 });
                 continue;
             }
-            match self.relay.poll(now, utc, &self.clips, &mut self.packet[..]) {
+            let output = self.relay.poll(now, utc, &self.clips, &mut self.packet[..]);
+            if let Some(recorder) = self.reports.recorder() {
+                recorder.take(&mut self.relay);
+                if let Output::Report(Report::Closed { stream, .. }) = output {
+                    recorder.end(stream);
+                }
+            }
+            match output {
                 Output::Send(hop) => self.plane.send(hop, &self.packet[..]),
                 Output::Report(report) => {
                     self.over(report);

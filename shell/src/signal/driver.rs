@@ -9,6 +9,7 @@ use std::sync::mpsc::Receiver;
 use socket2::SockRef;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use warmline_core::call::call_of;
 use warmline_core::config::Config;
 use warmline_core::reason::{Counters, Reason};
 use warmline_core::relay::{Control, Report, StreamId};
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::Snapshot;
+use crate::recording::Recorder;
 use crate::reload::{self, Changes};
 use crate::room::{self, LARGEST_MESSAGE};
 
@@ -51,6 +53,7 @@ pub(super) struct Driver<'s> {
     connections: Connections,
     lookups: Lookups,
     journal: Journal,
+    recorder: Option<Recorder>,
     ending: Ending,
     /// Until when registrars' last answers are waited for.
     leaving: Instant,
@@ -121,6 +124,7 @@ impl Driver<'_> {
             connections: Connections::new(contexts, loaded),
             lookups,
             journal: Journal::new(calls),
+            recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
             next: None,
@@ -442,6 +446,10 @@ impl Driver<'_> {
     }
 
     fn control(&mut self, worker: u8, control: Control) {
+        if let (Some(recorder), Control::Record { stream, .. }) = (&self.recorder, control) {
+            let call = self.sbc.call(call_of(stream));
+            recorder.begin(stream, call.map_or(0, |call| call.id));
+        }
         let worker = self.workers.get_mut(usize::from(worker));
         let handed = worker.is_some_and(|worker| {
             worker.handed = true;

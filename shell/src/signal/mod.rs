@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
+use crate::recording::Recorder;
 use crate::reload::Changes;
 use driver::Driver;
 use resolver::{Answer, Wanted};
@@ -79,6 +80,8 @@ pub(crate) struct Inlets {
     pub(crate) asks: Asks,
     /// Rings when there is a report, or something is asked.
     pub(crate) bell: Arc<Notify>,
+    /// Which recordings begin is told to it, where there are any.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// Starts signalling.

@@ -74,7 +74,7 @@ pub(crate) fn samples(name: &str) -> Vec<i16> {
     (0..4_567).map(next).collect()
 }
 
-fn wav(samples: &[i16]) -> Vec<u8> {
+pub(crate) fn wav(samples: &[i16]) -> Vec<u8> {
     let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let mut file = b"RIFF".to_vec();
     file.extend((36 + data.len() as u32).to_le_bytes());
@@ -85,7 +85,7 @@ fn wav(samples: &[i16]) -> Vec<u8> {
 }
 
 /// A socket that waits, and has room for a second of 500 callers' packets.
-fn rtp(ip: [u8; 4]) -> UdpSocket {
+pub(crate) fn rtp(ip: [u8; 4]) -> UdpSocket {
     let socket = UdpSocket::bind(SocketAddr::from((ip, 0))).expect("a socket on loopback");
     socket2::SockRef::from(&socket).set_recv_buffer_size(32 << 20).expect("room");
     socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time to wait");
@@ -93,7 +93,7 @@ fn rtp(ip: [u8; 4]) -> UdpSocket {
 }
 
 /// Media ports that nobody has now, for so many calls.
-fn media(calls: usize) -> (u16, u16) {
+pub(crate) fn media(calls: usize) -> (u16, u16) {
     let pairs = u16::try_from(calls * 4 + 32).expect("few calls");
     let start = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     (0..60u16)
@@ -200,7 +200,8 @@ fn read(socket: &UdpSocket) -> Packet {
 
 fn written(setting: Setting, first: u16, desk: SocketAddr, third: SocketAddr) -> String {
     let pairs = u16::try_from(setting.calls * 4 + 32).expect("few calls");
-    let (last, capacity) = (first + 2 * pairs - 1, setting.calls);
+    // All of them have three legs at once, and there is room for half as many.
+    let (last, capacity) = (first + 2 * pairs - 1, setting.calls * 2);
     let music = setting.music.map_or_else(String::new, |name| format!("music = \"{name}\"\n"));
     let country = match setting.country {
         "" => String::new(),

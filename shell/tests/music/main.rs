@@ -1,7 +1,8 @@
-//! What callers hear while they wait, over real sockets: every packet of it, and when it comes.
+//! What callers hear while they wait, over real sockets: every packet of it, and when it comes; and what is recorded of them.
 
 mod house;
 mod phone;
+mod recorded;
 
 use core::time::Duration;
 use std::time::Instant;

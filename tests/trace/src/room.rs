@@ -100,6 +100,8 @@ impl Room {
             contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
+            tapes: &mut [],
+            taped: &mut [],
             timers: &mut self.stream_timers,
         };
         let storage = Storage {

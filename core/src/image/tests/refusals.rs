@@ -94,6 +94,7 @@ const CASES: &[Case] = &[
     ("lines", |o| o.lines[0].dial = List::new(1, 1)),
     ("lines", |o| o.lines[0].from = List::new(3, 1)),
     ("lines", |o| o.lines[0].ring = List::new(u16::MAX, u16::MAX)),
+    ("a line's recordings", |o| o.lines[0].record = true),
     ("who dials a line", |o| o.callers[0] = TrunkIndex(2)),
     ("whom a line rings", |o| o.rings[0].target = TargetIndex(1)),
 ];

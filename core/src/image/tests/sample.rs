@@ -222,7 +222,8 @@ impl Owned {
             Target { name: long, trunk: TrunkIndex(15), uri: long, host: long, port: Some(u16::MAX) };
         owned.targets = vec![target; MAX_TARGETS];
         let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));
-        let line = Line { greeting: Some(ClipId(u32::MAX)), music: Some(ClipId(u32::MAX)), ..line };
+        let line = Line { consent: Some(ClipId(u32::MAX)), ..line };
+        let line = Line { greeting: line.consent, music: line.consent, ..line };
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];

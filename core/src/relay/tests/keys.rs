@@ -457,6 +457,8 @@ fn what_finds_no_room_is_counted_and_nothing_else() {
         keypads: &mut [],
         contexts: &mut [],
         packers: &mut [],
+        tapes: &mut [],
+        taped: &mut [],
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; 2]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

@@ -20,6 +20,7 @@ mod parked;
 mod players;
 mod security;
 mod source;
+mod tapes;
 
 const FIRST: u16 = 20_000;
 const PORTS: [u16; 2] = [20_000, 20_002];
@@ -36,6 +37,8 @@ fn relay(streams: usize) -> Relay<'static> {
         contexts: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
         keypads: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         packers: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
+        tapes: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
+        taped: Vec::leak(std::vec![Taped::EMPTY; 16]),
         timers: Vec::leak(std::vec![TimerSlot::EMPTY; streams]),
     };
     Relay::new(storage, &[7; 32])

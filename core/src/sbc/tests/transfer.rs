@@ -130,6 +130,7 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                     format!("{tone:?} of {country:?} {side:?}").to_lowercase()
                 }
                 Control::Stop { side, .. } => format!("stop {side:?}"),
+                Control::Record { side, .. } => format!("record {side:?}"),
                 Control::Part { side, .. } => format!("part {side:?}"),
                 Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),

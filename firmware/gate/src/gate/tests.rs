@@ -94,6 +94,8 @@ fn gate() -> Tested {
         contexts: &mut [],
         keypads: &mut [],
         packers: &mut [],
+        tapes: &mut [],
+        taped: &mut [],
         timers: Vec::leak(vec![TimerSlot::EMPTY; 1]),
     };
     let mut relay = Relay::new(storage, &[7; 32]);

@@ -70,3 +70,30 @@ fn that_a_board_has_no_flash_for_are_mistakes() {
         assert!(if sound { said.is_ok() } else { told }, "{said:?}");
     }
 }
+
+#[test]
+fn that_recordings_take_are_checked() {
+    let dial = "dial = [\"support\"]";
+    assert_said(&[
+        (
+            dial,
+            "dial = [\"support\"]\nrecord = true",
+            "config.toml:34:10: there is no [recording] to say where recordings go: write its \"directory\"",
+        ),
+        (
+            "[[line]]",
+            "[recording]\ndirectory = \"no-such-folder\"\n\n[[line]]",
+            "config.toml:32:13: recordings cannot be written to no-such-folder: No such file or directory (os error 2)",
+        ),
+        (
+            "[[line]]",
+            "[recording]\ndirectory = \"src\"\nformat = \"mp3\"\n\n[[line]]",
+            "config.toml:33:10: unknown format \"mp3\"; it may be \"mulaw\" or \"pcm\"",
+        ),
+        (
+            "[[line]]",
+            "[recording]\ndirectory = \"src\"\nrecipients = [\"me\"]\n\n[[line]]",
+            "config.toml:33:15: \"me\" is no recipient of age (invalid Bech32 encoding); one begins with \"age1\"",
+        ),
+    ]);
+}

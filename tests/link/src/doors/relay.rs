@@ -4,7 +4,7 @@ use warmline_core::clip::{ClipId, Clips};
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
 use warmline_core::relay::{
-    Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Tone, Verdict,
+    Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Taped, Tone, Verdict,
 };
 use warmline_core::rtp::{Digit, Direction, Format, Profile};
 use warmline_core::srtp::{Master, Security, Suite};
@@ -20,6 +20,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut contexts = [const { Slot::EMPTY }; 2];
     let mut keypads = [const { Slot::EMPTY }; 2];
     let mut packers = [const { Slot::EMPTY }; 2];
+    let mut tapes = [const { Slot::EMPTY }; 1];
+    let mut taped = [Taped::EMPTY];
     let mut timers = [TimerSlot::EMPTY; 2];
     let (head, packet) = bytes.split_at_mut_checked(512).unwrap_or_default();
     let mut values = Values(head);
@@ -34,6 +36,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
         contexts: black_box(&mut contexts),
         keypads: black_box(&mut keypads),
         packers: black_box(&mut packers),
+        tapes: black_box(&mut tapes),
+        taped: black_box(&mut taped),
         timers: black_box(&mut timers),
     };
     let mut relay = Relay::new(storage, &values.array());
@@ -58,7 +62,10 @@ pub(super) fn relay(bytes: &mut [u8]) {
             }
         }
     }
-    see((relay.counters(), relay.streams()));
+    if let Some(taped) = relay.taped() {
+        see((taped.stream(), taped.channel(), taped.position(), taped.law(), taped.audio()));
+    }
+    see((relay.counters(), relay.streams(), relay.untaped()));
 }
 
 fn control(values: &mut Values<'_>) -> Control {
@@ -81,6 +88,7 @@ fn control(values: &mut Values<'_>) -> Control {
         4 => Control::Bridge { stream, pair: values.flag().then(|| [side(values), side(values)]) },
         5 => Control::Play { stream, side: side(values), what: play(values) },
         6 => Control::Stop { stream, side: side(values) },
+        8 => Control::Record { stream, side: side(values) },
         7 => Control::Learn { stream, side: side(values), source: values.socket() },
         _ => Control::Point { stream, side: side(values), peer: peer(values) },
     }

@@ -238,6 +238,8 @@ impl Tables {
                 ring: List::new(values.u16(), values.u16()),
                 greeting: values.flag().then(|| ClipId(values.u32())),
                 music: values.flag().then(|| ClipId(values.u32())),
+                record: values.flag(),
+                consent: values.flag().then(|| ClipId(values.u32())),
             }),
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {

@@ -193,6 +193,8 @@ fn gate() -> Tested {
         contexts: CONTEXTS.take(),
         keypads: &mut [],
         packers: &mut [],
+        tapes: &mut [],
+        taped: &mut [],
         timers: TIMERS.take(),
     };
     let mut relay = Relay::new(storage, &[7; 32]);
