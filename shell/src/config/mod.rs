@@ -26,6 +26,7 @@ mod ping;
 mod register;
 mod secret;
 mod sources;
+mod srtp;
 mod suggest;
 mod table;
 mod target;

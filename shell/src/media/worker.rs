@@ -183,6 +183,7 @@ impl Worker<'_> {
             }
             Control::Point { .. }
             | Control::Learn { .. }
+            | Control::Secure { .. }
             | Control::Bridge { .. }
             | Control::Play { .. }
             | Control::Stop { .. }
@@ -241,6 +242,8 @@ impl Worker<'_> {
             | Report::Played { .. }
             | Report::Digit { .. }
             | Report::Stranger { .. }
+            | Report::NotSecured { .. }
+            | Report::NotAuthentic { .. }
             | Report::Silent { .. } => {}
         }
     }
