@@ -228,8 +228,8 @@ pub enum Report {
         side: Side,
         /// Where it came from.
         from: SocketAddr,
-        /// Whether it may be the peer itself: it may be learned where that is, and was not heard yet, or goes on from there
-        /// after some silence.
+        /// Whether it may be the peer itself: it may be learned where that is, and was not heard yet, goes on from there
+        /// after some silence, or has the peer's keys.
         may_be_it: bool,
     },
     /// Neither RTP nor RTCP came from the side's peer for as long as it may be silent. Said again each time that has passed.

@@ -95,7 +95,10 @@ impl Stream {
                 // From elsewhere, it may be the peer's only where it is authentic.
                 let learns = leg.peer.as_ref().is_some_and(|peer| peer.learns);
                 match learns.then(|| secured.context.unprotect(rtcp, datagram)) {
-                    Some(Ok(len)) => Ok(len),
+                    Some(Ok(len)) => {
+                        leg.whence.vouch_for_next();
+                        Ok(len)
+                    }
                     Some(Err(_)) => Err(leg.refuse_source()),
                     None if rtcp => Err(leg.refuse_source()),
                     None => {

@@ -7,6 +7,7 @@ mod bencode;
 mod calls;
 mod generator;
 mod kamailio;
+mod keys;
 mod mark;
 mod peers;
 mod plot;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use warmline_core::srtp::Suite;
 
 use crate::config::Mistakes;
 use crate::media::Unavailable;
@@ -39,6 +41,10 @@ const STREAMS: RangeInclusive<i64> = 2..=10_000;
 
 /// Packets on their way at once when the capacity is looked for.
 const IN_FLIGHT: u64 = 512;
+
+/// The same for each stream, where there are few: a port's socket holds some 250 packets, and rtpengine takes a port out of
+/// use to which more than 50 at once come again and again.
+const OF_A_STREAM: u64 = 24;
 
 /// How long everything runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -90,6 +96,9 @@ pub struct Relay {
     /// One leg of each session speaks mu-law and the other A-law.
     #[arg(long)]
     transcode: bool,
+    /// Both legs of each session speak SRTP, by this suite: AES_CM_128_HMAC_SHA1_80, AEAD_AES_128_GCM and so on.
+    #[arg(long, value_name = "SUITE", value_parser = suite)]
+    srtp: Option<Suite>,
     /// How many relay workers share the streams.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
@@ -189,8 +198,16 @@ impl Relay {
         }
         match self.alone {
             true => {}
+            false if self.srtp.is_some() => {
+                println!("  not measured beside with SRTP: rtpengine, whose keys nothing here speaks");
+            }
             false if Rtpengine::is_there() => subjects.push(Subject::Rtpengine),
             false => println!("  not measured beside: rtpengine, which is not installed"),
+        }
+        if !self.alone {
+            println!(
+                "  not measured beside: rtpproxy, which nothing here drives (Debian 12 has no package of it)"
+            );
         }
         subjects
     }
@@ -207,8 +224,7 @@ impl Relay {
 
     /// Measures how fast packets come back.
     fn capacity(&self, subject: Subject, streams: u16, cores: &Cores) -> Result<Row, Error> {
-        // A port's socket holds some 250 packets, and what is on its way waits there.
-        let in_flight = IN_FLIGHT.min(u64::from(streams) * 64);
+        let in_flight = IN_FLIGHT.min(u64::from(streams) * OF_A_STREAM);
         self.best(subject, streams, Duration::ZERO, cores, &mut |generator, time| {
             generator.full(in_flight, time)
         })
@@ -244,9 +260,12 @@ impl Relay {
         let mut generator = Generator::new(self.transcode && subject != Subject::Nobody)?;
         let micros = warmline_core::time::Duration::from_micros(spin.as_micros() as u64);
         let sessions = usize::from(streams / 2);
-        let running = subject.start(sessions, self.workers, micros, &generator.peers(), cores)?;
+        let running = subject.start(sessions, self.workers, micros, &generator.peers(), self.srtp, cores)?;
         match &running {
-            Some(running) => generator.aim(&running.ports),
+            Some(running) => {
+                generator.aim(&running.ports);
+                self.srtp.into_iter().for_each(|suite| generator.protect(suite));
+            }
             None => generator.aim_at_itself(),
         }
         let threads = running.as_ref().map(|running| running.threads.as_slice()).unwrap_or_default();
@@ -256,4 +275,11 @@ impl Relay {
         let cpu = Cpu::of(threads).since(before);
         Ok(Row { subject, streams, spin, run, cpu, threads: threads.len() })
     }
+}
+
+fn suite(name: &str) -> Result<Suite, String> {
+    Suite::named(name.as_bytes()).ok_or_else(|| {
+        let names = Suite::ALL.map(Suite::name).join(", ");
+        format!("there is no such suite; there are {names}")
+    })
 }

@@ -259,6 +259,14 @@ fn who_may_be_learned_is_learned_only_by_what_is_authentic() {
     relay.control(at(0), Control::Learn { stream: ONE, side: Side::A, source: elsewhere });
     let bytes = far.protect(false, &audio(Law::Mu, 7, 2));
     assert!(matches!(forward(&mut relay, at(0), PORTS[0], elsewhere, &bytes).0, Verdict::Send(_)));
+    // It is given another port, and goes on there at once; who plays that back is nobody.
+    let moved = address("192.0.2.10:5555");
+    let bytes = far.protect(false, &audio(Law::Mu, 7, 3));
+    assert_eq!(dropped(&mut relay, at(200), PORTS[0], moved, &bytes), Reason::WrongSource);
+    let seen = Report::Stranger { stream: ONE, side: Side::A, from: moved, may_be_it: true };
+    assert_eq!(drain(&mut relay, at(200)).1, [seen]);
+    assert_eq!(dropped(&mut relay, at(400), PORTS[0], address("192.0.2.66:1"), &bytes), Reason::WrongSource);
+    assert_eq!(drain(&mut relay, at(400)).1, []);
 }
 
 #[test]
