@@ -125,9 +125,13 @@ fn jitter_and_loss_are_those_of_tshark() {
             rtp.extend([0xff; 160]);
             seq = seq.wrapping_add(1);
             let at = n * 20_000 + dice.below(spread);
-            // tshark takes the first to come for the first that was sent.
-            let at = if n == 0 { 0 } else { at };
-            if n == 0 || dice.below(100) >= loss {
+            // tshark takes the first and the last to come for the first and the last that were sent.
+            let at = match n {
+                0 => 0,
+                1_499 => n * 20_000 + spread,
+                _ => at,
+            };
+            if n == 0 || n == 1_499 || dice.below(100) >= loss {
                 packets.push((at, rtp));
             }
         }

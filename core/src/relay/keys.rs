@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// A peer that tells its keys in two ways means the same keys. The first way leads until it was quiet for so long.
 const LEAD: Duration = Duration::from_secs(3);
 
+/// A packet of an event that started this long before the last one, in samples, is not late: its source has started over.
+const LATEST: i32 = -16_000;
+
 /// More audio than this, in samples, may not be missing from a tone.
 const GAP: i32 = 480;
 
@@ -135,7 +138,7 @@ impl Keying<'_, '_> {
         // All packets of an event have its timestamp, and some may be late.
         let stance = match self.near.keys.event {
             Some((source, last, stance)) if source == ssrc => match start.since(last) {
-                ..0 => return stance,
+                LATEST..0 => return stance,
                 // Where its timestamp could not be kept, it would be another key.
                 0 if self.far.as_ref().is_none_or(|far| !far.outgoing.follows(ssrc)) => Stance::Taken,
                 0 => stance,
