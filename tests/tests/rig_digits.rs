@@ -1,7 +1,7 @@
 //! Keys in calls over a network that loses packets: each is reported once, in order, and the other side hears it once.
 
 use warmline_core::relay::Side;
-use warmline_tests::{Dice, Memory, Outcome, Plan, Record, Setting, Weather, World};
+use warmline_tests::{Dice, Ending, Memory, Outcome, Plan, Record, Setting, Weather, World};
 
 const KEYS: &[u8] = b"0123456789*#ABCD";
 
@@ -48,7 +48,7 @@ fn keys_come_once_each_in_order_at_a_loss_of_5_percent() {
         let setting = Setting::new(8, 4);
         let mut memory = Memory::of(&setting);
         let mut world = World::new(&setting, &mut memory, seed, Weather::FINE);
-        let number = world.call(Plan::plain(), 0);
+        let number = world.call(Plan { ending: Ending::Caller(15_000), ..Plan::plain() }, 0);
         world.seconds(5);
         assert_eq!(world.callers[number].outcome, Outcome::Answered);
         world.record = Some(Record::default());

@@ -117,19 +117,21 @@ fn jitter_and_loss_are_those_of_tshark() {
         let (mut seq, mut timestamp) = (65_000u16, u32::MAX - 40_000);
         let mut packets: Vec<Packet> = Vec::new();
         for n in 0..1_500u64 {
-            // Who leaves silence out marks what follows it.
-            let pause = if n % 400 == 0 && n > 0 { 50 } else { 0 };
-            timestamp = timestamp.wrapping_add(160 + pause * 160);
-            let mut rtp = vec![0x80, if pause > 0 { 0x80 } else { 0 }];
+            timestamp = timestamp.wrapping_add(160);
+            let mut rtp = vec![0x80, 0];
             rtp.extend(seq.to_be_bytes());
             rtp.extend(timestamp.to_be_bytes());
             rtp.extend(0x5eed_0000u32.to_be_bytes());
             rtp.extend([0xff; 160]);
             seq = seq.wrapping_add(1);
-            let at = (n + (n / 400) * 50) * 20_000 + dice.below(spread);
-            // tshark takes the first to come for the first that was sent.
-            let at = if n == 0 { 0 } else { at };
-            if n == 0 || dice.below(100) >= loss {
+            let at = n * 20_000 + dice.below(spread);
+            // tshark takes the first and the last to come for the first and the last that were sent.
+            let at = match n {
+                0 => 0,
+                1_499 => n * 20_000 + spread,
+                _ => at,
+            };
+            if n == 0 || n == 1_499 || dice.below(100) >= loss {
                 packets.push((at, rtp));
             }
         }

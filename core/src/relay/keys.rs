@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// A peer that tells its keys in two ways means the same keys. The first way leads until it was quiet for so long.
 const LEAD: Duration = Duration::from_secs(3);
 
+/// A packet of an event that started this long before the last one, in samples, is not late: its source has started over.
+const LATEST: i32 = -16_000;
+
 /// More audio than this, in samples, may not be missing from a tone.
 const GAP: i32 = 480;
 
@@ -50,8 +53,8 @@ pub(super) type Told = Deque<(StreamId, Side, Digit, Duration), WAITING>;
 
 /// What is known of the keys a leg's peer presses.
 pub(super) struct Keys {
-    /// When the source's last event started, and what becomes of its packets.
-    event: Option<(Timestamp, Stance)>,
+    /// Of which source the last event was, when it started, and what becomes of its packets.
+    event: Option<(u32, Timestamp, Stance)>,
     pressed: Option<Pressed>,
     leads: Option<(Way, Instant)>,
 }
@@ -94,11 +97,6 @@ pub(super) enum Stance {
 impl Keys {
     pub(super) const NEW: Self = Self { event: None, pressed: None, leads: None };
 
-    /// The peer sends another source from here on.
-    pub(super) fn close_source(&mut self) {
-        self.event = None;
-    }
-
     /// When the key that is down is taken to be over.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.pressed.as_ref().map(|pressed| pressed.at.after(PATIENCE))
@@ -136,18 +134,20 @@ impl Keying<'_, '_> {
 
     fn note(&mut self, header: &Header, payload: &[u8]) -> Stance {
         let Some(event) = Event::parse(payload) else { return Stance::Passes };
-        let start = header.timestamp;
+        let (ssrc, start) = (header.ssrc, header.timestamp);
         // All packets of an event have its timestamp, and some may be late.
         let stance = match self.near.keys.event {
-            None => self.begin(&event),
-            Some((last, stance)) => match start.since(last) {
-                ..0 => return stance,
+            Some((source, last, stance)) if source == ssrc => match start.since(last) {
+                LATEST..0 => return stance,
+                // Where its timestamp could not be kept, it would be another key.
+                0 if self.far.as_ref().is_none_or(|far| !far.outgoing.follows(ssrc)) => Stance::Taken,
                 0 => stance,
                 after if self.goes_on(&event, after) => stance,
-                _ => self.begin(&event),
+                _ => self.begin(&event, ssrc),
             },
+            _ => self.begin(&event, ssrc),
         };
-        self.near.keys.event = Some((start, stance));
+        self.near.keys.event = Some((ssrc, start, stance));
         if let Some(pressed) = self.near.keys.pressed.as_mut().filter(|pressed| pressed.way == Way::Event) {
             pressed.length = pressed.length.max(pressed.before.saturating_add(event.duration.into()));
             pressed.at = self.now;
@@ -169,12 +169,14 @@ impl Keying<'_, '_> {
         goes_on.map(|pressed| pressed.before = pressed.before.saturating_add(after.unsigned_abs())).is_some()
     }
 
-    fn begin(&mut self, event: &Event) -> Stance {
+    fn begin(&mut self, event: &Event, ssrc: u32) -> Stance {
         self.near.statistics.events = self.near.statistics.events.saturating_add(1);
         // The end of the one before was lost.
         self.release();
         let Some(digit) = event.digit() else { return Stance::Passes };
-        self.press(digit, Way::Event, 0);
+        // A source beside that of the audio finds no place between its packets.
+        let beside = self.far.as_ref().is_some_and(|far| far.outgoing.follows_another(ssrc));
+        self.press(digit, Way::Event, 0, beside);
         match &self.near.keys.pressed {
             Some(Pressed { counts: true, dialled: false, .. }) => Stance::Passes,
             _ => Stance::Taken,
@@ -224,7 +226,7 @@ impl Keying<'_, '_> {
         match heard {
             Some(Heard::Began(digit)) => {
                 self.release();
-                self.press(digit, Way::Tone, 0);
+                self.press(digit, Way::Tone, 0, false);
             }
             Some(Heard::Ended(_, length)) => {
                 if let Some(pressed) =
@@ -248,7 +250,7 @@ impl Keying<'_, '_> {
         let length = u32::try_from(super::samples(duration)).unwrap_or(u32::MAX);
         if self.near.keys.count(Way::Signal, self.now) {
             self.release();
-            self.press(digit, Way::Signal, length);
+            self.press(digit, Way::Signal, length, false);
             self.release();
         }
     }
@@ -260,9 +262,9 @@ impl Keying<'_, '_> {
         }
     }
 
-    fn press(&mut self, digit: Digit, way: Way, length: u32) {
+    fn press(&mut self, digit: Digit, way: Way, length: u32, beside: bool) {
         let counts = self.near.keys.count(way, self.now);
-        let dialled = counts && self.is_dialled(way) && self.dial(digit);
+        let dialled = counts && (self.is_dialled(way) || beside && self.far_hears()) && self.dial(digit);
         self.near.keys.pressed =
             Some(Pressed { digit, way, length, before: 0, at: self.now, counts, dialled });
     }
@@ -282,6 +284,10 @@ impl Keying<'_, '_> {
             Way::Tone => takes_events,
             Way::Signal => true,
         }
+    }
+
+    fn far_hears(&self) -> bool {
+        self.far.as_ref().is_some_and(|far| !far.plays() && far.peer.as_ref().is_some_and(hears))
     }
 
     fn far_dials(&self) -> bool {

@@ -226,7 +226,6 @@ impl Leg {
     fn close_source(&mut self) {
         self.statistics = self.statistics();
         self.source = None;
-        self.keys.close_source();
     }
 }
 

@@ -64,6 +64,16 @@ impl Outgoing {
         self.anchor = None;
     }
 
+    /// Whether it keeps its distance from this source.
+    pub(super) fn follows(&self, ssrc: u32) -> bool {
+        self.anchor.as_ref().is_some_and(|anchor| anchor.ssrc == ssrc)
+    }
+
+    /// Whether it keeps its distance from another source than this.
+    pub(super) fn follows_another(&self, ssrc: u32) -> bool {
+        self.anchor.as_ref().is_some_and(|anchor| anchor.ssrc != ssrc)
+    }
+
     /// The timestamp that belongs to `now`.
     pub(super) fn timestamp(&self, now: Instant) -> Timestamp {
         self.timestamp.plus(self.elapsed(now) as u32)

@@ -473,3 +473,27 @@ fn what_finds_no_room_is_counted_and_nothing_else() {
     assert_eq!(relay.counters().get(Reason::DigitLost), 2);
     close(&mut relay, at(2));
 }
+
+#[test]
+fn events_of_a_source_of_their_own_come_once_each() {
+    let mut line = Line::new(caller(), target());
+    let mut audio = Voice::new(Law::Mu);
+    for key in ['1', '1', '2'] {
+        let start = audio.timestamp;
+        let event = |n: u16, end| {
+            let event = Event { code: digit(key).code(), end, volume: 10, duration: n * 160 }.to_bytes();
+            packet(101, 0x99, 100 + n, start, &event)
+        };
+        for n in 1..12 {
+            let speech = audio.packet(&frame(Law::Mu, 3));
+            line.send(0, &speech);
+            if n < 9 {
+                line.send(0, &event(n.min(6), n >= 6));
+            }
+            line.pass(20);
+        }
+    }
+    line.pass(300);
+    assert_eq!(line.keys(1), "112");
+    assert_eq!(line.reports.len(), 3);
+}
