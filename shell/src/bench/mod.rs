@@ -42,9 +42,8 @@ const STREAMS: RangeInclusive<i64> = 2..=10_000;
 /// Packets on their way at once when the capacity is looked for.
 const IN_FLIGHT: u64 = 512;
 
-/// The same for each stream, where there are few: a port's socket holds some 250 packets, and rtpengine takes a port out of
-/// use to which more than 50 at once come again and again.
-const OF_A_STREAM: u64 = 24;
+/// The same for each stream, where there are few: a port's socket holds some 250 packets.
+const OF_A_STREAM: u64 = 64;
 
 /// How long everything runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(300);

@@ -20,9 +20,10 @@ const STEP: f64 = 100_000.0;
 
 /// Draws what each relay did. Streams stand on a logarithmic scale.
 pub(super) fn draw(rows: &[Row], title: &str) -> String {
-    let rows: Vec<&Row> = rows.iter().filter(|row| row.subject != Subject::Nobody).collect();
+    // What was held up by something else has not shown what it can.
     let points: Vec<Point> = rows
         .iter()
+        .filter(|row| row.subject != Subject::Nobody && !row.is_idle())
         .map(|row| Point { subject: row.subject, streams: row.streams.into(), rate: row.relayed() })
         .collect();
     Chart::of(&points).draw(&points, title)
@@ -103,7 +104,7 @@ impl Chart {
             BOTTOM + 40.0
         )?;
         let mut subjects: Vec<Subject> = vec![];
-        for point in points.iter().filter(|point| !point.streams.is_nan()) {
+        for point in points {
             if !subjects.contains(&point.subject) {
                 subjects.push(point.subject);
             }

@@ -67,7 +67,7 @@ pub(super) fn capacities(rows: &[Row]) {
         let same = |other: &&Row| other.subject == Subject::Rtpengine && other.streams == row.streams;
         let times = match rows.iter().find(same) {
             // What another relay was held up by is nothing to compare with.
-            Some(other) if row.subject != Subject::Nobody && !other.idle() => {
+            Some(other) if row.subject != Subject::Nobody && !other.is_idle() => {
                 format!("{:.2}", row.rate(row.run.received) / other.rate(other.run.received))
             }
             _ => "-".to_owned(),
@@ -124,7 +124,7 @@ impl Row {
             self.cpu(),
             self.waiting(),
         );
-        if self.subject != Subject::Nobody && self.idle() {
+        if self.subject != Subject::Nobody && self.is_idle() {
             println!("      (it was not busy: something else held packets up, and this is not what it can)");
         }
         self.print_disorder();
@@ -186,7 +186,7 @@ impl Row {
     }
 
     /// Whether it was not busy though packets waited.
-    fn idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.cpu.run as f64 / self.run.time.as_nanos() as f64 + self.waited() < BUSY
     }
 

@@ -60,6 +60,7 @@ spin = "{spin}us"
 [[trunk]]
 name = "peer"
 kind = "ai"
+interface = "loop"
 signalling = ["{address}"]
 media = ["{address}"]
 [[target]]
