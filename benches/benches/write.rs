@@ -60,6 +60,7 @@ impl Call {
             session: self.id >> 32,
             version: 1,
             direction: Direction::SendRecv,
+            keys: None,
         };
         w.body(b"application/sdp", |out| sdp::offer(&local, Law::Mu, out));
         w.finish().unwrap()

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clip::ClipId;
 use crate::digest::{Login, Secret};
 use crate::filter;
+use crate::srtp::Policy;
 use crate::time::Duration;
 use crate::transport::Transport;
 
@@ -185,6 +186,8 @@ pub struct Trunk {
     /// Whether its peers may be elsewhere than they say, behind a network address translator: inside the same ranges, or
     /// where media is taken as signalled, at the address that they signal from.
     pub learn: bool,
+    /// Whether its audio is protected by SRTP: its peers' keys come by TLS.
+    pub srtp: Policy,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
     /// What it may start.
@@ -218,6 +221,7 @@ impl Trunk {
             listener,
             media: MediaPolicy::Signalled,
             learn: false,
+            srtp: Policy::Off,
             max_calls: u32::MAX,
             starts: Limits::NONE,
             takes: Limits::NONE,

@@ -49,6 +49,7 @@ pub mod relay;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod srtp;
 pub mod time;
 pub mod transaction;
 pub mod transport;

@@ -190,6 +190,16 @@ reasons! {
     NoCommonCodec = "no-common-codec", 488;
     /// The session description names an address outside the trunk's media ranges.
     MediaOutsideRange = "media-outside-range", 488;
+    /// SRTP is off for this trunk, and there is no audio without it: the trunk's key srtp turns it on.
+    SrtpOff = "srtp-off", 488;
+    /// This trunk requires SRTP, and there is no audio with it.
+    SrtpRequired = "srtp-required", 488;
+    /// The session description has no crypto line that can be used: a known suite, its key, no MKI, no parameters.
+    SrtpNoSuite = "srtp-no-suite", 488;
+    /// The key of SRTP came, or was to be sent, by another way than TLS, where others can read it.
+    SrtpNotOverTls = "srtp-not-over-tls", 488;
+    /// Every place for SRTP is taken.
+    SrtpFull = "srtp-full", 503;
     /// The relay could not open its ports.
     MediaFailed = "media-failed", 503;
 
@@ -286,6 +296,12 @@ reasons! {
     NotRtp = "not-rtp", 0;
     /// The packet's payload type was not agreed on.
     WrongPayload = "wrong-payload", 0;
+    /// The SRTP packet is not authentic: it was made with another key or suite, or changed on its way.
+    SrtpNotAuthentic = "srtp-not-authentic", 0;
+    /// The SRTP packet was here before, or is too old to tell.
+    SrtpReplayed = "srtp-replayed", 0;
+    /// The SRTP key has protected as many packets as it may.
+    SrtpExhausted = "srtp-exhausted", 0;
     /// The other side of the stream has no address yet, or does not want to hear.
     NoPeer = "no-peer", 0;
     /// A key that was pressed could not be heard, told on or reported: there is no room for so many at once.

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use warmline_core::random::Random;
 use warmline_core::rtp::Direction;
 use warmline_core::sdp::{Agreed, Error, Local, Refusal, Session, accept, answer, choose};
+use warmline_core::srtp::{Policy, Secret, Suite};
 
 /// The folder of test bytes, or none when it is not there: then the test says so and passes.
 fn corpora(test: &str) -> Option<PathBuf> {
@@ -43,16 +45,17 @@ fn sockets(agreed: &Agreed) -> (String, String) {
 }
 
 /// Whatever can be agreed on can be answered, section by section.
-fn answers(session: &Session<'_>) -> Result<Agreed, Refusal> {
-    let agreed = choose(session)?;
+fn answers(session: &Session<'_>, policy: Policy) -> Result<Agreed, Refusal> {
+    let agreed = choose(session, policy)?;
     let local = Local {
         address: "192.0.2.9".parse().unwrap(),
         port: 20_000,
         session: 1,
         version: 1,
         direction: Direction::SendRecv,
+        keys: Some((policy, Secret::new(&mut Random::new(&[1; 32])))),
     };
-    let mut out = [0; 480];
+    let mut out = [0; 600];
     let length = answer(&agreed, &local, &mut out).unwrap();
     let answer = Session::parse(&out[..length]).unwrap();
     assert_eq!(answer.media().len(), session.media().len());
@@ -85,7 +88,7 @@ fn odd_but_valid() {
         let bytes = read(name);
         let session = Session::parse(&bytes).unwrap();
         assert_eq!(session.media().len(), sections, "{name}");
-        let remote = answers(&session).map(|agreed| agreed.remote.to_string());
+        let remote = answers(&session, Policy::Off).map(|agreed| agreed.remote.to_string());
         assert_eq!(remote, outcome.map(str::to_string), "{name}");
     }
 }
@@ -124,9 +127,30 @@ fn captured() {
         let message = read(name);
         let session = Session::parse(body(&message)).unwrap();
         let outcome = outcome.map(|(rtp, rtcp)| (rtp.to_string(), rtcp.to_string()));
-        assert_eq!(answers(&session).as_ref().map(sockets).map_err(|refusal| *refusal), outcome, "{name}");
-        let accepted = accept(&session, Direction::SendRecv);
+        assert_eq!(
+            answers(&session, Policy::Off).as_ref().map(sockets).map_err(|refusal| *refusal),
+            outcome,
+            "{name}"
+        );
+        let accepted = accept(&session, Direction::SendRecv, Policy::Off);
         assert_eq!(accepted.as_ref().map(sockets).map_err(|refusal| *refusal), outcome, "{name}");
+    }
+}
+
+/// What Twilio and Asterisk offer over TLS is taken where SRTP is allowed or required.
+#[test]
+fn keys_of_real_programs_are_taken() {
+    let Some(corpora) = corpora("keys_of_real_programs_are_taken") else { return };
+    for name in
+        ["sip-text-real/asterisk22_invite_tls.sip", "sip-text-real/twilio_inbound_invite_tls_srtp.sip"]
+    {
+        let message = fs::read(corpora.join(name)).unwrap();
+        let session = Session::parse(body(&message)).unwrap();
+        for policy in [Policy::Allowed, Policy::Required] {
+            let crypto = answers(&session, policy).unwrap().crypto.unwrap();
+            assert_eq!((crypto.tag, crypto.master.suite()), (1, Suite::AesCm128HmacSha1_80), "{name}");
+            assert_eq!(crypto.master.bytes(), [0; 30]);
+        }
     }
 }
 
@@ -141,7 +165,7 @@ fn every_body_of_a_real_program_is_read() {
             if body.starts_with(b"v=0") {
                 let session = Session::parse(body).unwrap_or_else(|error| panic!("{path:?}: {error}"));
                 read += 1;
-                agreed += usize::from(answers(&session).is_ok());
+                agreed += usize::from(answers(&session, Policy::Off).is_ok());
             }
         }
     }
@@ -157,7 +181,8 @@ fn seeds_do_no_harm() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "sdp"))
         .map(|path| {
             let bytes = fs::read(path).unwrap();
-            Session::parse(&bytes).map(|session| answers(&session).map(|agreed| agreed.remote.port()))
+            Session::parse(&bytes)
+                .map(|session| answers(&session, Policy::Off).map(|agreed| agreed.remote.port()))
         })
         .collect();
     let by_name = Ok(Err(Refusal::BadAddress));
@@ -180,7 +205,7 @@ fn classes_of_faults() {
     ] {
         let message = read(name);
         let found = Session::parse(body(&message))
-            .map(|session| answers(&session).map(|agreed| agreed.remote.port()));
+            .map(|session| answers(&session, Policy::Off).map(|agreed| agreed.remote.port()));
         assert_eq!(found, outcome, "{name}");
     }
 }
@@ -204,7 +229,7 @@ fn work_is_linear() {
         let time = |text: &str| {
             let rounds = (0..20).map(|_| {
                 let start = Instant::now();
-                assert!(answers(&Session::parse(text.as_bytes()).unwrap()).is_ok());
+                assert!(answers(&Session::parse(text.as_bytes()).unwrap(), Policy::Off).is_ok());
                 start.elapsed()
             });
             rounds.min().unwrap()

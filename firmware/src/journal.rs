@@ -97,6 +97,16 @@ impl Journal {
                     named,
                 );
             }
+            Event::NotAuthentic { call, trunk, named } => {
+                let trunk = cx.config.trunk(trunk).map(|trunk| trunk.name);
+                defmt::warn!(
+                    "call {=u64:x}: audio of trunk {=str} from {} does not authenticate by SRTP and is dropped: its key is not \
+                     the one in its SDP, or it uses another suite, or no SRTP at all",
+                    name(call),
+                    text(cx.config, trunk),
+                    named,
+                );
+            }
             Event::Started(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 defmt::info!(

@@ -72,6 +72,8 @@ pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
         names: NAMES.take(),
         streams: STREAMS.take(),
         thirds: THIRDS.take(),
+        // Keys go by TLS only, which is not spoken here.
+        contexts: &mut [],
         keypads: KEYPADS.take(),
         packers: PACKERS.take(),
         tapes: &mut [],

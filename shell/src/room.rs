@@ -6,7 +6,7 @@ use warmline_core::digest::Window;
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Keypad, Name, Packer, Stream, Tape, Taped, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Tape, Taped, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
@@ -106,6 +106,7 @@ pub(crate) const fn relaying_bytes() -> usize {
         + 2 * (size_of::<Slot<Keypad>>() + size_of::<Slot<Packer>>())
         + size_of::<TimerSlot>()
         + size_of::<Name>()
+        + (size_of::<Slot<Third>>() + 5 * size_of::<Slot<Secured>>()) / 2
 }
 
 /// How many pieces of recorded audio wait in a worker: those of a packet or two.
@@ -118,6 +119,7 @@ pub(crate) struct Relaying {
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
     thirds: Vec<Slot<Third>>,
+    contexts: Vec<Slot<Secured>>,
     keypads: Vec<Slot<Keypad>>,
     packers: Vec<Slot<Packer>>,
     tapes: Vec<Slot<Tape>>,
@@ -140,6 +142,8 @@ impl Relaying {
             names: filled(calls, || Name::EMPTY),
             streams: filled(streams, || Slot::EMPTY),
             thirds: filled(streams.div_ceil(2), || Slot::EMPTY),
+            // For every side there can be: a reload may turn SRTP on for any trunk.
+            contexts: filled(streams * 2 + streams.div_ceil(2), || Slot::EMPTY),
             // Both peers of every call may tell their keys in their audio.
             keypads: filled(streams * 2, || Slot::EMPTY),
             // And both may want packets of other lengths.
@@ -158,6 +162,7 @@ impl Relaying {
             names: &mut self.names,
             streams: &mut self.streams,
             thirds: &mut self.thirds,
+            contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
             tapes: &mut self.tapes,

@@ -110,6 +110,7 @@ impl<'w> Media<'w> {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
             }
+            Control::Secure { stream, side, .. } => drop(self.place(stream, side)?),
             Control::Learn { stream, side, source } => match &mut self.place(stream, side)?.peer {
                 Some(peer) => peer.rtp = source,
                 None => return Err(format!("{side:?} of {stream:?} is learned but was not pointed")),

@@ -13,7 +13,7 @@ use warmline_core::filter::{self, Prefix, Range, Rate};
 use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
-use warmline_core::relay::{self, Door, Keypad, Name, Packer, Stream, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Third};
 use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
@@ -304,6 +304,7 @@ pub struct Memory {
     names: Vec<Name>,
     streams: Vec<Slot<Stream>>,
     thirds: Vec<Slot<Third>>,
+    contexts: Vec<Slot<Secured>>,
     keypads: Vec<Slot<Keypad>>,
     packers: Vec<Slot<Packer>>,
     stream_timers: Vec<TimerSlot>,
@@ -346,6 +347,7 @@ impl Memory {
             names: empty(sizes.calls, || Name::EMPTY),
             streams: empty(sizes.calls, || Slot::EMPTY),
             thirds: empty(sizes.calls.div_ceil(2), || Slot::EMPTY),
+            contexts: empty(sizes.calls * 3, || Slot::EMPTY),
             keypads: empty(sizes.calls, || Slot::EMPTY),
             packers: empty(sizes.calls, || Slot::EMPTY),
             stream_timers: empty(sizes.calls, || TimerSlot::EMPTY),
@@ -360,6 +362,7 @@ impl Memory {
             names: &mut self.names,
             streams: &mut self.streams,
             thirds: &mut self.thirds,
+            contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
             tapes: &mut [],

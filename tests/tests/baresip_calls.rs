@@ -122,12 +122,19 @@ struct Office {
     far_end: FarEnd,
     /// The telephone on the desk, where there is one.
     desk: Option<Baresip>,
+    /// Whether its telephones speak nothing but SRTP.
+    secure: bool,
 }
 
 impl Office {
     /// One whose telephones are reached by this transport; by TLS they have to show a certificate for their address.
     /// Line `support` rings Zendesk, and `desk` the telephone 202, which answers by itself where there is one.
     fn open(transport: &'static str, desk: Option<Shows>) -> Self {
+        Self::open_with(transport, desk, "off", false)
+    }
+
+    /// One of which this is said of SRTP, whose telephones speak nothing else, or do not speak it.
+    fn open_with(transport: &'static str, desk: Option<Shows>, srtp: &str, secure: bool) -> Self {
         let (port, tls, media) = (ports(2), ports(2), ports(80));
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let sip = SocketAddrV4::new(SBC, if transport == "tls" { tls } else { port });
@@ -136,7 +143,7 @@ impl Office {
         let (own, ca) = (authority.vouch(&SBC.to_string()), authority.own());
         let (own, ca) = (own.display(), ca.display());
         let desk = desk.map(|shows| {
-            let set = Telephone { answers: true, ..set("202", transport, &authority, shows) };
+            let set = Telephone { answers: true, secure, ..set("202", transport, &authority, shows) };
             Baresip::start(&set, cast.folder())
         });
         let desk_at = desk.as_ref().map_or(SocketAddrV4::new(TELEPHONE, 9), |desk| desk.sip);
@@ -164,6 +171,7 @@ kind       = "phones"
 transport  = "{transport}"
 signalling = ["{TELEPHONE}"]
 media      = ["{TELEPHONE}"]
+srtp       = "{srtp}"
 {certificate}
 
 [[trunk]]
@@ -197,12 +205,13 @@ ring = [{{ targets = ["desk-202"], for = "20s" }}]
             last = media + 79,
         );
         let stage = Stage::open(PROGRAM, &[], cast, &configuration);
-        Self { stage, transport, authority, sip, far_end: far_end(at), desk }
+        Self { stage, transport, authority, sip, far_end: far_end(at), desk, secure }
     }
 
     /// Switches on the caller's telephone.
     fn caller(&self, shows: Shows) -> Baresip {
-        Baresip::start(&set(CALLER, self.transport, &self.authority, shows), self.stage.cast.folder())
+        let set = set(CALLER, self.transport, &self.authority, shows);
+        Baresip::start(&Telephone { secure: self.secure, ..set }, self.stage.cast.folder())
     }
 
     /// A telephone dials a line.
@@ -247,8 +256,7 @@ fn is_told(telephone: &Baresip, what: &str) {
 }
 
 /// A whole call: it talks, presses keys, holds the call, takes it back and hangs up.
-fn whole_call(transport: &'static str) {
-    let office = Office::open(transport, None);
+fn whole_call(office: Office) {
     let telephone = office.caller(Shows::Own);
     office.dial(&telephone, "support");
     hears_itself(&office.far_end);
@@ -271,7 +279,7 @@ fn a_telephone_talks_and_holds_by_tcp() {
     if is_missing("baresip", "a_telephone_talks_and_holds_by_tcp") {
         return;
     }
-    whole_call("tcp");
+    whole_call(Office::open("tcp", None));
 }
 
 #[test]
@@ -279,12 +287,11 @@ fn a_telephone_talks_and_holds_by_tls() {
     if is_missing("baresip", "a_telephone_talks_and_holds_by_tls") {
         return;
     }
-    whole_call("tls");
+    whole_call(Office::open("tls", None));
 }
 
 /// Whoever it called is rung on to the telephone on the desk.
-fn passes_on(transport: &'static str) {
-    let mut office = Office::open(transport, Some(Shows::Own));
+fn passes_on(mut office: Office) {
     let mut telephone = office.caller(Shows::Own);
     office.dial(&telephone, "support");
     hears_itself(&office.far_end);
@@ -300,8 +307,7 @@ fn passes_on(transport: &'static str) {
 }
 
 /// Whoever called the telephone on the desk is passed on to Zendesk.
-fn is_passed_on(transport: &'static str) {
-    let mut office = Office::open(transport, Some(Shows::Own));
+fn is_passed_on(mut office: Office) {
     let telephone = office.caller(Shows::Own);
     office.dial(&telephone, "desk");
     let mut desk = office.desk.take().expect("there is one");
@@ -321,7 +327,7 @@ fn a_telephone_transfers_whom_it_called() {
         return;
     }
     for transport in ["tcp", "tls"] {
-        passes_on(transport);
+        passes_on(Office::open(transport, Some(Shows::Own)));
     }
 }
 
@@ -331,8 +337,48 @@ fn a_telephone_transfers_who_called_it() {
         return;
     }
     for transport in ["tcp", "tls"] {
-        is_passed_on(transport);
+        is_passed_on(Office::open(transport, Some(Shows::Own)));
     }
+}
+
+/// Its leg is secure and Zendesk's is plain; what it presses and holds is heard as ever.
+#[test]
+fn a_telephone_talks_and_holds_by_srtp() {
+    if is_missing("baresip", "a_telephone_talks_and_holds_by_srtp") {
+        return;
+    }
+    for srtp in ["required", "allowed"] {
+        whole_call(Office::open_with("tls", None, srtp, true));
+    }
+}
+
+/// Both legs are secure between telephones; the one on the desk is offered every suite and chooses.
+#[test]
+fn telephones_transfer_by_srtp() {
+    if is_missing("baresip", "telephones_transfer_by_srtp") {
+        return;
+    }
+    passes_on(Office::open_with("tls", Some(Shows::Own), "required", true));
+    is_passed_on(Office::open_with("tls", Some(Shows::Own), "required", true));
+}
+
+#[test]
+fn a_telephone_is_told_what_its_trunk_says_of_srtp() {
+    if is_missing("baresip", "a_telephone_is_told_what_its_trunk_says_of_srtp") {
+        return;
+    }
+    let cases =
+        [("required", false, "This trunk requires SRTP"), ("off", true, "SRTP is off for this trunk")];
+    for (srtp, secure, why) in cases {
+        let office = Office::open_with("tls", None, srtp, secure);
+        let mut telephone = office.caller(Shows::Own);
+        office.dial(&telephone, "support");
+        telephone.program.has_written("SIP/2.0 488");
+        telephone.program.has_written(why);
+        assert!(office.close().contains(why));
+    }
+    // Where it is allowed, nobody has to.
+    whole_call(Office::open_with("tls", None, "allowed", false));
 }
 
 #[test]

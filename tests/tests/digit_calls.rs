@@ -94,7 +94,7 @@ fn recorded_events_are_heard() {
         return;
     }
     let (digits, _) = heard(|_| {
-        let mut script = answered("replays", Say::Stream).waits(300);
+        let mut script = answered("replays", Say::Echo).waits(300);
         for key in ["1", "2", "star", "pound", "0"] {
             script = script.replays(&format!("{RECORDED}/dtmf_2833_{key}.pcap"), 1000);
         }

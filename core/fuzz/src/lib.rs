@@ -12,6 +12,7 @@ mod media;
 mod record;
 mod sdp;
 mod sip;
+mod srtp;
 
 pub use digest::digest;
 pub use frame::frame;
@@ -20,3 +21,4 @@ pub use media::{rtcp, rtp};
 pub use record::record;
 pub use sdp::sdp;
 pub use sip::{framer, message, uri};
+pub use srtp::srtp;

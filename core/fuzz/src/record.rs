@@ -76,8 +76,8 @@ fn restored(sbc: &mut Sbc<'_>, cx: &Cx<'_>, record: &[u8]) -> bool {
                     sbc.handle(&cx, Input::Media(Report::Closed { stream, sides }));
                 }
                 Output::Event(Event::Settled(id)) => {
-                    let mut again = [0; 2_300];
-                    let len = sbc.save(&cx, id, &mut again).expect("2,200 bytes are enough");
+                    let mut again = [0; 2_500];
+                    let len = sbc.save(&cx, id, &mut again).expect("2,500 bytes are enough");
                     assert!(len <= record.len() + 64, "{len}");
                 }
                 Output::Event(Event::Ended(_)) => ended += 1,

@@ -1,16 +1,21 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use warmline_core::g711::Law;
+use warmline_core::random::Random;
 use warmline_core::rtp::Direction;
 use warmline_core::sdp::{self as core_sdp, Local, MAX_MEDIA, Session};
+use warmline_core::srtp::{Policy, Secret};
 
-const LOCAL: Local = Local {
-    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    port: 10_000,
-    session: 1,
-    version: 1,
-    direction: Direction::SendRecv,
-};
+fn local(policy: Policy) -> Local {
+    Local {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        port: 10_000,
+        session: 1,
+        version: 1,
+        direction: Direction::SendRecv,
+        keys: Some((policy, Secret::new(&mut Random::new(&[1; 32])))),
+    }
+}
 
 /// Reads a description, answers it as an offer, and takes it as an answer.
 pub fn sdp(data: &[u8]) {
@@ -21,20 +26,26 @@ pub fn sdp(data: &[u8]) {
         see((media.is_audio(), media.address(), media.formats().count(), media.payload_types().count()));
         media.attributes().for_each(see);
     }
-    see(core_sdp::accept(&session, Direction::SendRecv));
-    let Ok(agreed) = core_sdp::choose(&session) else { return };
+    for policy in [Policy::Off, Policy::Allowed, Policy::Required] {
+        agree(&session, policy);
+    }
+}
+
+fn agree(session: &Session<'_>, policy: Policy) {
+    see(core_sdp::accept(session, Direction::SendRecv, policy));
+    let Ok(agreed) = core_sdp::choose(session, policy) else { return };
     see(agreed.is_held());
-    let mut out = [0; 480];
-    let len = core_sdp::answer(&agreed, &LOCAL, &mut out).expect("480 bytes always do");
+    let mut out = [0; 600];
+    let len = core_sdp::answer(&agreed, &local(policy), &mut out).expect("600 bytes always do");
     let answer = Session::parse(&out[..len]).expect("our own answer is a description");
     assert_eq!(answer.media().len(), session.media().len(), "as many sections as the offer has");
     assert_eq!(answer.media().iter().filter(|media| media.port != 0).count(), 1);
-    if answer.media().len() == 1 {
-        core_sdp::accept(&answer, Direction::SendRecv).expect("what we answer, we would accept");
+    if answer.media().len() == 1 && agreed.crypto.is_none() {
+        core_sdp::accept(&answer, Direction::SendRecv, policy).expect("what we answer, we would accept");
     }
-    let mut out = [0; 320];
-    let len = core_sdp::offer(&LOCAL, Law::Mu, &mut out).expect("320 bytes always do");
-    core_sdp::choose(&Session::parse(&out[..len]).expect("our own offer"))
+    let mut out = [0; 720];
+    let len = core_sdp::offer(&local(policy), Law::Mu, &mut out).expect("720 bytes always do");
+    core_sdp::choose(&Session::parse(&out[..len]).expect("our own offer"), policy)
         .expect("what we offer, we would take");
 }
 

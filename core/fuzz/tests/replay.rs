@@ -16,7 +16,7 @@ macro_rules! replay {
     )* };
 }
 
-replay!(message uri framer digest sdp rtp rtcp image record frame);
+replay!(message uri framer digest sdp rtp rtcp srtp image record frame);
 
 fn replay(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);

@@ -5,7 +5,7 @@ use crate::dialog::Dialog;
 use crate::memory::{Chain, Id};
 use crate::reason::Reason;
 use crate::relay::Side;
-use crate::sdp::Agreed;
+use crate::sdp::{Agreed, Keys};
 use crate::time::{Duration, Instant};
 use crate::transaction::TransactionId;
 use crate::transport::Path;
@@ -106,6 +106,8 @@ pub struct Leg {
     pub(crate) offered: bool,
     /// What was agreed on with the peer.
     pub(crate) agreed: Option<Agreed>,
+    /// What it says of SRTP, and what its keys are made of; none where it says nothing.
+    pub(crate) keys: Option<Keys>,
     /// Whether it was told that its audio comes from elsewhere.
     pub(crate) elsewhere: bool,
     /// The id of our session description, and its version.
@@ -164,6 +166,7 @@ impl Leg {
             invited: 0,
             offered: false,
             agreed: None,
+            keys: None,
             elsewhere: false,
             session,
             version: 1,

@@ -10,6 +10,7 @@ mod cause;
 mod dial;
 mod failure;
 mod identity;
+mod keyed;
 mod leg;
 mod recording;
 mod refer;
@@ -37,6 +38,7 @@ pub use failure::target_failure;
 pub(crate) use failure::tries_next_address;
 pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
 pub(crate) use identity::{Caller, Identity, caller};
+pub(crate) use keyed::Keyed;
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use recording::Recording;
 pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
@@ -133,6 +135,8 @@ pub struct Call {
     /// How often the relay may still be asked for other ports.
     pub(crate) openings: u8,
     pub(crate) statistics: [Statistics; 2],
+    /// What the relay was told of its sides' keys.
+    pub(crate) keyed: Keyed,
     /// Audio that came from elsewhere, until that is told.
     pub(crate) sighting: Option<Sighting>,
     pub(crate) started: Instant,
@@ -214,6 +218,7 @@ impl Call {
             worker,
             openings: OPENINGS,
             statistics: Default::default(),
+            keyed: Keyed::default(),
             sighting: None,
             started,
             answered: None,

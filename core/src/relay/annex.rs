@@ -3,6 +3,7 @@
 use super::Report;
 use super::keys::{Keypads, Told};
 use super::packer::Packers;
+use super::security::Contexts;
 use super::stream::Thirds;
 use super::tape::Tapes;
 use crate::reason::Counters;
@@ -12,6 +13,8 @@ pub(super) struct Annex<'s> {
     pub(super) thirds: Thirds<'s>,
     /// What some legs need to hear or to say keys.
     pub(super) keypads: Keypads<'s>,
+    /// What protects the packets of some legs.
+    pub(super) contexts: Contexts<'s>,
     /// Where audio waits for packets of another length.
     pub(super) packers: Packers<'s>,
     /// What is recorded.

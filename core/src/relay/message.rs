@@ -6,6 +6,7 @@ use super::Play;
 use crate::clip::ClipId;
 use crate::reason::Reason;
 use crate::rtp::{Digit, Direction, Mos, Profile};
+use crate::srtp::Security;
 use crate::time::{Duration, Instant};
 
 /// Names a stream. Signalling chooses it: an index is used again only with another generation, so that a late
@@ -76,6 +77,16 @@ pub enum Control {
         side: Side,
         /// Where its RTP comes from and goes to.
         source: SocketAddr,
+    },
+    /// Says how packets to and from one side are protected from here on. Until then they are not. Where there is no room
+    /// for it, [`Report::NotSecured`] says so, and nothing goes to the side or is taken from it.
+    Secure {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+        /// The keys of SRTP; none where nothing is protected. The same ones again change nothing.
+        security: Option<Security>,
     },
     /// Opens another side of an open stream, one that was never there or has parted. Answered by
     /// [`Report::Joined`] or [`Report::NotJoined`].
@@ -225,12 +236,27 @@ pub enum Report {
         side: Side,
         /// Where it came from.
         from: SocketAddr,
-        /// Whether it may be the peer itself: it may be learned where that is, and was not heard yet, or goes on from there
-        /// after some silence.
+        /// Whether it may be the peer itself: it may be learned where that is, and was not heard yet, goes on from there
+        /// after some silence, or has the peer's keys.
         may_be_it: bool,
     },
     /// Neither RTP nor RTCP came from the side's peer for as long as it may be silent. Said again each time that has passed.
     Silent {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+    },
+    /// The side's packets could not be protected as was asked for: every place for that is taken.
+    NotSecured {
+        /// The stream.
+        stream: StreamId,
+        /// The side.
+        side: Side,
+    },
+    /// What comes from the side's peer is not authentic, many packets after one another: it is protected with another key
+    /// or suite than was agreed on, or not at all. Said once for each key.
+    NotAuthentic {
         /// The stream.
         stream: StreamId,
         /// The side.

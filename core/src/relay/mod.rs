@@ -18,6 +18,7 @@ mod packer;
 mod player;
 mod presence;
 mod reports;
+mod security;
 mod source;
 mod stream;
 mod tape;
@@ -34,6 +35,7 @@ pub use keys::Keypad;
 pub use message::{Control, Hop, Output, Peer, Report, Side, Statistics, StreamId, Verdict};
 pub use packer::Packer;
 pub use player::Play;
+pub use security::Secured;
 pub use stream::{Stream, Third};
 pub use tape::{Channel, Tape, Taped};
 pub use tone::{Country, Tone};
@@ -52,7 +54,7 @@ use tape::Tapes;
 pub const TAILROOM: usize = 24;
 
 /// The longest datagram that [`Relay::poll`] writes, in bytes.
-pub const LONGEST: usize = player::LONGEST;
+pub const LONGEST: usize = player::LONGEST + TAILROOM;
 
 /// How many failures to open can wait to be told. Polled as it should be, a relay has one at most.
 const FAILURES: usize = 32;
@@ -76,6 +78,8 @@ pub struct Storage<'s> {
     /// One for each leg whose peer tells or takes no telephone-events, or whose keys come by signalling. One for each
     /// stream is plenty where most peers do.
     pub keypads: &'s mut [Slot<Keypad>],
+    /// One for each side there can be at once whose packets are protected by SRTP.
+    pub contexts: &'s mut [Slot<Secured>],
     /// One for each leg whose peer wants packets of another length than come for it; where there is none, they go on as
     /// they came.
     pub packers: &'s mut [Slot<Packer>],
@@ -107,9 +111,17 @@ pub struct Relay<'s> {
     annex: Annex<'s>,
     /// When each stream next has something to say.
     timers: Timers<'s>,
-    /// What could not be opened: a stream, or a side of one.
-    failures: Deque<(StreamId, Option<Side>), FAILURES>,
+    /// What could not be done.
+    failures: Deque<Failure, FAILURES>,
     random: Random,
+}
+
+/// What could not be done.
+#[derive(Clone, Copy)]
+enum Failure {
+    Open(StreamId),
+    Join(StreamId, Side),
+    Secure(StreamId, Side),
 }
 
 impl<'s> Relay<'s> {
@@ -125,6 +137,7 @@ impl<'s> Relay<'s> {
             annex: Annex {
                 thirds: Pool::new(storage.thirds),
                 keypads: Pool::new(storage.keypads),
+                contexts: Pool::new(storage.contexts),
                 packers: Pool::new(storage.packers),
                 tapes: Tapes::new(Pool::new(storage.tapes), storage.taped),
                 told: Deque::new(),
@@ -143,12 +156,12 @@ impl<'s> Relay<'s> {
             Control::Open { stream, ports } => {
                 if self.open(stream, ports).is_none() {
                     // There is room when the relay is polled as it should be.
-                    let _ = self.failures.push_back((stream, None));
+                    let _ = self.failures.push_back(Failure::Open(stream));
                 }
             }
             Control::Join { stream, side, port } => {
                 if self.join(stream, side, port).is_none() {
-                    let _ = self.failures.push_back((stream, Some(side)));
+                    let _ = self.failures.push_back(Failure::Join(stream, side));
                 }
             }
             Control::Bridge { stream, pair } => {
@@ -195,6 +208,7 @@ impl<'s> Relay<'s> {
                     stream.record(now, side, &mut self.annex);
                 }
             }
+            Control::Secure { stream, side, security } => self.secure(stream, side, security.as_ref()),
             Control::Close { stream } => {
                 let Some(slot) = self.find(stream) else { return };
                 if let Some(stream) = self.streams.get_mut(slot) {
@@ -232,8 +246,11 @@ impl<'s> Relay<'s> {
     /// from `clips`. Without `utc` our reports carry the time since the caller's origin.
     pub fn poll(&mut self, now: Instant, utc: Option<Utc>, clips: &dyn Clips, out: &mut [u8]) -> Output {
         match self.failures.pop_front() {
-            Some((stream, None)) => return Output::Report(Report::Failed { stream }),
-            Some((stream, Some(side))) => return Output::Report(Report::NotJoined { stream, side }),
+            Some(Failure::Open(stream)) => return Output::Report(Report::Failed { stream }),
+            Some(Failure::Join(stream, side)) => return Output::Report(Report::NotJoined { stream, side }),
+            Some(Failure::Secure(stream, side)) => {
+                return Output::Report(Report::NotSecured { stream, side });
+            }
             None => {}
         }
         if let Some(report) = self.annex.next_digit() {
@@ -244,7 +261,11 @@ impl<'s> Relay<'s> {
             let Some(slot) = self.timers.pop(now) else { return Output::Wait(self.timers.next()) };
             let Some(slot) = self.streams.id_at(slot) else { continue };
             let Some(stream) = self.streams.get_mut(slot) else { continue };
-            let output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.annex);
+            let mut output = stream.speak(now, utc, &mut self.random, clips, out, &mut self.annex);
+            if let Some(Output::Send(hop)) = output {
+                let secured = stream.secure(hop, out, &mut self.annex);
+                output = secured.map(Output::Send).map_err(|reason| self.annex.counters.add(reason)).ok();
+            }
             if matches!(output, Some(Output::Report(Report::Closed { .. }))) {
                 self.remove(slot);
             } else {
@@ -344,18 +365,25 @@ impl<'s> Relay<'s> {
         let (slot, side) = self.doors.find(port).ok_or(Reason::PortClosed)?;
         let slot = self.streams.id_at(slot).ok_or(Reason::PortClosed)?;
         let stream = self.streams.get_mut(slot).ok_or(Reason::PortClosed)?;
-        let packet = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
-        let is_rtp = port & 1 == 0 && !(rtcp::looks_like(packet) && stream.muxes(side, &self.annex));
-        if is_rtp {
-            let verdict = stream.forward(now, side, from, packet, &mut self.annex);
-            // There may be something to tell of who it came from, or of keys.
-            if core::mem::take(&mut self.annex.restless) || verdict == Err(Reason::WrongSource) {
-                self.arm(slot);
+        let datagram = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
+        let is_rtp = port & 1 == 0 && !(rtcp::looks_like(datagram) && stream.muxes(side, &self.annex));
+        let annex = &mut self.annex;
+        let carried = stream.unprotect(now, side, (from, !is_rtp), datagram, annex).and_then(|len| {
+            let datagram = packet.get_mut(..len).ok_or(Reason::NotRtp)?;
+            if !is_rtp {
+                return stream.hear(now, side, from, datagram, annex).map(|()| Verdict::Taken);
             }
-            verdict
-        } else {
-            stream.hear(now, side, from, packet, &mut self.annex).map(|()| Verdict::Taken)
+            match stream.forward(now, side, from, datagram, annex)? {
+                Verdict::Send(hop) => stream.secure(hop, packet, annex).map(Verdict::Send),
+                verdict => Ok(verdict),
+            }
+        });
+        // There may be something to tell of who it came from, or of keys.
+        let told = matches!(carried, Err(Reason::WrongSource | Reason::SrtpNotAuthentic));
+        if core::mem::take(&mut self.annex.restless) || told {
+            self.arm(slot);
         }
+        carried
     }
 
     fn find(&self, stream: StreamId) -> Option<Id<Stream>> {

@@ -31,15 +31,22 @@ struct Anchor {
 }
 
 impl Outgoing {
-    /// A source that has sent nothing, with random numbers (RFC 3550 section 5.1).
+    /// A source that has sent nothing, with random numbers (RFC 3550 section 5.1). It counts packets from the lower half,
+    /// so that who misses the first ones knows how often it has rolled over all the same (RFC 4568 section 6.4).
     pub(super) fn new(random: &mut Random) -> Self {
         Self {
             ssrc: random.next_u32(),
-            seq: Seq(random.next_u32() as u16),
+            seq: Seq(random.next_u32() as u16 >> 1),
             timestamp: Timestamp(random.next_u32()),
             at: None,
             anchor: None,
         }
+    }
+
+    /// Becomes another source, which goes on in time where this one is.
+    pub(super) fn renew(&mut self, random: &mut Random) {
+        let Self { ssrc, seq, .. } = Self::new(random);
+        (self.ssrc, self.seq, self.anchor) = (ssrc, seq, None);
     }
 
     /// Who we are.

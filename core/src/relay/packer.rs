@@ -65,7 +65,7 @@ impl Packer {
             Ok(missing) if follows && missing <= LONGEST && self.len + missing + audio.len() <= ROOM => {
                 self.append(core::iter::repeat_n(silence, missing));
             }
-            Err(_) if follows && -header.timestamp.since(tail) <= LONGEST as i32 => return,
+            Err(_) if follows && header.timestamp.since(tail).saturating_neg() <= LONGEST as i32 => return,
             _ => {
                 self.clear();
                 (self.ssrc, self.head) = (header.ssrc, header.timestamp);
@@ -91,7 +91,12 @@ impl Packer {
         let (packet, rest) = self.audio.get(..self.len)?.split_at_checked(len)?;
         out.iter_mut().zip(packet).for_each(|(out, code)| *out = *code);
         let rest = rest.len();
-        self.audio.copy_within(len..self.len, 0);
+        for at in 0..rest {
+            let code = self.audio.get(len.saturating_add(at)).copied();
+            if let Some((room, code)) = self.audio.get_mut(at).zip(code) {
+                *room = code;
+            }
+        }
         let mut header = Header::parse(&EMPTY_HEADER).ok()?;
         (header.ssrc, header.seq, header.timestamp) = (self.ssrc, self.seq, self.head);
         header.marker = core::mem::take(&mut self.fresh);

@@ -32,6 +32,8 @@ pub(super) struct Source {
     told: bool,
     /// Who is yet to be told of, and whether that may be the peer itself.
     stranger: Option<(SocketAddr, bool)>,
+    /// Whether what comes next from elsewhere is authentic.
+    authentic: bool,
     /// Who was told of last, and when.
     asked: Option<(IpAddr, Instant)>,
     /// When the peer was last heard, or had reason to begin to speak.
@@ -57,6 +59,11 @@ impl Source {
     /// When to look whether the peer has been silent for too long.
     pub(super) const fn watch(&self) -> Option<Instant> {
         self.watch
+    }
+
+    /// What comes next from elsewhere has the peer's keys.
+    pub(super) const fn vouch_for_next(&mut self) {
+        self.authentic = true;
     }
 
     /// The peer was heard.
@@ -88,6 +95,7 @@ impl Leg {
     /// Takes note of a packet from elsewhere than the peer.
     pub(super) fn stranger(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
         self.statistics.wrong_source = self.statistics.wrong_source.wrapping_add(1);
+        let authentic = core::mem::take(&mut self.whence.authentic);
         let Some(peer) = self.peer.as_ref().filter(|peer| peer.direction.receives()) else { return };
         let Some(header) = Header::parse(packet).ok() else { return };
         if content(&peer.profile, header.payload_type).is_none() {
@@ -96,7 +104,7 @@ impl Leg {
         let quiet = |since| now.since(since) >= QUIET;
         let may_be_it = peer.learns
             && match &self.source {
-                Some(source) => quiet(self.whence.heard) && source.goes_on(&header),
+                Some(source) => authentic || quiet(self.whence.heard) && source.goes_on(&header),
                 None => self.whence.learned.is_none_or(|learned| quiet(learned.at)),
             };
         let asked = |(ip, at)| ip == from.ip() && now.since(at) < PATIENCE;

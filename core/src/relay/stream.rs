@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::annex::Annex;
 use super::keys::{Keying, Stance};
 use super::leg::{Content, Leg, muxes};
+use super::security::Protection;
 use super::tape::{Channel, Piece, Tape};
 use super::{Hop, Output, Peer, Play, Report, Side, StreamId, Verdict};
 use crate::clip::{ClipId, Clips};
@@ -33,6 +34,10 @@ pub struct Stream {
     third: Option<Id<Third>>,
     /// Which side is recorded.
     tape: Option<(Side, Id<Tape>)>,
+    /// By [`Side::index`].
+    protections: [Protection; 3],
+    /// A side whose peer's packets are not authentic, which has yet to be told.
+    pub(super) strange: Option<Side>,
     state: State,
     /// That it is open has yet to be told.
     opened: bool,
@@ -88,7 +93,18 @@ impl Stream {
         let legs = [Leg::new(random), Leg::new(random)];
         let places = [Place::open(a, Seat::First), Place::open(b, Seat::Second), Place::CLOSED];
         let pair = Some([Side::A, Side::B]);
-        Self { id, places, pair, legs, third: None, tape: None, state: State::Fresh, opened: true }
+        Self {
+            id,
+            places,
+            pair,
+            legs,
+            third: None,
+            tape: None,
+            protections: [Protection::Plain; 3],
+            strange: None,
+            state: State::Fresh,
+            opened: true,
+        }
     }
 
     pub(super) const fn id(&self) -> StreamId {
@@ -98,6 +114,7 @@ impl Stream {
     /// Gives back what it has elsewhere.
     pub(super) fn release(mut self, annex: &mut Annex<'_>) {
         for side in Side::ALL {
+            self.unsecure(side, &mut annex.contexts);
             if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
                 leg.leave_keypad(&mut annex.keypads);
                 leg.leave_packer(&mut annex.packers);
@@ -137,6 +154,27 @@ impl Stream {
         }
     }
 
+    /// How a side's packets are protected.
+    pub(super) const fn protection(&self, side: Side) -> Protection {
+        let [a, b, c] = self.protections;
+        match side {
+            Side::A => a,
+            Side::B => b,
+            Side::C => c,
+        }
+    }
+
+    pub(super) fn protect(&mut self, side: Side, protection: Protection) {
+        if let Some(place) = self.protections.get_mut(side.index()) {
+            *place = protection;
+        }
+    }
+
+    /// The side that has this port, or the one before it.
+    pub(super) fn side_at(&self, port: u16) -> Option<Side> {
+        Side::ALL.into_iter().find(|side| self.place(*side).port == port & !1)
+    }
+
     /// Whom a side hears, and who hears it.
     fn partner(&self, side: Side) -> Option<Side> {
         match self.pair {
@@ -158,7 +196,7 @@ impl Stream {
     }
 
     /// Two sides' legs.
-    fn legs<'l>(
+    pub(super) fn legs<'l>(
         &'l mut self,
         thirds: &'l mut Thirds<'_>,
         near: Side,
@@ -366,7 +404,7 @@ impl Stream {
         let partner = self.partner(side);
         let port = partner.map_or(0, |partner| self.place(partner).port);
         let id = self.id;
-        let Annex { thirds, keypads, packers, tapes, told, counters, restless } = annex;
+        let Annex { thirds, keypads, packers, tapes, told, counters, restless, .. } = annex;
         let (near, mut far) = self.legs(thirds, side, partner);
         let near = near.ok_or(Reason::PortClosed)?;
         let received = near.receive(now, from, packet);
@@ -481,7 +519,7 @@ impl Stream {
     pub(super) fn deadline(&self, annex: &Annex<'_>) -> Option<Instant> {
         let waits = self.places.iter().any(|place| place.joined || place.parting || place.due);
         let at = match self.state {
-            _ if self.opened || waits => return Some(Instant::ZERO),
+            _ if self.opened || waits || self.strange.is_some() => return Some(Instant::ZERO),
             State::Closing => return Some(Instant::ZERO),
             State::Open(at) => at,
             State::Fresh => return None,
@@ -507,6 +545,9 @@ impl Stream {
         let recorded = self.tape;
         if core::mem::take(&mut self.opened) {
             return Some(Output::Report(Report::Opened { stream: self.id }));
+        }
+        if let Some(side) = self.strange.take() {
+            return Some(Output::Report(Report::NotAuthentic { stream: self.id, side }));
         }
         if let State::Open(at) = self.state
             && at <= now
@@ -570,6 +611,7 @@ impl Stream {
 
     /// Frees a side's place. Who found no room in the stream has it now.
     fn leave(&mut self, side: Side, annex: &mut Annex<'_>) {
+        self.unsecure(side, &mut annex.contexts);
         if let (Some(leg), _) = self.legs(&mut annex.thirds, side, None) {
             leg.leave_keypad(&mut annex.keypads);
             leg.leave_packer(&mut annex.packers);

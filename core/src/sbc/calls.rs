@@ -19,6 +19,7 @@ use crate::transport::Path;
 
 use super::addresses::Failing;
 use super::identity::told;
+use super::security::not_in_the_open;
 use super::sessions::first_branch;
 use super::{About, Binding, Command, Cx, Output, Question, Sbc};
 
@@ -43,6 +44,11 @@ impl Sbc<'_> {
             Report::Stranger { stream, side, from, may_be_it } => {
                 return self.sighted(cx, call_of(stream), side, from, may_be_it);
             }
+            Report::NotSecured { stream, .. } => {
+                self.counters.add(Reason::SrtpFull);
+                return self.end(cx, call_of(stream), Reason::SrtpFull);
+            }
+            Report::NotAuthentic { stream, side } => return self.not_authentic(call_of(stream), side),
             Report::Silent { stream, side } => return self.silent(cx, call_of(stream), side),
         };
         let id = call_of(stream);
@@ -251,6 +257,7 @@ impl Sbc<'_> {
             Some(binding) => (binding.contact(), binding.path()),
             None => (config.text(target.uri), path),
         };
+        not_in_the_open(None, trunk.srtp, path.transport)?;
         let dialog = Dialog::call(&mut self.random, &[&from], uri);
         let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
 
@@ -259,6 +266,7 @@ impl Sbc<'_> {
         let branch = first_branch(self.random.next_u64());
         let session = self.random.next_u64() >> 2;
         let place = self.calls.get(id).map_or(Side::B, |call| call.rung);
+        let keys = self.keys(trunk, path.transport);
         let leg = Leg {
             timer: SessionTimer::offering(Law::Mu),
             place,
@@ -267,6 +275,7 @@ impl Sbc<'_> {
             todo,
             branch,
             offered: true,
+            keys,
             ..Leg::new(id, Side::B, target.trunk, path, dialog, session)
         };
         self.join(id, leg, None)?;
@@ -283,6 +292,7 @@ impl Sbc<'_> {
         let other = leg.agreed.replace(agreed) != Some(agreed);
         let place = leg.place;
         if let Some(call) = self.calls.get_mut(call) {
+            call.keyed.expire(place);
             if call.stream == Stream::Open {
                 call.pending.add(match place {
                     Side::A => Pending::POINT_A,

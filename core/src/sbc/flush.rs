@@ -54,6 +54,11 @@ impl Sbc<'_> {
         }
         let points = [(Pending::POINT_A, Side::A), (Pending::POINT_B, Side::B), (Pending::POINT_C, Side::C)];
         for (point, side) in points {
+            if self.calls.get(id)?.pending.has(point)
+                && let Some(control) = self.secure_first(id, side)
+            {
+                return Some(Output::Media { worker, control });
+            }
             if self.calls.get_mut(id)?.pending.take(point)
                 && let Some(peer) = self.peer(cx, id, side)
             {
@@ -432,6 +437,7 @@ impl Leg {
             session: self.session,
             version: version.into(),
             direction: Direction::SendRecv,
+            keys: self.keys,
         };
         match (&self.agreed, self.timer.form) {
             (Some(agreed), Form::Answer) => sdp::answer(agreed, &local, out),

@@ -33,6 +33,7 @@ mod requests;
 mod responses;
 mod restore;
 mod saved;
+mod security;
 mod sessions;
 mod sources;
 mod speakers;
@@ -203,6 +204,16 @@ pub enum Event {
         named: SocketAddr,
         /// Where it comes from.
         from: SocketAddr,
+    },
+    /// What comes from a leg's peer for its audio is not authentic by SRTP, and is dropped: it has another key or suite
+    /// than was agreed on, or is not protected at all. Said once for each key.
+    NotAuthentic {
+        /// The call.
+        call: CallId,
+        /// The leg's trunk.
+        trunk: TrunkIndex,
+        /// Where its description says it comes from.
+        named: SocketAddr,
     },
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.

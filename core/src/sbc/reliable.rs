@@ -30,8 +30,8 @@ pub(super) const EXTENSION: &[u8] = b"100rel";
 /// How many early dialogs of one INVITE are acknowledged.
 const MOST: usize = 8;
 
-/// How long they may be together, packed: two blocks.
-const PACKED: usize = 504;
+/// How long they may be together, packed: four blocks.
+const PACKED: usize = 1_008;
 
 /// How many PRACKs one INVITE may cost, so that [`AHEAD`] is beyond them.
 const MOST_PRACKS: u32 = 250;
@@ -151,10 +151,10 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let (call, ours) = (leg.call, leg.offered && reliable.described == response);
         let agreed = match ours {
-            true => accept(cx.config, trunk, message).map(Some),
+            true => accept(cx.config, trunk, leg.srtp(), message).map(Some),
             false if message.body().is_empty() => Ok(None),
             false if !reliable.is_described() => return Err(Reason::OfferPending),
-            false => Ok(agree(cx.config, trunk, message)?),
+            false => Ok(agree(cx.config, trunk, leg.srtp(), &from, message)?),
         };
         let Some(leg) = self.legs.get_mut(id) else { return Ok(()) };
         leg.provisional_arrived();
@@ -259,7 +259,7 @@ impl Sbc<'_> {
         if let Some(early) = dialogs.iter_mut().find(|early| early.tag == tag && early.answer.is_none())
             && let Some(trunk) = cx.config.trunk(leg.trunk).filter(|_| !message.body().is_empty())
         {
-            early.answer = accept(cx.config, trunk, message).ok();
+            early.answer = accept(cx.config, trunk, leg.srtp(), message).ok();
         }
         pack(&mut self.blocks, &dialogs).map(Some).ok_or(Reason::NoMemory)
     }
@@ -377,13 +377,16 @@ impl Sbc<'_> {
         let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
         let tag = self.tag_of(e.from.tag().unwrap_or_default());
         let leg = self.legs.get(id).ok_or(Reason::NoSuchCall)?;
-        let (call, offer) = (leg.call, (leg.version, leg.said));
+        let (call, offer, srtp) = (leg.call, (leg.version, leg.said), leg.srtp());
         let mut dialogs = unpack(&self.blocks, &leg.reliable.dialogs);
         let early = dialogs.iter_mut().find(|early| early.tag == tag);
         let answered = early.as_ref().is_some_and(|early| early.answer.is_some());
         let mut agreed = Ok(None);
         if !message.body().is_empty() {
-            agreed = if answered { agree(cx.config, trunk, message) } else { Err(Reason::OfferPending) };
+            agreed = match answered {
+                true => agree(cx.config, trunk, srtp, &from, message),
+                false => Err(Reason::OfferPending),
+            };
         }
         let Some(early) = early else {
             return self.accept_update(cx, request, id, agreed?, false);

@@ -40,7 +40,7 @@ impl Sbc<'_> {
         if !takes_descriptions(message) {
             return Err(Reason::NothingAcceptable);
         }
-        let agreed = agree(config, trunk, message)?;
+        let agreed = agree(config, trunk, trunk.srtp, &from, message)?;
         SessionTimer::NONE.terms(message)?;
         if self.legs.is_full() {
             return Err(Reason::NodeFull);

@@ -11,10 +11,12 @@ use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sdp::{self, Agreed};
 use crate::sip::{self, ErrorKind, Essentials, Host, Message, Method, Name, Via};
+use crate::srtp::Policy;
 use crate::transaction::{Received, Reply};
 use crate::transport::Path;
 
 use super::dialogs::parse_hex;
+use super::security::not_in_the_open;
 use super::sources::media_allowed;
 use super::streams::next_path;
 use super::{Admitted, Cx, Event, Excerpt, Sbc, extensions, reliable};
@@ -115,7 +117,7 @@ impl Sbc<'_> {
         if !takes_descriptions(message) {
             return Err(Reason::NothingAcceptable);
         }
-        let agreed = agree(config, trunk, message)?;
+        let agreed = agree(config, trunk, trunk.srtp, &from, message)?;
         SessionTimer::NONE.terms(message)?;
         if self.calls.is_full() || self.legs.is_full() {
             return Err(Reason::NodeFull);
@@ -217,6 +219,8 @@ impl Sbc<'_> {
         if agreed.is_none() {
             timer.form = Form::Offer(Law::Mu);
         }
+        let trunk = cx.config.trunk(from.trunk).ok_or(Reason::UnknownSource)?;
+        let keys = self.keys(trunk, from.path.transport);
         let echo = self.blocks.store(self.reply.get(..len).unwrap_or_default()).ok_or(Reason::NoMemory)?;
         let leg = Leg {
             timer,
@@ -225,6 +229,7 @@ impl Sbc<'_> {
             invited: e.cseq.number,
             offered: agreed.is_none(),
             agreed,
+            keys,
             reliable: reliable::wish(message),
             user: self.registrant(cx.config, message, from.trunk.0),
             ..Leg::new(call, Side::A, from.trunk, path, dialog, session)
@@ -315,9 +320,9 @@ impl Sbc<'_> {
 
     /// Our 2xx offered, so that the answer came with the ACK.
     fn answered_in_ack(&mut self, cx: &Cx<'_>, call: CallId, id: LegId, request: &Request<'_, '_>) {
-        let trunk = cx.config.trunk(request.from.trunk);
-        let agreed =
-            trunk.ok_or(Reason::UnknownSource).and_then(|trunk| accept(cx.config, trunk, request.message));
+        let trunk = cx.config.trunk(request.from.trunk).ok_or(Reason::UnknownSource);
+        let srtp = self.legs.get(id).map_or(Policy::Off, Leg::srtp);
+        let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, srtp, request.message));
         match agreed {
             Ok(agreed) => self.set_agreed(call, id, agreed),
             Err(reason) => self.end(cx, call, reason),
@@ -411,7 +416,7 @@ impl Sbc<'_> {
         }
         let call = leg.call;
         let terms = leg.timer.terms(message)?;
-        let agreed = agree(cx.config, trunk, message)?;
+        let agreed = agree(cx.config, trunk, leg.srtp(), &from, message)?;
 
         let moved = self.refresh_target(cx, &from, message, id);
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
@@ -524,10 +529,16 @@ pub(super) fn takes_descriptions(message: &Message<'_>) -> bool {
 pub(super) fn agree(
     config: &Config<'_>,
     trunk: &Trunk,
+    srtp: Policy,
+    from: &Admitted,
     message: &Message<'_>,
 ) -> Result<Option<Agreed>, Reason> {
-    let Some(session) = session(message)? else { return Ok(None) };
-    let agreed = sdp::choose(&session).map_err(refusal)?;
+    let Some(session) = session(message)? else {
+        not_in_the_open(None, srtp, from.path.transport)?;
+        return Ok(None);
+    };
+    let agreed = sdp::choose(&session, srtp).map_err(refusal)?;
+    not_in_the_open(Some(&agreed), srtp, from.path.transport)?;
     if !media_allowed(config, trunk, &agreed) {
         return Err(Reason::MediaOutsideRange);
     }
@@ -535,9 +546,14 @@ pub(super) fn agree(
 }
 
 /// What is agreed on when the message answers an offer of ours.
-pub(super) fn accept(config: &Config<'_>, trunk: &Trunk, message: &Message<'_>) -> Result<Agreed, Reason> {
+pub(super) fn accept(
+    config: &Config<'_>,
+    trunk: &Trunk,
+    srtp: Policy,
+    message: &Message<'_>,
+) -> Result<Agreed, Reason> {
     let session = session(message)?.ok_or(Reason::AnswerMissing)?;
-    let agreed = sdp::accept(&session, crate::rtp::Direction::SendRecv).map_err(refusal)?;
+    let agreed = sdp::accept(&session, crate::rtp::Direction::SendRecv, srtp).map_err(refusal)?;
     if !media_allowed(config, trunk, &agreed) {
         return Err(Reason::MediaOutsideRange);
     }
@@ -575,6 +591,9 @@ fn session<'a>(message: &Message<'a>) -> Result<Option<sdp::Session<'a>>, Reason
 fn refusal(refusal: sdp::Refusal) -> Reason {
     match refusal {
         sdp::Refusal::BadAddress => Reason::MediaOutsideRange,
+        sdp::Refusal::Secure => Reason::SrtpOff,
+        sdp::Refusal::Insecure => Reason::SrtpRequired,
+        sdp::Refusal::NoSuite => Reason::SrtpNoSuite,
         _ => Reason::NoCommonCodec,
     }
 }

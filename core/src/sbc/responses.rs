@@ -12,6 +12,7 @@ use super::addresses::Failing;
 use super::dialogs::our_branch;
 use super::registrar::dialled;
 use super::requests::accept;
+use super::security::of_target;
 use super::sessions::is_again;
 use super::streams::next_path;
 use super::{Admitted, Cx, Sbc};
@@ -134,7 +135,7 @@ impl Sbc<'_> {
     /// target sends some.
     fn progresses(&mut self, cx: &Cx<'_>, message: &Message<'_>, e: &Essentials<'_>, id: LegId, status: u16) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, trunk, path) = (leg.call, leg.trunk, leg.path);
+        let (call, trunk, path, srtp) = (leg.call, leg.trunk, leg.path, leg.srtp());
         let first = leg.state == LegState::Calling;
         match leg.state {
             LegState::Cancelling { sent: false } => return self.cancel_leg(cx, id),
@@ -163,7 +164,7 @@ impl Sbc<'_> {
         let early = e.to.tag().is_some() && !message.body().is_empty();
         let trunk = cx.config.trunk(trunk).filter(|_| early);
         // What cannot be used early is no failure yet: the answer decides.
-        let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, message).ok());
+        let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, srtp, message).ok());
         let agreed = self.reliable_answer(e, id).filter(|_| early).or(agreed);
         if let Some(agreed) = agreed {
             self.set_agreed(call, id, agreed);
@@ -191,7 +192,7 @@ impl Sbc<'_> {
         let (early, said) = (self.reliable_answer(e, id), self.said_early(e, id));
         self.forget_early_dialogs(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let (call, trunk) = (leg.call, leg.trunk);
+        let (call, trunk, srtp) = (leg.call, leg.trunk, leg.srtp());
         if leg.dialog.confirm(message, e).is_err() {
             // Without its Contact it can be told nothing but this.
             leg.state = LegState::Terminated;
@@ -218,10 +219,13 @@ impl Sbc<'_> {
             .config
             .trunk(trunk)
             .ok_or(Reason::TargetMedia)
-            .and_then(|trunk| early.map_or_else(|| accept(cx.config, trunk, message), Ok));
-        let Ok(agreed) = agreed else {
-            self.hang_up(cx, id, Reason::TargetMedia);
-            return self.target_failed(cx, call, Reason::TargetMedia, None);
+            .and_then(|trunk| early.map_or_else(|| accept(cx.config, trunk, srtp, message), Ok));
+        let agreed = match agreed.map_err(of_target) {
+            Ok(agreed) => agreed,
+            Err(reason) => {
+                self.hang_up(cx, id, reason);
+                return self.target_failed(cx, call, reason, None);
+            }
         };
         self.set_agreed(call, id, agreed);
         self.is_up(cx, asked);

@@ -55,7 +55,9 @@ impl Sbc<'_> {
     /// once the call has ended.
     ///
     /// None when the call is not answered, while an offer of ours waits for its answer (the record before still
-    /// holds), or when `out` is too small: two usual legs take less than 1,100 bytes, and 2,300 are always enough.
+    /// holds), or when `out` is too small: two usual legs take less than 1,100 bytes, and 2,500 are always enough.
+    ///
+    /// It is a secret: the keys of legs with SRTP are in it.
     ///
     /// A call that is ending has a record too. It says so: whoever restores it ends the legs it had left.
     pub fn save(&self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<usize> {
@@ -91,7 +93,8 @@ impl Sbc<'_> {
     /// The relay is told to open the same ports, and then where the peers are, so that audio goes on without a word of
     /// SIP. Where that cannot be (a port is gone, our address or the trunk has changed) both legs are ended. Either
     /// way the call is there, and its [`Event::Ended`](super::Event::Ended) will come; it is not told as started or
-    /// answered again. What happened on its streams before is not known any more.
+    /// answered again. What happened on its streams before is not known any more. Where a leg has SRTP, audio goes on with
+    /// its keys: towards the peer as a new source, from the peer once its rollover counter is found.
     ///
     /// Times before the origin of [`Cx::now`] become the origin: a host whose clock starts over with it begins it some
     /// days in.
@@ -266,6 +269,7 @@ impl SavedLeg {
             target: target.unwrap_or(TargetIndex(u16::MAX)),
             state: LegState::Confirmed,
             agreed: self.agreed,
+            keys: self.keys,
             version: self.version,
             timer: self.timer,
             ..Leg::new(call, side, self.trunk, path, self.dialog, self.session)

@@ -1,5 +1,7 @@
 //! What a call's record says: all it takes to go on with its legs, and nothing that only this run of the node knows.
 //!
+//! It has the keys of legs with SRTP in it, and is a secret where it lies.
+//!
 //! Trunks, line and target are named by a hash of their names, listeners by what peers know of them, times by how
 //! long ago they were, beside the civil time where that was known.
 
@@ -13,7 +15,8 @@ use crate::memory::Key;
 use crate::reason::Reason;
 use crate::record::{Reader, Unreadable, Writer};
 use crate::relay::Side;
-use crate::sdp::Agreed;
+use crate::sdp::{Agreed, Keys};
+use crate::srtp::{Policy, Secret};
 use crate::time::{Duration, Utc};
 use crate::transport::Transport;
 
@@ -61,6 +64,7 @@ pub(super) struct SavedLeg {
     pub(super) session: u64,
     pub(super) version: u32,
     pub(super) agreed: Option<Agreed>,
+    pub(super) keys: Option<Keys>,
     pub(super) dialog: Dialog,
     /// Its session timer, and how long ago that was refreshed.
     pub(super) timer: SessionTimer,
@@ -126,6 +130,10 @@ pub(super) fn write(
         w.u8(leg.agreed.is_some().into());
         if let Some(agreed) = &leg.agreed {
             agreed.save(&mut w);
+        }
+        w.u8(leg.srtp() as u8);
+        if let Some((_, secret)) = &leg.keys {
+            w.bytes(secret.as_bytes());
         }
         leg.timer.save(cx.now, &mut w);
     }
@@ -219,6 +227,10 @@ impl SavedLeg {
             1 => Some(Agreed::restore(r)?),
             _ => return None,
         };
+        let keys = keys(r)?;
+        if keys.is_none() && agreed.is_some_and(|agreed| agreed.crypto.is_some()) {
+            return None;
+        }
         let (timer, age) = SessionTimer::restore(r)?;
         Some(Self {
             timer,
@@ -229,6 +241,7 @@ impl SavedLeg {
             session,
             version,
             agreed,
+            keys,
             dialog,
         })
     }
@@ -259,6 +272,18 @@ fn index(config: &Config<'_>, kind: &[u8], hash: u64, names: impl Iterator<Item 
 
 fn trunk(config: &Config<'_>, hash: u64) -> Option<u16> {
     index(config, b"trunk", hash, config.trunks.iter().map(|trunk| trunk.name))
+}
+
+/// What a leg says of SRTP.
+fn keys(r: &mut Reader<'_>) -> Option<Option<Keys>> {
+    let policy = match r.u8()? {
+        0 => return Some(None),
+        1 => Policy::Allowed,
+        2 => Policy::Required,
+        _ => return None,
+    };
+    let secret = <[u8; 32]>::try_from(r.bytes(32)?).ok()?;
+    Some(Some((policy, Secret::from_bytes(secret))))
 }
 
 /// The reason with this code; none for no code at all.

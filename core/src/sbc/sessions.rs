@@ -59,7 +59,7 @@ impl Sbc<'_> {
         }
         let call = leg.call;
         let terms = if early { None } else { Some(leg.timer.terms(message)?) };
-        let agreed = agree(cx.config, trunk, message)?;
+        let agreed = agree(cx.config, trunk, leg.srtp(), &from, message)?;
 
         let moved = self.refresh_target(cx, &from, message, id);
         let leg = self.legs.get_mut(id).ok_or(Reason::NoSuchCall)?;
@@ -341,7 +341,7 @@ impl Sbc<'_> {
         let agreed = match (cx.config.trunk(leg.trunk), leg.agreed, leg.timer.form) {
             (None, ..) => Err(Reason::UnknownSource),
             (Some(trunk), Some(before), Form::Answer) => accept_again(cx.config, trunk, message, &before),
-            (Some(trunk), ..) => accept(cx.config, trunk, message),
+            (Some(trunk), ..) => accept(cx.config, trunk, leg.srtp(), message),
         };
         match agreed {
             Ok(agreed) => match leg.moves {

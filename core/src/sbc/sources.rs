@@ -28,7 +28,7 @@ impl Sbc<'_> {
         Some(Peer { learns, silence, ..Peer::new(rtp, rtcp, agreed.profile, agreed.direction) })
     }
 
-    fn leg_at(&self, id: CallId, side: Side) -> Option<(LegId, &Leg)> {
+    pub(super) fn leg_at(&self, id: CallId, side: Side) -> Option<(LegId, &Leg)> {
         let call = self.calls.get(id)?;
         let legs = [call.anchor, call.called, call.transfer.referrer].into_iter().flatten();
         legs.filter_map(|leg| Some((leg, self.legs.get(leg)?))).find(|(_, leg)| leg.place == side)

@@ -139,7 +139,12 @@ pub(super) fn certified(config: &Config<'_>, admitted: Admitted) -> Result<Admit
 /// left aside.
 pub(super) fn next_path(dialog: &Dialog, config: &Config<'_>, from: &Admitted) -> Path {
     let Some((remote, uri)) = next_hop(dialog, config, from).zip(dialog.next_hop()) else { return from.path };
-    let named = transport(&uri).and_then(|named| sibling(config, from.path.listener, named).zip(Some(named)));
+    // Keys go by TLS only.
+    let keys = config.trunk(from.trunk).is_some_and(|trunk| trunk.srtp.is_on());
+    let may_go_by = |named: &Transport| !keys || *named == Transport::Tls;
+    let named = transport(&uri)
+        .filter(may_go_by)
+        .and_then(|named| sibling(config, from.path.listener, named).zip(Some(named)));
     let (listener, transport) = named.unwrap_or((from.path.listener, from.path.transport));
     let same = listener == from.path.listener && remote.ip() == from.path.remote.ip().to_canonical();
     Path { transport, listener, flow: if same { from.path.flow } else { 0 }, remote }

@@ -18,6 +18,7 @@ mod registering;
 mod reliable;
 mod replaces;
 mod restore;
+mod security;
 mod sessions;
 mod sources;
 mod speakers;

@@ -6,10 +6,12 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
 use super::attribute::Attribute;
+use super::crypto::Crypto;
 use super::session::{Media, Session};
 use super::{EVENT, NOISE, PTIME};
 use crate::g711::Law;
 use crate::rtp::{Direction, Format, Profile};
+use crate::srtp::Policy;
 
 /// Room for what has to be repeated of sections that are not taken: seven plain ones.
 const REFUSED: usize = 112;
@@ -29,6 +31,8 @@ pub struct Agreed {
     pub direction: Direction,
     /// Whether RTCP goes to and comes from the RTP ports (RFC 5761). We do not ask for it, but grant it.
     pub rtcp_mux: bool,
+    /// How the peer's packets are protected; not at all where there is none.
+    pub crypto: Option<Crypto>,
     /// The direction that mirrors the peer's, whatever its address.
     pub(super) mirrored: Direction,
     /// How many of the sections not taken come before the one that is.
@@ -74,9 +78,13 @@ impl Agreed {
 pub enum Refusal {
     /// There is no audio section, or only such with port 0.
     NoAudio,
-    /// There is audio, but only over SRTP.
+    /// There is audio, but only over SRTP, which is off.
     Secure,
-    /// There is audio, but not in PCMU or PCMA over RTP/AVP.
+    /// There is audio, but only without SRTP, which is required.
+    Insecure,
+    /// There is audio over SRTP, but no crypto line that can be used.
+    NoSuite,
+    /// There is audio, but not in PCMU or PCMA over RTP/AVP or RTP/SAVP.
     NoCommonCodec,
     /// The audio's address is missing, is a host name or no one host's, or leaves no port for RTCP.
     BadAddress,
@@ -89,7 +97,9 @@ impl Refusal {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::NoAudio => "No audio stream in SDP",
-            Self::Secure => "SRTP is not supported here",
+            Self::Secure => "SRTP is off here",
+            Self::Insecure => "SRTP is required here",
+            Self::NoSuite => "No usable crypto line in SDP",
             Self::NoCommonCodec => "No audio in PCMU or PCMA over RTP/AVP",
             Self::BadAddress => "No usable media address in SDP",
             Self::TooMany => "Too many media sections in SDP",
@@ -105,12 +115,13 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// Reads an offer: takes its first audio section over RTP/AVP with PCMU or PCMA, and of that section the first such
-/// codec and the first telephone-event at 8 kHz, under the offer's own payload types.
-pub fn choose(offer: &Session<'_>) -> Result<Agreed, Refusal> {
+/// Reads an offer: takes its first audio section over RTP/AVP or RTP/SAVP, as `policy` has it, with PCMU or PCMA, and of
+/// that section the first such codec and the first telephone-event at 8 kHz, under the offer's own payload types, and the
+/// first crypto line that can be used.
+pub fn choose(offer: &Session<'_>, policy: Policy) -> Result<Agreed, Refusal> {
     let mut nearest = Refusal::NoAudio;
     for (place, media) in offer.media().iter().enumerate() {
-        match Audio::read(offer, media).and_then(|audio| audio.answered()) {
+        match Audio::read(offer, media, policy).and_then(|audio| audio.answered()) {
             Ok(agreed) => return refuse_others(agreed, offer, place),
             Err(refusal) => nearest = nearest.max(refusal),
         }
@@ -128,10 +139,14 @@ fn refuse_others(mut agreed: Agreed, offer: &Session<'_>, taken: usize) -> Resul
     Ok(agreed)
 }
 
-/// Reads the answer to an offer that [`offer`](super::offer()) wrote and that said `offered`: its first audio section.
-pub fn accept(answer: &Session<'_>, offered: Direction) -> Result<Agreed, Refusal> {
+/// Reads the answer to an offer that [`offer`](super::offer()) wrote, and that said `offered` and of SRTP what `policy` has
+/// it say: its first audio section.
+pub fn accept(answer: &Session<'_>, offered: Direction, policy: Policy) -> Result<Agreed, Refusal> {
     let media = answer.media().iter().find(|media| media.is_audio()).ok_or(Refusal::NoAudio)?;
-    let audio = Audio::read(answer, media)?;
+    let audio = Audio::read(answer, media, policy)?;
+    if audio.crypto.is_some_and(|crypto| !crypto.takes_ours()) {
+        return Err(Refusal::NoSuite);
+    }
     // Sent is what the answer numbers, received what we numbered (RFC 3264 section 6.1).
     let mut laws = audio.laws();
     let send = laws.next().ok_or(Refusal::NoCommonCodec)?;
@@ -150,7 +165,12 @@ pub fn accept(answer: &Session<'_>, offered: Direction) -> Result<Agreed, Refusa
 /// as an offer. It may send us something else to somewhere else; what we say stays as it is.
 pub fn accept_again(answer: &Session<'_>, before: &Agreed) -> Result<Agreed, Refusal> {
     let media = answer.media().get(usize::from(before.before)).ok_or(Refusal::NoAudio)?;
-    let audio = Audio::read(answer, media)?;
+    let policy = if before.crypto.is_some() { Policy::Required } else { Policy::Off };
+    let audio = Audio::read(answer, media, policy)?;
+    let line = |crypto: Option<Crypto>| crypto.map(|crypto| (crypto.tag, crypto.master.suite()));
+    if line(audio.crypto) != line(before.crypto) {
+        return Err(Refusal::NoSuite);
+    }
     let offered = |format: &Format| before.profile.receive.iter().flatten().any(|one| one.law == format.law);
     let send = audio.laws().find(offered).ok_or(Refusal::NoCommonCodec)?;
     let event_send = before.profile.event_receive.and_then(|_| audio.event());
@@ -163,6 +183,7 @@ pub fn accept_again(answer: &Session<'_>, before: &Agreed) -> Result<Agreed, Ref
         profile,
         direction: meet(new.direction, before.mirrored),
         rtcp_mux: new.rtcp_mux,
+        crypto: new.crypto,
         ..*before
     })
 }
@@ -176,7 +197,7 @@ enum Coding {
     Other,
 }
 
-/// An audio section that can be spoken of: over RTP/AVP, to a port.
+/// An audio section that can be spoken of: over RTP/AVP or RTP/SAVP, to a port.
 struct Audio<'s, 'a> {
     media: &'s Media<'a>,
     /// By payload type; where an rtpmap says nothing, what RFC 3551 says.
@@ -186,16 +207,22 @@ struct Audio<'s, 'a> {
     rtcp_mux: bool,
     ptime: Option<u16>,
     maxptime: Option<u16>,
+    crypto: Option<Crypto>,
 }
 
 impl<'s, 'a> Audio<'s, 'a> {
-    fn read(session: &Session<'a>, media: &'s Media<'a>) -> Result<Self, Refusal> {
+    fn read(session: &Session<'a>, media: &'s Media<'a>, policy: Policy) -> Result<Self, Refusal> {
         if !media.is_audio() || media.port == 0 {
             return Err(Refusal::NoAudio);
         }
-        if !media.protocol.eq_ignore_ascii_case(b"RTP/AVP") {
+        let savp = media.protocol.eq_ignore_ascii_case(b"RTP/SAVP");
+        if savp && !policy.is_on() || !savp && !media.protocol.eq_ignore_ascii_case(b"RTP/AVP") {
             let secure = media.protocol.windows(4).any(|piece| piece.eq_ignore_ascii_case(b"SAVP"));
-            return Err(if secure { Refusal::Secure } else { Refusal::NoCommonCodec });
+            return Err(match secure {
+                true if policy.is_on() => Refusal::NoSuite,
+                true => Refusal::Secure,
+                false => Refusal::NoCommonCodec,
+            });
         }
         let mut audio = Self {
             media,
@@ -205,8 +232,10 @@ impl<'s, 'a> Audio<'s, 'a> {
             rtcp_mux: false,
             ptime: None,
             maxptime: None,
+            crypto: None,
         };
         let mut direction = None;
+        let mut offered = false;
         for attribute in media.attributes() {
             match attribute {
                 Attribute::RtpMap { payload_type, encoding, clock, channels } => {
@@ -219,7 +248,11 @@ impl<'s, 'a> Audio<'s, 'a> {
                 Attribute::Rtcp { port, address } => audio.rtcp = audio.rtcp.or(Some((port, address))),
                 Attribute::RtcpMux => audio.rtcp_mux = true,
                 Attribute::Direction(said) => direction = direction.or(Some(said)),
-                Attribute::Fmtp { .. } | Attribute::Other { .. } => {}
+                Attribute::Crypto(line) if policy.is_on() => {
+                    offered = true;
+                    audio.crypto = audio.crypto.or_else(|| Crypto::parse(line, savp));
+                }
+                Attribute::Crypto(_) | Attribute::Fmtp { .. } | Attribute::Other { .. } => {}
             }
         }
         let of_session = || {
@@ -229,7 +262,12 @@ impl<'s, 'a> Audio<'s, 'a> {
             })
         };
         audio.direction = direction.or_else(of_session).unwrap_or(Direction::SendRecv);
-        Ok(audio)
+        match (savp, policy) {
+            _ if audio.crypto.is_some() => Ok(audio),
+            (false, Policy::Required) if !offered => Err(Refusal::Insecure),
+            (true, _) | (false, Policy::Required) => Err(Refusal::NoSuite),
+            (false, Policy::Allowed | Policy::Off) => Ok(audio),
+        }
     }
 
     fn coding(&self, payload_type: u8) -> Coding {
@@ -307,6 +345,7 @@ impl<'s, 'a> Audio<'s, 'a> {
             profile,
             direction: meet(mirrored, reachable),
             rtcp_mux,
+            crypto: self.crypto,
             mirrored,
             before: 0,
             length: 0,

@@ -43,6 +43,8 @@ pub enum Attribute<'a> {
     },
     /// `rtcp-mux`: RTCP may come to the RTP port (RFC 5761).
     RtcpMux,
+    /// `crypto`: a suite of SRTP and its key (RFC 4568), not looked into yet.
+    Crypto(&'a [u8]),
     /// `sendrecv`, `sendonly`, `recvonly` or `inactive`, seen from who wrote it (RFC 8866 section 6.7).
     Direction(Direction),
     /// Any other.
@@ -90,6 +92,7 @@ impl<'a> Attribute<'a> {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         match name.len() {
             6 if is(b"rtpmap") => all(rtpmap, value),
+            6 if is(b"crypto") => Some(Self::Crypto(value)),
             4 if is(b"fmtp") => all(fmtp, value),
             5 if is(b"ptime") => all(milliseconds, value).map(Self::PacketTime),
             8 if is(b"maxptime") => all(milliseconds, value).map(Self::MaxPacketTime),

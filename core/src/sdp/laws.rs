@@ -9,7 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::g711::Law;
+use crate::random::Random;
 use crate::rtp::{Direction, Format};
+use crate::srtp::{Policy, Secret};
 
 fn directions() -> impl Strategy<Value = Direction> {
     prop_oneof![
@@ -30,7 +32,14 @@ fn locals() -> impl Strategy<Value = Local> {
         (1_u128 << 64..0xff00_u128 << 112).prop_map(|bits| IpAddr::V6(bits.into())),
     ];
     (address, 1..u16::MAX, any::<u64>(), any::<u64>(), directions()).prop_map(
-        |(address, port, session, version, direction)| Local { address, port, session, version, direction },
+        |(address, port, session, version, direction)| Local {
+            address,
+            port,
+            session,
+            version,
+            direction,
+            keys: None,
+        },
     )
 }
 
@@ -146,9 +155,9 @@ proptest! {
     fn both_sides_agree(caller in locals(), callee in locals(), first in laws()) {
         let mut out = [0; 320];
         let length = offer(&caller, first, &mut out).unwrap();
-        let theirs = choose(&Session::parse(&out[..length]).unwrap()).unwrap();
+        let theirs = choose(&Session::parse(&out[..length]).unwrap(), Policy::Off).unwrap();
         let length = answer(&theirs, &callee, &mut out).unwrap();
-        let ours = accept(&Session::parse(&out[..length]).unwrap(), caller.direction).unwrap();
+        let ours = accept(&Session::parse(&out[..length]).unwrap(), caller.direction, Policy::Off).unwrap();
 
         prop_assert_eq!(theirs.remote, SocketAddr::new(caller.address.to_canonical(), caller.port));
         prop_assert_eq!(ours.remote, SocketAddr::new(callee.address.to_canonical(), callee.port));
@@ -175,7 +184,7 @@ proptest! {
         sections.insert(place, taken);
         let text: String = sections.iter().map(|section| section.text.as_str()).collect();
         let text = format!("v=0\r\no=- 0 0 IN IP4 x\r\ns=-\r\nt=0 0\r\n{text}");
-        let agreed = choose(&Session::parse(text.as_bytes()).unwrap()).unwrap();
+        let agreed = choose(&Session::parse(text.as_bytes()).unwrap(), Policy::Off).unwrap();
         let mut out = [0; 480];
         let length = answer(&agreed, &local, &mut out).unwrap();
         let session = Session::parse(&out[..length]).unwrap();
@@ -243,16 +252,23 @@ fn harm(bytes: &[u8]) {
         let _ = (media.address(), media.formats().count(), media.payload_types().count());
         let _ = media.attributes().chain(session.attributes()).count();
     }
-    let _ = accept(&session, Direction::SendRecv);
-    if let Ok(agreed) = choose(&session) {
+    for policy in [Policy::Off, Policy::Allowed, Policy::Required] {
+        harm_by(&session, policy);
+    }
+}
+
+fn harm_by(session: &Session<'_>, policy: Policy) {
+    let _ = accept(session, Direction::SendRecv, policy);
+    if let Ok(agreed) = choose(session, policy) {
         let local = Local {
             address: "192.0.2.9".parse().unwrap(),
             port: 20_000,
             session: 1,
             version: 1,
             direction: Direction::SendRecv,
+            keys: Some((policy, Secret::new(&mut Random::new(&[1; 32])))),
         };
-        let mut out = [0; 480];
+        let mut out = [0; 600];
         let length = answer(&agreed, &local, &mut out).unwrap();
         let answer = Session::parse(&out[..length]).unwrap();
         assert_eq!(answer.media().len(), session.media().len());

@@ -2,21 +2,24 @@
 //!
 //! A description is read once into a [`Session`] of spans; its attributes are typed when they are asked for. On
 //! top of that stands offer and answer (RFC 3264) for the one thing this node carries: one audio stream in PCMU
-//! or PCMA over RTP/AVP, with telephone-events and comfort noise. [`choose`] and [`answer()`] serve an offer that came in, [`offer()`]
+//! or PCMA over RTP/AVP or RTP/SAVP, with telephone-events and comfort noise. [`choose`] and [`answer()`] serve an offer
+//! that came in, [`offer()`]
 //! and [`accept`] one that goes out.
 //!
-//! It is not a general SDP toolkit: bandwidth, keys, ICE candidates, repeat times and the like are stepped over,
+//! It is not a general SDP toolkit: bandwidth, ICE candidates, repeat times and the like are stepped over,
 //! nothing of a description is passed on, and host names are never looked up. Whether the addresses a peer names
 //! may be spoken to is the caller's to check, for RTP and RTCP alike.
 
 mod agreement;
 mod attribute;
+mod crypto;
 mod lines;
 mod session;
 mod write;
 
 pub use agreement::{Agreed, Refusal, accept, accept_again, choose};
 pub use attribute::{Attribute, Attributes};
+pub use crypto::{Crypto, Keys};
 pub use session::{Error, MAX_MEDIA, Media, Session};
 pub use write::{Local, answer, offer};
 
@@ -31,5 +34,7 @@ const PTIME: u8 = 20;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod secure;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::*;
 use crate::g711::Law;
 use crate::rtp::{Direction, Format, Profile};
+use crate::srtp::Policy;
 
 /// A SIP trunk of a large provider, unencrypted.
 const TRUNK: &str = "v=0\r\n\
@@ -98,15 +99,16 @@ fn local() -> Local {
         session: u64::MAX,
         version: 7,
         direction: Direction::SendRecv,
+        keys: None,
     }
 }
 
 fn chosen(text: &str) -> Result<Agreed, Refusal> {
-    choose(&Session::parse(text.as_bytes()).unwrap())
+    choose(&Session::parse(text.as_bytes()).unwrap(), Policy::Off)
 }
 
 fn accepted(text: &str) -> Result<Agreed, Refusal> {
-    accept(&Session::parse(text.as_bytes()).unwrap(), Direction::SendRecv)
+    accept(&Session::parse(text.as_bytes()).unwrap(), Direction::SendRecv, Policy::Off)
 }
 
 fn answered(agreed: &Agreed) -> String {
@@ -247,6 +249,7 @@ fn what_is_promised_to_fit_does() {
         session: u64::MAX,
         version: u64::MAX,
         direction: Direction::SendRecv,
+        keys: None,
     };
     assert!(offer(&longest, Law::Mu, &mut [0; 320]).is_some());
     let sections = "m=a 1 b c\r\n".repeat(7);
@@ -295,7 +298,7 @@ fn an_answer_cannot_widen_an_offer() {
     let text = plain("m=audio 4000 RTP/AVP 0\r\n");
     let session = Session::parse(text.as_bytes()).unwrap();
     for direction in [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive] {
-        assert_eq!(accept(&session, direction).unwrap().direction, direction);
+        assert_eq!(accept(&session, direction, Policy::Off).unwrap().direction, direction);
     }
 }
 
@@ -424,5 +427,5 @@ fn packet_times() {
 
 #[test]
 fn what_is_kept_is_small() {
-    assert!(size_of::<Agreed>() <= 200, "{}", size_of::<Agreed>());
+    assert!(size_of::<Agreed>() <= 248, "{}", size_of::<Agreed>());
 }

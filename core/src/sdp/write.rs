@@ -4,10 +4,12 @@ use core::net::IpAddr;
 
 use super::agreement::{Agreed, meet};
 use super::attribute::spelling;
+use super::crypto::{self, Keys};
 use super::{EVENT, PTIME};
 use crate::g711::Law;
 use crate::rtp::{Direction, Format, Profile};
 use crate::sip::Writer;
+use crate::srtp::Policy;
 
 /// Our own side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +25,13 @@ pub struct Local {
     pub version: u64,
     /// Which way audio may flow, seen from us. An answer says less where the offer allows less.
     pub direction: Direction,
+    /// What we say of SRTP; nothing where there is none.
+    pub keys: Option<Keys>,
 }
 
 /// Writes an offer of PCMU and PCMA, `first` before the other, with telephone-events and 20 ms packets. Gives its
-/// length, or none when it does not fit (320 bytes always do).
+/// length, or none when it does not fit (320 bytes always do, 720 with keys). With keys it is of RTP/SAVP where SRTP is
+/// required, and else of RTP/AVP with crypto lines beside, which who knows nothing of them passes over.
 pub fn offer(local: &Local, first: Law, out: &mut [u8]) -> Option<usize> {
     let second = match first {
         Law::Mu => Law::A,
@@ -35,13 +40,20 @@ pub fn offer(local: &Local, first: Law, out: &mut [u8]) -> Option<usize> {
     let receive = [Some(Format::fixed(first)), Some(Format::fixed(second))];
     let mut writer = Writer::new(out);
     write_session(&mut writer, local);
-    let says = Says { receive, event: Some(EVENT), noise: None, rtcp_mux: false };
-    write_audio(&mut writer, local.port, &says, local.direction);
+    let keys = local.keys.as_ref().filter(|(policy, _)| policy.is_on());
+    let savp = keys.is_some_and(|(policy, _)| *policy == Policy::Required);
+    let says = Says { receive, event: Some(EVENT), noise: None, rtcp_mux: false, savp };
+    write_audio(&mut writer, local.port, &says);
+    if let Some((_, secret)) = keys {
+        crypto::write_all(&mut writer, secret);
+    }
+    write_end(&mut writer, local.direction);
     writer.finish().ok()
 }
 
 /// Writes the answer to the offer that `agreed` was chosen from: as many sections in the same order, those that are
-/// not taken with port 0 (RFC 3264 section 6). Gives its length, or none when it does not fit (480 bytes always do).
+/// not taken with port 0 (RFC 3264 section 6). Gives its length, or none when it does not fit (480 bytes always do, 600 with
+/// keys) or there are no keys to answer with.
 pub fn answer(agreed: &Agreed, local: &Local, out: &mut [u8]) -> Option<usize> {
     let before = usize::from(agreed.before);
     let profile = &agreed.profile;
@@ -52,8 +64,14 @@ pub fn answer(agreed: &Agreed, local: &Local, out: &mut [u8]) -> Option<usize> {
         write_refused(&mut writer, section);
     }
     let &Profile { receive, event_receive: event, noise, .. } = profile;
-    let says = Says { receive, event, noise, rtcp_mux: agreed.rtcp_mux };
-    write_audio(&mut writer, local.port, &says, direction);
+    let savp = agreed.crypto.is_some_and(|crypto| crypto.savp);
+    let says = Says { receive, event, noise, rtcp_mux: agreed.rtcp_mux, savp };
+    write_audio(&mut writer, local.port, &says);
+    if let Some(crypto) = &agreed.crypto {
+        let (_, secret) = local.keys.as_ref()?;
+        crypto::write(&mut writer, crypto.tag, &secret.master(crypto.master.suite()));
+    }
+    write_end(&mut writer, direction);
     for section in agreed.refused().skip(before) {
         write_refused(&mut writer, section);
     }
@@ -78,12 +96,14 @@ struct Says {
     event: Option<u8>,
     noise: Option<u8>,
     rtcp_mux: bool,
+    savp: bool,
 }
 
-fn write_audio(writer: &mut Writer<'_>, port: u16, says: &Says, direction: Direction) {
-    let &Says { receive, event, noise, rtcp_mux } = says;
+fn write_audio(writer: &mut Writer<'_>, port: u16, says: &Says) {
+    let &Says { receive, event, noise, rtcp_mux, savp } = says;
     let formats = || receive.iter().flatten();
-    writer.bytes(b"m=audio ").number(port.into()).bytes(b" RTP/AVP");
+    let protocol: &[u8] = if savp { b" RTP/SAVP" } else { b" RTP/AVP" };
+    writer.bytes(b"m=audio ").number(port.into()).bytes(protocol);
     for payload_type in formats().map(|format| format.payload_type).chain(noise).chain(event) {
         writer.bytes(b" ").number(payload_type.into());
     }
@@ -105,6 +125,10 @@ fn write_audio(writer: &mut Writer<'_>, port: u16, says: &Says, direction: Direc
     if rtcp_mux {
         writer.bytes(b"a=rtcp-mux").end_line();
     }
+}
+
+/// What stands at the end of the section that is taken.
+fn write_end(writer: &mut Writer<'_>, direction: Direction) {
     writer.bytes(b"a=ptime:").number(PTIME.into()).end_line();
     writer.bytes(b"a=").bytes(spelling(direction).as_bytes()).end_line();
 }

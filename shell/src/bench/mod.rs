@@ -40,6 +40,10 @@ const STREAMS: RangeInclusive<i64> = 2..=10_000;
 /// Packets on their way at once when the capacity is looked for.
 const IN_FLIGHT: u64 = 512;
 
+/// The same for each stream, where there are few: a port's socket holds some 250 packets, and rtpengine takes a port out of
+/// use to which more than 50 at once come again and again.
+const OF_A_STREAM: u64 = 24;
+
 /// How long everything runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -192,6 +196,11 @@ impl Relay {
             false if Rtpengine::is_there() => subjects.push(Subject::Rtpengine),
             false => println!("  not measured beside: rtpengine, which is not installed"),
         }
+        if !self.alone {
+            println!(
+                "  not measured beside: rtpproxy, which nothing here drives (Debian 12 has no package of it)"
+            );
+        }
         subjects
     }
 
@@ -207,8 +216,7 @@ impl Relay {
 
     /// Measures how fast packets come back.
     fn capacity(&self, subject: Subject, streams: u16, cores: &Cores) -> Result<Row, Error> {
-        // A port's socket holds some 250 packets, and what is on its way waits there.
-        let in_flight = IN_FLIGHT.min(u64::from(streams) * 64);
+        let in_flight = IN_FLIGHT.min(u64::from(streams) * OF_A_STREAM);
         self.best(subject, streams, Duration::ZERO, cores, &mut |generator, time| {
             generator.full(in_flight, time)
         })

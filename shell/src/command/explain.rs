@@ -219,6 +219,7 @@ impl<'c> Replay<'c, '_> {
             Event::Answered(_) | Event::Settled(_) => {}
             Event::Learned { .. }
             | Event::Elsewhere { .. }
+            | Event::NotAuthentic { .. }
             | Event::Registered { .. }
             | Event::Unregistered { .. }
             | Event::Reachable { .. }

@@ -27,6 +27,7 @@ mod recording;
 mod register;
 mod secret;
 mod sources;
+mod srtp;
 mod suggest;
 mod table;
 mod target;

@@ -17,12 +17,14 @@ use super::notation::ports;
 use super::ping;
 use super::register::{self, Register};
 use super::sources::Sources;
+use super::srtp;
 use super::table::{At, Table, Value};
 use super::target::Targets;
 use super::traffic::{self, Traffic};
 use crate::certificates::Trust;
 use warmline_core::config::{List, MediaPolicy, MediaRange, TargetIndex, Trunk, TrunkKind, User};
 use warmline_core::filter::{Prefix, Range};
+use warmline_core::srtp::Policy;
 use warmline_core::transport::Transport;
 
 const KEYS: &[&str] = &[
@@ -33,6 +35,7 @@ const KEYS: &[&str] = &[
     "signalling",
     "media",
     "learn",
+    "srtp",
     "max_calls",
     "max_calls_in",
     "max_calls_out",
@@ -172,6 +175,7 @@ struct Section<'t> {
     media: Option<Vec<Written<'t, MediaRange>>>,
     /// Whether its peers may be elsewhere than they say.
     learn: Option<bool>,
+    srtp: Option<Policy>,
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     traffic: Option<Traffic>,
@@ -244,6 +248,7 @@ impl<'t> Section<'t> {
         let interface = interface(table, interfaces);
         let tls = interface.is_none_or(|number| interfaces.listener(number, Transport::Tls).is_some());
         let transport = |value: Value<'t>| value.choice(TRANSPORTS).map(|transport| transport.value);
+        let transport = table.get("transport").map_or(Some(Transport::Udp), transport);
         let mut named = Vec::new();
         let register = register::read(table);
         let (register, login) = match register {
@@ -255,9 +260,10 @@ impl<'t> Section<'t> {
             name: names.declare(table),
             kind,
             interface,
-            transport: table.get("transport").map_or(Some(Transport::Udp), transport),
+            transport,
             signalling: signalling(table, kind, &mut named),
             media: media(table, kind, &mut named),
+            srtp: srtp::read(table, kind, transport),
             learn: table.get("learn").map_or(Some(false), |value| Some(value.boolean()?.value)),
             named,
             traffic: traffic::read(table, kind, capacity),
@@ -391,6 +397,7 @@ impl<'t> Section<'t> {
             listener: interfaces.listener(self.interface?, self.transport?)?,
             media: policy,
             learn: self.learn?,
+            srtp: self.srtp?,
             max_calls,
             starts,
             takes,

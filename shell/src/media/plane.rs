@@ -15,6 +15,8 @@ use super::uring::Uring;
 pub(super) const LARGEST: usize = 2048;
 
 /// One way of moving datagrams, over the ports of one worker.
+// Whether it is large depends on what is built.
+#[allow(clippy::large_enum_variant, reason = "a worker has one, and goes through it for every datagram")]
 pub(super) enum Plane {
     Sockets(Sockets),
     #[cfg(target_os = "linux")]

@@ -37,6 +37,11 @@ struct Scene {
 impl Scene {
     /// Over a backend; none, and said so, where this machine does not allow it.
     fn set(backend: Backend, address: IpAddr, spin: u64, sockets: usize) -> Option<Self> {
+        Self::set_with(backend, address, spin, sockets, "")
+    }
+
+    /// With `more` interfaces beside.
+    fn set_with(backend: Backend, address: IpAddr, spin: u64, sockets: usize, more: &str) -> Option<Self> {
         let ports = loopback::free_ports(20).expect("ports");
         let (first, last) = (ports.start(), ports.end());
         let text = format!(
@@ -47,6 +52,7 @@ capacity = 5
 name = "loop"
 address = "{address}"
 media = "{first}-{last}"
+{more}
 [media]
 workers = 1
 backend = "{backend}"
@@ -360,5 +366,35 @@ fn ports_that_rest_give_way_where_there_are_no_more_sockets() {
             scene.tell(Control::Close { stream });
             assert!(matches!(scene.told(), Report::Closed { .. }));
         }
+    }
+}
+
+#[test]
+fn one_side_may_speak_ipv4_and_the_other_ipv6() {
+    for backend in Backend::ALL {
+        let six = loopback::free_ports(20).expect("ports");
+        let (first, last) = (six.start(), six.end());
+        let more = format!("[[interface]]\nname = \"six\"\naddress = \"::1\"\nmedia = \"{first}-{last}\"\n");
+        let four = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let Some(scene) = Scene::set_with(backend, four, 0, 1000, &more) else { continue };
+        println!("over {backend}");
+        let a = scene.socket();
+        let b = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a socket");
+        b.set_read_timeout(Some(PATIENCE)).expect("a time to wait");
+        let stream = StreamId { index: 0, generation: 1 };
+        scene.tell(Control::Open { stream, ports: [scene.port(0), *first] });
+        assert_eq!(scene.told(), Report::Opened { stream });
+        for (side, socket) in [(Side::A, &a), (Side::B, &b)] {
+            let peer = peer_at(socket.local_addr().expect("an address"));
+            scene.tell(Control::Point { stream, side, peer });
+        }
+        let there = SocketAddr::from((Ipv6Addr::LOCALHOST, *first));
+        for seq in 0..50 {
+            a.send_to(&packet(seq, 7), scene.at(0)).expect("loopback");
+            assert_eq!(heard(&b), (7, there));
+            b.send_to(&packet(seq, 9), there).expect("loopback");
+            assert_eq!(heard(&a), (9, scene.at(0)));
+        }
+        scene.close(0);
     }
 }

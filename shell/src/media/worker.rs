@@ -187,6 +187,7 @@ impl Worker<'_> {
             }
             Control::Point { .. }
             | Control::Learn { .. }
+            | Control::Secure { .. }
             | Control::Bridge { .. }
             | Control::Play { .. }
             | Control::Stop { .. }
@@ -253,6 +254,8 @@ impl Worker<'_> {
             | Report::Played { .. }
             | Report::Digit { .. }
             | Report::Stranger { .. }
+            | Report::NotSecured { .. }
+            | Report::NotAuthentic { .. }
             | Report::Silent { .. } => {}
         }
     }

@@ -170,6 +170,13 @@ impl Journal {
                     "call {number}: audio for trunk {name} arrives from {from}, its SDP says {named}: dropped; {advice}"
                 );
             }
+            Event::NotAuthentic { call, trunk, named } => {
+                let (number, trunk) = (self.number(call), trunk_name(cx.config, trunk));
+                warn!(
+                    "call {number}: audio of trunk {trunk} from {named} does not authenticate by SRTP and is dropped: its key \
+                     is not the one in its SDP, or it uses another suite, or no SRTP at all"
+                );
+            }
             // Nothing is kept over a restart yet.
             Event::Settled(_) => {}
             Event::Ended(id) => {

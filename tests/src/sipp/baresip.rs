@@ -21,6 +21,8 @@ pub struct Telephone<'a> {
     pub certificate: Option<PathBuf>,
     /// Whether it answers by itself.
     pub answers: bool,
+    /// Whether it speaks nothing but SRTP, with keys in SDP.
+    pub secure: bool,
     /// How it tells the keys that are pressed: `rtpevent` or `info`.
     pub keys: &'a str,
 }
@@ -28,7 +30,15 @@ pub struct Telephone<'a> {
 impl<'a> Telephone<'a> {
     /// One that is reached by UDP.
     pub const fn new(number: &'a str, at: Ipv4Addr) -> Self {
-        Self { number, at, transport: "udp", certificate: None, answers: false, keys: "rtpevent" }
+        Self {
+            number,
+            at,
+            transport: "udp",
+            certificate: None,
+            answers: false,
+            secure: false,
+            keys: "rtpevent",
+        }
     }
 }
 
@@ -58,7 +68,7 @@ impl Baresip {
             "poll_method epoll\naudio_path {place}\nsip_listen {at}:{sip}\nnet_interface {at}\ncall_max_calls 4\n\
              audio_player aubridge,echo\naudio_source aubridge,echo\nausrc_srate 8000\nauplay_srate 8000\n\
              ausrc_channels 1\nauplay_channels 1\nrtp_ports {rtp}-{last}\nmodule_path {}\nmodule g711.so\n\
-             module aubridge.so\nmodule cons.so\nmodule_tmp account.so\nmodule_app menu.so\ncons_listen {keys}\n\
+             module aubridge.so\nmodule srtp.so\nmodule cons.so\nmodule_tmp account.so\nmodule_app menu.so\ncons_listen {keys}\n\
              statmode_default off\n",
             modules()
         );
@@ -67,10 +77,11 @@ impl Baresip {
         }
         // One port on, TLS is spoken.
         let sip = SocketAddrV4::new(at, if transport == "tls" { sip + 1 } else { sip });
+        let secure = if set.secure { ";mediaenc=srtp-mand" } else { "" };
         let mode = if set.answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{number}@{sip};transport={transport}>;regint=0;answermode={mode};\
-             audio_codecs=PCMU/8000/1;dtmfmode={}\n",
+             audio_codecs=PCMU/8000/1;dtmfmode={}{secure}\n",
             set.keys
         );
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {

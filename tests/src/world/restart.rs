@@ -14,7 +14,7 @@ impl<'w> World<'w> {
     pub(super) fn keep(&mut self, id: CallId) {
         let config = self.config;
         let cx = Cx { now: self.clock(), utc: Some(Utc(self.now as i64)), config: &config };
-        let mut out = [0; 2_300];
+        let mut out = [0; 2_500];
         match in_core(|| self.sbc.save(&cx, id, &mut out)) {
             Some(len) => drop(self.records.insert(id, out[..len].to_vec())),
             None => self.judge("records", Err(format!("{id:?} has settled, but cannot be saved"))),

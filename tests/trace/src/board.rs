@@ -14,7 +14,7 @@ use semihosting::process::ExitCode;
 use semihosting::{eprintln, println};
 use static_cell::ConstStaticCell;
 use warmline_trace::stream::{self, Entry, FRAME, Header};
-use warmline_trace::{Departures, Host, Player, Room};
+use warmline_trace::{Departures, Host, Player, Room, SRTP, srtp};
 
 use count::Meter;
 use files::{BUFFER, Reading, Writing};
@@ -56,6 +56,11 @@ fn run() -> Option<()> {
             count::play(&mut source, &mut meter)?;
             frames::count(&mut meter);
             meter.print();
+            let sum = srtp();
+            if sum != Some(SRTP) {
+                eprintln!("SRTP's bytes are others here: {sum:x?}, not {SRTP:x}");
+                return None;
+            }
             Some(())
         }
         _ => {

@@ -8,8 +8,10 @@
 mod departures;
 mod player;
 mod room;
+mod srtp;
 pub mod stream;
 
 pub use departures::Departures;
 pub use player::{Host, Part, PlayError, Player};
 pub use room::{BOARD, Room};
+pub use srtp::{SRTP, srtp};

@@ -334,7 +334,8 @@ impl<'p> Player<'p> {
             | Event::Ended(id)
             | Event::Digit { call: id, .. }
             | Event::Learned { call: id, .. }
-            | Event::Elsewhere { call: id, .. } => (self.sbc.call(id), None),
+            | Event::Elsewhere { call: id, .. }
+            | Event::NotAuthentic { call: id, .. } => (self.sbc.call(id), None),
             Event::Settled(id) => {
                 let cx = cx(self.now, self.utc, &self.config);
                 (self.sbc.call(id), self.sbc.save(&cx, id, self.out))

@@ -4,7 +4,7 @@ use warmline_core::call::{Call, Leg};
 use warmline_core::digest::Window;
 use warmline_core::image::{Board, MAX_TARGETS, MAX_TRUNKS, MAX_USERS, Tables, board};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use warmline_core::relay::{self, Door, Keypad, Name, Packer, Stream, TAILROOM, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, TAILROOM, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
@@ -38,6 +38,7 @@ pub struct Room {
     names: [Name; SIZES.calls],
     streams: [Slot<Stream>; SIZES.calls],
     thirds: [Slot<Third>; SIZES.calls.div_ceil(2)],
+    contexts: [Slot<Secured>; 4],
     keypads: [Slot<Keypad>; SIZES.calls.div_ceil(2)],
     packers: [Slot<Packer>; SIZES.calls.div_ceil(8)],
     stream_timers: [TimerSlot; SIZES.calls],
@@ -78,6 +79,7 @@ impl Room {
             names: [Name::EMPTY; _],
             streams: [const { Slot::EMPTY }; _],
             thirds: [const { Slot::EMPTY }; _],
+            contexts: [const { Slot::EMPTY }; _],
             keypads: [const { Slot::EMPTY }; _],
             packers: [const { Slot::EMPTY }; _],
             stream_timers: [TimerSlot::EMPTY; _],
@@ -95,6 +97,7 @@ impl Room {
             names: &mut self.names,
             streams: &mut self.streams,
             thirds: &mut self.thirds,
+            contexts: &mut self.contexts,
             keypads: &mut self.keypads,
             packers: &mut self.packers,
             tapes: &mut [],

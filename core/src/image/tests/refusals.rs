@@ -75,6 +75,7 @@ const CASES: &[Case] = &[
     ("sockets to listen on", |o| o.listeners[0].port = 20_127),
     ("sockets to listen on", |o| o.listeners[0].port = o.listeners[1].port),
     ("a trunk's certificate", |o| o.trunks[0].certified = true),
+    ("a trunk's SRTP", |o| o.trunks[0].srtp = crate::srtp::Policy::Allowed),
     ("a trunk's listener", |o| o.trunks[0].listener = 2),
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(0, 2))),
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(u16::MAX, u16::MAX))),

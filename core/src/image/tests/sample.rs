@@ -13,6 +13,7 @@ use crate::config::{
     Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
+use crate::srtp::Policy;
 use crate::time::Duration;
 use crate::transport::Transport;
 
@@ -132,6 +133,7 @@ impl Owned {
                     return_to: Some(TargetIndex(0)),
                     ping: NonZeroU16::new(30),
                     learn: true,
+                    srtp: Policy::Off,
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -202,6 +204,7 @@ impl Owned {
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ping: Some(NonZeroU16::MAX),
             learn: true,
+            srtp: Policy::Off,
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -373,6 +376,7 @@ impl Names {
                 return_to: back.map(TargetIndex),
                 ping,
                 learn,
+                srtp: Policy::Off,
                 ..Trunk::new(name, kind, listener)
             },
         )

@@ -455,6 +455,7 @@ fn what_finds_no_room_is_counted_and_nothing_else() {
         streams: Box::leak((0..2).map(|_| Slot::EMPTY).collect()),
         thirds: &mut [],
         keypads: &mut [],
+        contexts: &mut [],
         packers: &mut [],
         tapes: &mut [],
         taped: &mut [],

@@ -206,6 +206,8 @@ impl Model {
             | Report::NotJoined { .. }
             | Report::Joined { .. }
             | Report::Stranger { .. }
+            | Report::NotSecured { .. }
+            | Report::NotAuthentic { .. }
             | Report::Silent { .. } => {}
             // Either it never was, or another holds its name.
             Report::Failed { stream } => {

@@ -13,10 +13,12 @@ mod conversation;
 mod keys;
 mod laws;
 mod lifetime;
+mod mixed;
 mod packer;
 mod packets;
 mod parked;
 mod players;
+mod security;
 mod source;
 mod tapes;
 
@@ -32,6 +34,7 @@ fn relay(streams: usize) -> Relay<'static> {
         names: Vec::leak(std::vec![Name::EMPTY; streams + 8]),
         streams: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
         thirds: Box::leak((0..streams.div_ceil(2)).map(|_| Slot::EMPTY).collect()),
+        contexts: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),
         keypads: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         packers: Box::leak((0..2 * streams).map(|_| Slot::EMPTY).collect()),
         tapes: Box::leak((0..streams).map(|_| Slot::EMPTY).collect()),

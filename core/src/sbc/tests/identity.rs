@@ -262,7 +262,7 @@ fn what_was_carried_is_freed_at_the_answer() {
 fn what_a_restart_must_know_of_the_caller_is_saved() {
     let mut w = world(PLAIN);
     let (call, ..) = talking(&mut w, &calling(HIDDEN, ASSERTED));
-    let mut record = [0; 2_300];
+    let mut record = [0; 2_500];
     w.sbc.save(&w.cx(), call, &mut record).unwrap();
     let before = w.sbc.call(call).unwrap();
     let mut fresh = world(PLAIN);

@@ -181,7 +181,7 @@ fn what_does_not_fit_is_not_saved() {
 }
 
 #[test]
-fn the_longest_record_takes_2300_bytes() {
+fn the_longest_record_takes_2500_bytes() {
     let mut w = World::new();
     let (call, out) = w.ring();
     // As much of a dialog as is kept, on both legs.
@@ -198,11 +198,12 @@ fn the_longest_record_takes_2300_bytes() {
         texts.push(writer.seal().unwrap() - 7 - 29);
     }
     assert!(texts[1] > 600 && leg.dialog.next_hop().is_some());
-    // IPv6 takes 12 bytes more in each of 8 addresses, refused sections up to 112 on each leg.
+    // IPv6 takes 12 bytes more in each of 8 addresses, refused sections up to 112 on each leg, and SRTP's keys 81.
     let (used, most) = (texts[0] + texts[1], 2 * crate::dialog::TEXT);
-    let longest = record.len() - used + most + 8 * 12 + 2 * 112 + 4 + "address-outside-range".len() + 20;
+    let longest =
+        record.len() - used + most + 8 * 12 + 2 * (112 + 81) + 4 + "address-outside-range".len() + 20;
     std::println!("at most {longest} bytes");
-    assert!(longest <= 2_300);
+    assert!(longest <= 2_500);
 }
 
 #[test]

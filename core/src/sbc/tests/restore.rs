@@ -20,7 +20,7 @@ impl World {
     }
 
     pub(super) fn record(&self, call: CallId) -> Vec<u8> {
-        let mut out = [0; 2_300];
+        let mut out = [0; 2_500];
         let len = self.sbc.save(&self.cx(), call, &mut out).expect("it is at rest");
         out[..len].to_vec()
     }
@@ -245,7 +245,7 @@ fn a_record_makes_one_call_and_only_where_there_is_room() {
 fn what_a_call_was_doing_decides_what_its_record_says() {
     let mut w = World::new();
     let (call, invite) = w.ring();
-    let mut out = [0; 2_300];
+    let mut out = [0; 2_500];
     assert_eq!(w.sbc.save(&w.cx(), call, &mut out), None, "not answered");
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
     let ok = message(&outs, AI, "SIP/2.0 200 OK").to_string();
@@ -358,7 +358,7 @@ fn times_go_on_by_the_civil_clock_where_there_is_one() {
         (Some(day), None, 0),
         (None, None, 0),
     ] {
-        let mut record = [0; 2_300];
+        let mut record = [0; 2_500];
         let cx = Cx { now: w.now, utc: then.map(Utc), config: &w.config };
         w.sbc.save(&cx, talk.call, &mut record).unwrap();
         let mut fresh = World::seeded(8);

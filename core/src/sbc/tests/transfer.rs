@@ -116,6 +116,7 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
             Out::Other(Output::Media { control, .. }) => match control {
                 Control::Open { .. } => "open".into(),
                 Control::Point { side, .. } => format!("point {side:?}"),
+                Control::Secure { side, .. } => format!("secure {side:?}"),
                 Control::Join { side, .. } => format!("join {side:?}"),
                 Control::Learn { side, source, .. } => format!("learn {side:?} {source}"),
                 Control::Bridge { pair, .. } => format!("bridge {pair:?}"),

@@ -1,12 +1,17 @@
 //! What was agreed on, in a record.
 
+use super::super::crypto::Crypto;
 use super::{Agreed, REFUSED, direction};
 use crate::g711::Law;
 use crate::record::{Reader, Writer};
 use crate::rtp::{Direction, Format, Profile};
+use crate::srtp::{Master, Suite};
 
 /// What stands in a record for no payload type.
 const NO_EVENT: u8 = 0xff;
+
+/// What stands in a record for no suite.
+const NO_CRYPTO: u8 = 0xff;
 
 impl Agreed {
     /// Writes it to a record.
@@ -24,6 +29,13 @@ impl Agreed {
             w.u8(event.unwrap_or(NO_EVENT));
         }
         w.u8(ptime).u8(number(self.direction)).u8(number(self.mirrored)).u8(self.rtcp_mux.into());
+        match &self.crypto {
+            None => w.u8(NO_CRYPTO),
+            Some(Crypto { tag, master, savp }) => {
+                let suite = u8::try_from(master.suite().index()).unwrap_or(NO_CRYPTO);
+                w.u8(suite).u8((*savp).into()).u32(*tag).bytes(master.bytes())
+            }
+        };
         w.u8(self.before).short(self.refused.get(..usize::from(self.length)).unwrap_or_default());
     }
 
@@ -40,12 +52,26 @@ impl Agreed {
             1 => true,
             _ => return None,
         };
+        let crypto = match r.u8()? {
+            NO_CRYPTO => None,
+            suite => {
+                let suite = Suite::ALL.get(usize::from(suite)).copied()?;
+                let savp = match r.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                };
+                let tag = r.u32()?;
+                Some(Crypto { tag, master: Master::new(suite, r.bytes(suite.master_len())?)?, savp })
+            }
+        };
         let (before, lines) = (r.u8()?, r.short()?);
         let mut refused = [0; REFUSED];
         let room = refused.get_mut(..lines.len())?;
         room.iter_mut().zip(lines).for_each(|(room, &byte)| *room = byte);
         let length = u8::try_from(lines.len()).ok()?;
-        let agreed = Self { remote, rtcp, profile, direction, rtcp_mux, mirrored, before, length, refused };
+        let agreed =
+            Self { remote, rtcp, profile, direction, rtcp_mux, crypto, mirrored, before, length, refused };
         let whole = agreed.length == 0 || lines.ends_with(b"\n");
         (whole && agreed.refused().count() >= usize::from(before)).then_some(agreed)
     }

@@ -91,6 +91,7 @@ fn gate() -> Tested {
         names: Vec::leak(vec![Name::EMPTY; 1]),
         streams: Box::leak(Box::new([Slot::EMPTY])),
         thirds: &mut [],
+        contexts: &mut [],
         keypads: &mut [],
         packers: &mut [],
         tapes: &mut [],

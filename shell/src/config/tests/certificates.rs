@@ -165,6 +165,51 @@ fn certificates_of_peers() {
 }
 
 #[test]
+fn srtp_takes_tls() {
+    use warmline_core::srtp::Policy;
+    let folder = Folder::new();
+    for (word, policy) in [("off", Policy::Off), ("allowed", Policy::Allowed), ("required", Policy::Required)]
+    {
+        let text = with(&format!("kind = \"ai\"\ntransport = \"tls\"\nsrtp = \"{word}\""));
+        let loaded = folder.parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let policies: Vec<_> = loaded.lend().trunks.iter().map(|trunk| trunk.srtp).collect();
+        assert_eq!(policies, [Policy::Off, policy]);
+    }
+    assert_said(&[
+        (
+            r#"kind = "ai""#,
+            "kind = \"ai\"\nsrtp = \"required\"",
+            "config.toml:22:8: SRTP's keys stand in the SIP messages, where anyone on the way reads them unless those go by \
+             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"",
+        ),
+        (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nsrtp = \"required\"",
+            "config.toml:17:8: SRTP's keys stand in the SIP messages, where anyone on the way reads them unless those go by \
+             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"",
+        ),
+        (
+            r#"kind = "ai""#,
+            "kind = \"ai\"\nsrtp = \"on\"",
+            "config.toml:22:8: unknown srtp \"on\"; it may be \"off\", \"allowed\" or \"required\"",
+        ),
+    ]);
+}
+
+#[test]
+fn a_zendesk_line_takes_srtp_always_or_never() {
+    let folder = Folder::new();
+    let with = |word: &str| {
+        let text = PLAIN.replace(LISTEN, TLS);
+        let trunk = format!("kind = \"zendesk\"\ntransport = \"tls\"\nsrtp = \"{word}\"");
+        let text = text.replace("kind = \"zendesk\"", &trunk);
+        folder.said(&text.replace("sip.twilio.com\"", "sip.twilio.com;transport=tls\""))
+    };
+    assert_eq!((with("off"), with("required")), (String::new(), String::new()));
+    assert!(with("allowed").contains("a Zendesk line takes SRTP always or never"), "{}", with("allowed"));
+}
+
+#[test]
 fn one_port_for_tcp_and_tls_is_one_too_few() {
     let folder = Folder::new();
     let text = PLAIN.replace(LISTEN, &TLS.replace("tls:5061", "tls:5060"));

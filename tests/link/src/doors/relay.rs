@@ -7,6 +7,7 @@ use warmline_core::relay::{
     Control, Country, Door, Name, Output, Peer, Play, Relay, Side, Storage, StreamId, Taped, Tone, Verdict,
 };
 use warmline_core::rtp::{Digit, Direction, Format, Profile};
+use warmline_core::srtp::{Master, Security, Suite};
 use warmline_core::time::{Duration, Utc};
 
 use super::{Values, see};
@@ -16,6 +17,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
     let mut names = [Name::EMPTY; 4];
     let mut streams = [const { Slot::EMPTY }; 2];
     let mut thirds = [const { Slot::EMPTY }; 1];
+    let mut contexts = [const { Slot::EMPTY }; 2];
     let mut keypads = [const { Slot::EMPTY }; 2];
     let mut packers = [const { Slot::EMPTY }; 2];
     let mut tapes = [const { Slot::EMPTY }; 1];
@@ -31,6 +33,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
         names: black_box(&mut names),
         streams: black_box(&mut streams),
         thirds: black_box(&mut thirds),
+        contexts: black_box(&mut contexts),
         keypads: black_box(&mut keypads),
         packers: black_box(&mut packers),
         tapes: black_box(&mut tapes),
@@ -67,7 +70,8 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 12 {
+    match values.u8() % 13 {
+        11 => Control::Secure { stream, side: side(values), security: security(values) },
         10 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => Control::Press {
                 stream,
@@ -135,6 +139,15 @@ fn peer(values: &mut Values<'_>) -> Peer {
         silence: values.flag().then(|| Duration::from_micros(values.u64())),
         ..Peer::new(values.socket(), values.socket(), profile, direction)
     }
+}
+
+fn security(values: &mut Values<'_>) -> Option<Security> {
+    let suite = Suite::ALL[usize::from(values.u8() % 4)];
+    let mut master = || {
+        let bytes = values.array::<44>();
+        Master::new(suite, bytes.get(..suite.master_len())?)
+    };
+    Some(Security { send: master()?, receive: master()? })
 }
 
 fn format(values: &mut Values<'_>) -> Format {

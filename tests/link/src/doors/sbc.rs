@@ -12,6 +12,7 @@ use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
 use warmline_core::rtp::Digit;
+use warmline_core::srtp::Policy;
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
@@ -128,6 +129,7 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
             ) => {
                 see((call, named, from));
             }
+            Output::Event(Event::NotAuthentic { call, named, .. }) => see((call, named)),
             Output::Event(Event::Refused { asked, .. }) => see(asked.as_str()),
             Output::Transmit { to, len } => see((to, out.get(..len), sbc.addressee(), sbc.uses(to.flow))),
             Output::Media { worker, control } => see((worker, control)),
@@ -151,7 +153,7 @@ fn transport(values: &mut Values<'_>) -> Transport {
 fn report(values: &mut Values<'_>) -> Report {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
     let side = Side::ALL[usize::from(values.u8() % 3)];
-    match values.u8() % 10 {
+    match values.u8() % 12 {
         7 => Report::Silent { stream, side },
         8 => Report::Stranger { stream, side, from: values.socket(), may_be_it: values.flag() },
         9 => match Digit::of_code(values.u8() % 16) {
@@ -160,6 +162,8 @@ fn report(values: &mut Values<'_>) -> Report {
             }
             None => Report::Opened { stream },
         },
+        10 => Report::NotSecured { stream, side },
+        11 => Report::NotAuthentic { stream, side },
         0 => Report::Opened { stream },
         1 => Report::Failed { stream },
         2 => Report::Joined { stream, side },
@@ -284,6 +288,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
     Trunk {
         media,
         learn: values.flag(),
+        srtp: if values.flag() { Policy::Required } else { Policy::Allowed },
         max_calls: values.u32(),
         starts: Limits { calls: values.u32(), rate: rate(values) },
         takes: Limits { calls: values.u32(), rate: rate(values) },

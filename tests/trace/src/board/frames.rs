@@ -7,8 +7,10 @@ use static_cell::{ConstStaticCell, StaticCell};
 use warmline_core::filter::{Prefix, Range};
 use warmline_core::g711::Law;
 use warmline_core::memory::{Slot, TimerSlot};
-use warmline_core::relay::{Control, Door, Name, Peer, Relay, Side, Storage, Stream, StreamId};
+use warmline_core::random::Random;
+use warmline_core::relay::{Control, Door, Name, Peer, Relay, Secured, Side, Storage, Stream, StreamId};
 use warmline_core::rtp::{Direction, Format, Profile};
+use warmline_core::srtp::{Context, Secret, Security, Suite};
 use warmline_core::time::Instant;
 use warmline_gate::EthernetAddress;
 use warmline_gate::door::{Ground, HEAD};
@@ -78,6 +80,11 @@ type Tested = Gate<'static, 'static, Memory>;
 pub(crate) fn count(meter: &mut Meter) {
     let mut gate = gate();
     let mut room = Frame::EMPTY;
+    for (suite, kind) in
+        [(Suite::AesCm128HmacSha1_80, "frame: SRTP by AES_CM"), (Suite::AeadAes128Gcm, "frame: SRTP by GCM")]
+    {
+        count_srtp(&mut gate, meter, &mut room, suite, kind);
+    }
     for (law, kind) in [(Law::Mu, "frame: PCMU to PCMU"), (Law::A, "frame: PCMU to PCMA")] {
         for (side, address, law) in [(Side::A, CALLER, Law::Mu), (Side::B, TARGET, law)] {
             gate.relay
@@ -97,6 +104,34 @@ pub(crate) fn count(meter: &mut Meter) {
     for turn in 0..TIMES {
         put(gate.nic(), STRANGER, 5060, &[b'x'; 800]);
         take(&mut gate, meter, &mut room, turn, "frame: of a stranger");
+    }
+}
+
+/// Counts frames that are protected on both legs.
+fn count_srtp(gate: &mut Tested, meter: &mut Meter, room: &mut Frame, suite: Suite, kind: &str) {
+    let [ours, a, b] = [1, 2, 3].map(|seed| Secret::new(&mut Random::new(&[seed; 32])).master(suite));
+    for (side, address, theirs) in [(Side::A, CALLER, a), (Side::B, TARGET, b)] {
+        let security = Some(Security { send: ours, receive: theirs });
+        gate.relay.control(Instant::ZERO, Control::Secure { stream: STREAM, side, security });
+        let peer = peer(address, Law::Mu);
+        gate.relay.control(Instant::ZERO, Control::Point { stream: STREAM, side, peer });
+    }
+    let mut caller = Context::new(&Security { send: a, receive: ours });
+    let mut target = Context::new(&Security { send: b, receive: ours });
+    for turn in 0..TIMES {
+        let mut packet = [0xff; 172 + 24];
+        packet[..12].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
+        packet[2..4].copy_from_slice(&turn.to_be_bytes());
+        packet[4..8].copy_from_slice(&(160 * u32::from(turn)).to_be_bytes());
+        let len = caller.protect_rtp(&mut packet, 172).unwrap_or_default();
+        put(gate.nic(), CALLER, 20_000, &packet[..len]);
+        take(gate, meter, room, turn, kind);
+        let sent = &mut gate.nic().sent.bytes()[HEADERS..HEADERS + len];
+        let opened = target.unprotect_rtp(sent);
+        assert!(opened == Ok(172) && sent[12..172] == [0xff; 160], "it is heard");
+    }
+    for side in [Side::A, Side::B] {
+        gate.relay.control(Instant::ZERO, Control::Secure { stream: STREAM, side, security: None });
     }
 }
 
@@ -144,6 +179,7 @@ fn gate() -> Tested {
     static DOORS: ConstStaticCell<[Door; 8]> = ConstStaticCell::new([Door::EMPTY; 8]);
     static NAMES: ConstStaticCell<[Name; 1]> = ConstStaticCell::new([Name::EMPTY; 1]);
     static STREAMS: ConstStaticCell<[Slot<Stream>; 1]> = ConstStaticCell::new([const { Slot::EMPTY }; 1]);
+    static CONTEXTS: ConstStaticCell<[Slot<Secured>; 2]> = ConstStaticCell::new([const { Slot::EMPTY }; 2]);
     static TIMERS: ConstStaticCell<[TimerSlot; 1]> = ConstStaticCell::new([TimerSlot::EMPTY; 1]);
     static NEIGHBOURS: ConstStaticCell<Neighbours> = ConstStaticCell::new(Neighbours::new());
     static SOURCES: StaticCell<[Range; 1]> = StaticCell::new();
@@ -154,6 +190,7 @@ fn gate() -> Tested {
         names: NAMES.take(),
         streams: STREAMS.take(),
         thirds: &mut [],
+        contexts: CONTEXTS.take(),
         keypads: &mut [],
         packers: &mut [],
         tapes: &mut [],

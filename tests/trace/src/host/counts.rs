@@ -8,7 +8,7 @@ const TICK: f64 = 40.0;
 const INSTRUCTION: f64 = 128.0;
 
 /// What the table has, by what the board calls it, in this order.
-const ROWS: [(&str, &str); 19] = [
+const ROWS: [(&str, &str); 21] = [
     ("packet: PCMU to PCMU", "RTP packet, PCMU as it is"),
     ("packet: PCMA to PCMA", "RTP packet, PCMA as it is"),
     ("packet: PCMU to PCMA", "RTP packet, PCMU to PCMA"),
@@ -26,6 +26,8 @@ const ROWS: [(&str, &str); 19] = [
     ("timer: signalling", "timers of signalling"),
     ("frame: PCMU to PCMU", "frame in, door, IP, relay, frame out; PCMU as it is"),
     ("frame: PCMU to PCMA", "the same, PCMU to PCMA"),
+    ("frame: SRTP by AES_CM", "the same as it is, by AES_CM_128_HMAC_SHA1_80 on both legs"),
+    ("frame: SRTP by GCM", "the same as it is, by AEAD_AES_128_GCM on both legs"),
     ("frame: of a stranger", "frame of a stranger, left at the door"),
     ("call", "a whole call without its audio"),
 ];
