@@ -12,9 +12,11 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use socket2::SockRef;
 use warmline_core::g711::Law;
-use warmline_core::relay::Peer;
+use warmline_core::relay::{Peer, Side, TAILROOM};
 use warmline_core::rtp::{Direction, Format, Profile};
+use warmline_core::srtp::{Context, Suite};
 
+use super::keys::peer_context;
 use super::mark::{Ink, LEN, Mark};
 
 /// RTP's header, and 20 ms of audio.
@@ -37,8 +39,12 @@ pub(super) struct Generator {
     origin: Instant,
     ends: [End; 2],
     streams: Vec<Stream>,
+    /// The peers' ends of SRTP, by stream: the sides of each session in turn. None where nothing is protected.
+    contexts: Vec<Context>,
+    /// Which stream goes to a relay's port: what comes from there is for that stream's end.
+    by_port: Vec<Option<u16>>,
     run: u8,
-    packet: [u8; PACKET],
+    packet: [u8; PACKET + TAILROOM],
 }
 
 /// One side of all sessions.
@@ -83,8 +89,10 @@ impl Generator {
             origin: Instant::now(),
             ends: [End::new(Law::Mu)?, End::new(if two_laws { Law::A } else { Law::Mu })?],
             streams: vec![],
+            contexts: vec![],
+            by_port: vec![None; 1 << 16],
             run: 0,
-            packet: [0; PACKET],
+            packet: [0; PACKET + TAILROOM],
         })
     }
 
@@ -114,6 +122,15 @@ impl Generator {
             next: 0,
         };
         self.streams = ports.iter().flat_map(|&[a, b]| [stream(0, a), stream(1, b)]).collect();
+    }
+
+    /// Has both ends of every session speak SRTP. They are aimed before.
+    pub(super) fn protect(&mut self, suite: Suite) {
+        let sides = (0..self.streams.len()).map(|stream| (stream / 2, [Side::A, Side::B][stream % 2]));
+        self.contexts = sides.map(|(session, side)| peer_context(suite, session, side)).collect();
+        for (number, stream) in (0..).zip(&self.streams) {
+            self.by_port[usize::from(stream.to.port())] = Some(number);
+        }
     }
 
     /// Sends from one socket to the other.
@@ -196,7 +213,7 @@ impl Generator {
         let stream = &mut self.streams[number];
         let end = &self.ends[stream.end];
         let sent = self.origin.elapsed().as_nanos() as u64;
-        let (header, audio) = self.packet.split_at_mut(HEADER);
+        let (header, audio) = self.packet[..PACKET].split_at_mut(HEADER);
         let [_, _, s1, s0] = stream.sent.to_be_bytes();
         // The clock's own, so that however fast they go packets are never ahead of their time.
         let [t3, t2, t1, t0] = ((sent / 125_000) as u32).to_be_bytes();
@@ -207,21 +224,30 @@ impl Generator {
         }
         stream.sent = stream.sent.wrapping_add(1);
         run.sent += 1;
+        let len = match self.contexts.get_mut(number) {
+            Some(context) => context.protect_rtp(&mut self.packet, PACKET).unwrap_or(PACKET),
+            None => PACKET,
+        };
         // What the system does not take is lost.
-        let _ = end.socket.send_to(&self.packet, stream.to);
+        let _ = end.socket.send_to(&self.packet[..len], stream.to);
     }
 
     fn receive(&mut self, run: &mut Run) -> io::Result<()> {
-        let mut packet = [0; PACKET + 1];
+        let mut packet = [0; PACKET + TAILROOM + 1];
         for end in &self.ends {
             for _ in 0..TURN {
-                match end.socket.recv_from(&mut packet) {
-                    Ok((PACKET, _)) => {}
-                    Ok(_) => continue,
+                let (len, from) = match end.socket.recv_from(&mut packet) {
+                    Ok(received) => received,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
-                }
+                };
                 let now = self.origin.elapsed().as_nanos() as u64;
+                let stream = self.by_port.get(usize::from(from.port())).copied().flatten();
+                let context = stream.and_then(|stream| self.contexts.get_mut(usize::from(stream)));
+                let len = context.map_or(Ok(len), |context| context.unprotect_rtp(&mut packet[..len]));
+                if len != Ok(PACKET) {
+                    continue;
+                }
                 let Some(audio) = packet[HEADER..].first_chunk::<LEN>() else { continue };
                 let mark = end.ink.read(audio);
                 let Some(stream) = self.streams.get_mut(usize::from(mark.stream)) else { continue };

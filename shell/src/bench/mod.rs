@@ -7,6 +7,7 @@ mod bencode;
 mod calls;
 mod generator;
 mod kamailio;
+mod keys;
 mod mark;
 mod peers;
 mod plot;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use warmline_core::srtp::Suite;
 
 use crate::config::Mistakes;
 use crate::media::Unavailable;
@@ -94,6 +96,9 @@ pub struct Relay {
     /// One leg of each session speaks mu-law and the other A-law.
     #[arg(long)]
     transcode: bool,
+    /// Both legs of each session speak SRTP, by this suite: AES_CM_128_HMAC_SHA1_80, AEAD_AES_128_GCM and so on.
+    #[arg(long, value_name = "SUITE", value_parser = suite)]
+    srtp: Option<Suite>,
     /// How many relay workers share the streams.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
@@ -193,6 +198,9 @@ impl Relay {
         }
         match self.alone {
             true => {}
+            false if self.srtp.is_some() => {
+                println!("  not measured beside with SRTP: rtpengine, whose keys nothing here speaks");
+            }
             false if Rtpengine::is_there() => subjects.push(Subject::Rtpengine),
             false => println!("  not measured beside: rtpengine, which is not installed"),
         }
@@ -252,9 +260,12 @@ impl Relay {
         let mut generator = Generator::new(self.transcode && subject != Subject::Nobody)?;
         let micros = warmline_core::time::Duration::from_micros(spin.as_micros() as u64);
         let sessions = usize::from(streams / 2);
-        let running = subject.start(sessions, self.workers, micros, &generator.peers(), cores)?;
+        let running = subject.start(sessions, self.workers, micros, &generator.peers(), self.srtp, cores)?;
         match &running {
-            Some(running) => generator.aim(&running.ports),
+            Some(running) => {
+                generator.aim(&running.ports);
+                self.srtp.into_iter().for_each(|suite| generator.protect(suite));
+            }
             None => generator.aim_at_itself(),
         }
         let threads = running.as_ref().map(|running| running.threads.as_slice()).unwrap_or_default();
@@ -264,4 +275,11 @@ impl Relay {
         let cpu = Cpu::of(threads).since(before);
         Ok(Row { subject, streams, spin, run, cpu, threads: threads.len() })
     }
+}
+
+fn suite(name: &str) -> Result<Suite, String> {
+    Suite::named(name.as_bytes()).ok_or_else(|| {
+        let names = Suite::ALL.map(Suite::name).join(", ");
+        format!("there is no such suite; there are {names}")
+    })
 }

@@ -9,8 +9,10 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Notify;
 use warmline_core::relay::{Control, Peer, Report, Side, StreamId};
+use warmline_core::srtp::Suite;
 
 use super::Error;
+use super::keys::security;
 use super::system::Cores;
 use crate::clock::Clock;
 use crate::config::Media;
@@ -40,12 +42,13 @@ impl Relays {
         Ok(())
     }
 
-    /// Starts workers and opens sessions, each between the same two peers.
+    /// Starts workers and opens sessions, each between the same two peers, which speak SRTP where a suite is named.
     pub(super) fn start(
         sessions: usize,
         workers: u8,
         media: Media,
         peers: &[Peer; 2],
+        suite: Option<Suite>,
         cores: &Cores,
     ) -> Result<Self, Error> {
         let loaded = Arc::new(loopback::relaying(sessions, PORTS, workers, media, None)?);
@@ -67,6 +70,10 @@ impl Relays {
             let worker = relays.worker(number);
             for (side, &peer) in [Side::A, Side::B].into_iter().zip(peers) {
                 worker.control(Control::Point { stream: stream(number), side, peer });
+                if let Some(suite) = suite {
+                    let security = Some(security(suite, number, side));
+                    worker.control(Control::Secure { stream: stream(number), side, security });
+                }
             }
         }
         relays.workers.iter().for_each(|(worker, _)| worker.wake());

@@ -38,7 +38,9 @@ pub(super) fn conditions(relay: &Relay, cores: &Cores) {
 /// What is relayed.
 pub(super) fn title(relay: &Relay) -> String {
     let laws = if relay.transcode { "mu-law to A-law and back" } else { "mu-law on both legs" };
-    format!("packets of 172 bytes over loopback, {laws}, {} relay worker(s)", relay.workers)
+    let srtp =
+        relay.srtp.map_or_else(String::new, |suite| format!(", SRTP on both legs by {}", suite.name()));
+    format!("packets of 172 bytes over loopback, {laws}{srtp}, {} relay worker(s)", relay.workers)
 }
 
 pub(super) fn paced_head() {

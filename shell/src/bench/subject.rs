@@ -4,6 +4,7 @@ use core::fmt;
 
 use clap::ValueEnum;
 use warmline_core::relay::Peer;
+use warmline_core::srtp::Suite;
 use warmline_core::time::Duration;
 
 use super::Error;
@@ -67,13 +68,14 @@ impl Subject {
         workers: u8,
         spin: Duration,
         peers: &[Peer; 2],
+        suite: Option<Suite>,
         cores: &Cores,
     ) -> Result<Option<Running>, Error> {
         let running = match self {
             Self::Nobody => return Ok(None),
             Self::Warmline(backend) => {
                 let media = Media { backend: Some(backend), spin };
-                let relays = Relays::start(sessions, workers, media, peers, cores)?;
+                let relays = Relays::start(sessions, workers, media, peers, suite, cores)?;
                 let (ports, threads) = (relays.ports().to_vec(), relay_threads(workers));
                 Running { ports, threads, _alive: Alive::Ours(relays) }
             }
