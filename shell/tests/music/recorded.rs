@@ -1,6 +1,7 @@
 //! Recordings of calls: by the program as it is run, ended by whatever ends it.
 
 use core::net::SocketAddr;
+use core::str::FromStr;
 use core::time::Duration;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +9,6 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::str::FromStr;
 use std::time::Instant;
 
 use symphonia::core::codecs::audio::AudioDecoderOptions;

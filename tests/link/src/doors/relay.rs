@@ -70,7 +70,7 @@ pub(super) fn relay(bytes: &mut [u8]) {
 
 fn control(values: &mut Values<'_>) -> Control {
     let stream = StreamId { index: values.u32(), generation: values.u32() };
-    match values.u8() % 12 {
+    match values.u8() % 13 {
         11 => Control::Secure { stream, side: side(values), security: security(values) },
         10 => match Digit::of_code(values.u8() % 16) {
             Some(digit) => Control::Press {
