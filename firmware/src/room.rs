@@ -13,7 +13,14 @@ use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 use crate::board::BOARD;
 
-const SIZES: Sizes = Sizes::of(BOARD.calls, BOARD.rate);
+/// A server can have half of its calls transferred at once, a board a quarter: each takes a leg more than two. So many legs
+/// can be told keys in another way than they came, too.
+const TRANSFERS: usize = BOARD.calls.div_ceil(4);
+
+const SIZES: Sizes = {
+    let usual = Sizes::of(BOARD.calls, BOARD.rate);
+    Sizes { legs: BOARD.calls * 2 + TRANSFERS, blocks: BOARD.calls * 8, ..usual }
+};
 
 static CALLS: Cell<[Slot<Call>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
 static LEGS: Cell<[Slot<Leg>; SIZES.legs]> = Cell::new([const { Slot::EMPTY }; _]);
@@ -35,8 +42,8 @@ static REPLY: Cell<[u8; BOARD.message]> = Cell::new([0; _]);
 static DOORS: Cell<[Door; BOARD.port_pairs]> = Cell::new([Door::EMPTY; _]);
 static NAMES: Cell<[Name; SIZES.calls]> = Cell::new([Name::EMPTY; _]);
 static STREAMS: Cell<[Slot<Stream>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
-static THIRDS: Cell<[Slot<Third>; SIZES.calls.div_ceil(2)]> = Cell::new([const { Slot::EMPTY }; _]);
-static KEYPADS: Cell<[Slot<Keypad>; SIZES.calls.div_ceil(2)]> = Cell::new([const { Slot::EMPTY }; _]);
+static THIRDS: Cell<[Slot<Third>; TRANSFERS]> = Cell::new([const { Slot::EMPTY }; _]);
+static KEYPADS: Cell<[Slot<Keypad>; TRANSFERS]> = Cell::new([const { Slot::EMPTY }; _]);
 static PACKERS: Cell<[Slot<Packer>; SIZES.calls.div_ceil(8)]> = Cell::new([const { Slot::EMPTY }; _]);
 static STREAM_TIMERS: Cell<[TimerSlot; SIZES.calls]> = Cell::new([TimerSlot::EMPTY; _]);
 

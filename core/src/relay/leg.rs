@@ -105,7 +105,7 @@ impl Leg {
         let mut peer = Peer { rtp: canonical(peer.rtp), rtcp: canonical(peer.rtcp), ..peer };
         peer.profile.ptime = peer.profile.ptime.clamp(10, 60);
         let before = self.peer.replace(peer);
-        self.named(now);
+        self.named(now, before);
         // Who sends comfort noise says nothing for as long as that stays as it is.
         self.presence.expect(now, peer.direction.receives() && peer.profile.noise.is_none());
         let same = |old: Peer, new: Peer| old.rtp == new.rtp && old.profile == new.profile;

@@ -7,7 +7,7 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::leg::{Leg, canonical, content, muxes, reachable};
-use super::{Report, Side, StreamId};
+use super::{Peer, Report, Side, StreamId};
 use crate::rtp::Header;
 use crate::time::{Duration, Instant};
 
@@ -25,29 +25,42 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 #[derive(Default)]
 pub(super) struct Source {
     /// Where RTP and RTCP were said to come from.
-    named: Option<(SocketAddr, SocketAddr)>,
-    /// Where they were learned to come from instead.
-    learned: Option<Learned>,
+    named: Option<[Place; 2]>,
+    /// When it was learned that they come from where the peer is sent to now instead.
+    learned: Option<Instant>,
     /// Whether signalling was told of anyone who speaks from elsewhere.
     told: bool,
     /// Who is yet to be told of, and whether that may be the peer itself.
-    stranger: Option<(SocketAddr, bool)>,
+    stranger: Option<(Place, bool)>,
     /// Whether what comes next from elsewhere is authentic.
     authentic: bool,
     /// Who was told of last, and when.
-    asked: Option<(IpAddr, Instant)>,
+    asked: Option<([u8; 16], Instant)>,
     /// When the peer was last heard, or had reason to begin to speak.
     heard: Instant,
     /// When to look whether it has been silent for too long.
     watch: Option<Instant>,
 }
 
-/// Where a peer was found.
-#[derive(Clone, Copy)]
-struct Learned {
-    at: Instant,
-    rtp: SocketAddr,
-    rtcp: SocketAddr,
+/// An address and a port, in half as many bytes as a [`SocketAddr`] has: a board's memory is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    ip: [u8; 16],
+    port: u16,
+}
+
+impl Place {
+    fn of(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self { ip: ip.octets(), port: address.port() }
+    }
+
+    fn address(self) -> SocketAddr {
+        SocketAddr::new(IpAddr::from(self.ip).to_canonical(), self.port)
+    }
 }
 
 impl Source {
@@ -74,13 +87,13 @@ impl Source {
 
 impl Leg {
     /// The peer was named. What was learned of it holds on while it is named as before.
-    pub(super) fn named(&mut self, now: Instant) {
+    pub(super) fn named(&mut self, now: Instant, before: Option<Peer>) {
         let Some(peer) = &mut self.peer else { return };
-        let named = Some((peer.rtp, peer.rtcp));
+        let named = Some([peer.rtp, peer.rtcp].map(Place::of));
         if self.whence.named != named || !peer.learns {
             self.whence = Source { named, ..Source::default() };
-        } else if let Some(Learned { rtp, rtcp, .. }) = self.whence.learned {
-            (peer.rtp, peer.rtcp) = (rtp, rtcp);
+        } else if let Some(before) = before.filter(|_| self.whence.learned.is_some()) {
+            (peer.rtp, peer.rtcp) = (before.rtp, before.rtcp);
         }
         self.attend(now);
     }
@@ -105,14 +118,15 @@ impl Leg {
         let may_be_it = peer.learns
             && match &self.source {
                 Some(source) => authentic || quiet(self.whence.heard) && source.goes_on(&header),
-                None => self.whence.learned.is_none_or(|learned| quiet(learned.at)),
+                None => self.whence.learned.is_none_or(quiet),
             };
-        let asked = |(ip, at)| ip == from.ip() && now.since(at) < PATIENCE;
+        let from = Place::of(canonical(from));
+        let asked = |(ip, at)| ip == from.ip && now.since(at) < PATIENCE;
         let due = may_be_it && !self.whence.asked.is_some_and(asked);
         if self.whence.stranger.is_none() && (due || !self.whence.told) {
             self.whence.told = true;
-            self.whence.asked = Some((from.ip(), now));
-            self.whence.stranger = Some((canonical(from), may_be_it));
+            self.whence.asked = Some((from.ip, now));
+            self.whence.stranger = Some((from, may_be_it));
         }
     }
 
@@ -122,18 +136,16 @@ impl Leg {
         let Some(peer) = self.peer.as_mut().filter(|peer| peer.learns) else { return };
         let source = canonical(source);
         (peer.rtp, peer.rtcp) = (source, if muxes(peer) { source } else { NOWHERE });
-        self.whence.learned = Some(Learned { at: now, rtp: peer.rtp, rtcp: peer.rtcp });
+        self.whence.learned = Some(now);
     }
 
     /// Whether RTCP from there is the peer's, whose RTP was learned to come from there.
     pub(super) fn learns_rtcp(&mut self, from: SocketAddr) -> bool {
-        let Some((peer, learned)) = self.peer.as_mut().zip(self.whence.learned.as_mut()) else {
-            return false;
-        };
+        let Some(peer) = self.peer.as_mut().filter(|_| self.whence.learned.is_some()) else { return false };
         let from = canonical(from);
         let learns = !reachable(peer.rtcp) && from.ip() == peer.rtp.ip();
         if learns {
-            (peer.rtcp, learned.rtcp) = (from, from);
+            peer.rtcp = from;
         }
         learns
     }
@@ -141,7 +153,7 @@ impl Leg {
     /// What there is to tell of where packets come from, and of none that came.
     pub(super) fn tell_of_source(&mut self, now: Instant, stream: StreamId, side: Side) -> Option<Report> {
         if let Some((from, may_be_it)) = self.whence.stranger.take() {
-            return Some(Report::Stranger { stream, side, from, may_be_it });
+            return Some(Report::Stranger { stream, side, from: from.address(), may_be_it });
         }
         self.whence.watch.filter(|watch| *watch <= now)?;
         let limit = self.peer.as_ref()?.silence?;

@@ -242,8 +242,8 @@ kind = "ai"
 interface = "public""#,
             r#"name = "ia"
 kind = "ai"
-srtp = "off""#,
-            r#"config.toml:22:1: unknown key "srtp" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "learn", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to"
+dtls = "off""#,
+            r#"config.toml:22:1: unknown key "dtls" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "learn", "srtp", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to"
 config.toml:34:9: unknown trunk "ai"; did you mean "ia"?"#,
         ),
         (
