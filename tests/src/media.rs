@@ -176,11 +176,14 @@ impl<'w> Media<'w> {
         places.map(|places| &mut places[side.index()]).ok_or_else(|| format!("{stream:?} is not open"))
     }
 
-    /// Whether somebody at this port of ours is played something.
+    /// Whether somebody at this port of ours is played something, or told keys by their tones: who takes no
+    /// telephone-events is.
     fn is_played(&self, port: u16) -> bool {
         let places = self.ports.get(&port).and_then(|stream| self.open.get(stream));
+        let hears_tones = |place: &Place| place.peer.is_some_and(|peer| peer.profile.event_send.is_none());
         places.is_some_and(|places| {
-            places.iter().any(|place| place.port == Some(port) && place.played.is_some())
+            let mut at = places.iter().filter(|place| place.port == Some(port));
+            at.any(|place| place.played.is_some() || hears_tones(place))
         })
     }
 
