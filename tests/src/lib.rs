@@ -13,6 +13,7 @@ mod caller;
 mod dice;
 mod digest;
 mod door;
+mod keytone;
 mod media;
 mod peer;
 mod plan;

@@ -10,6 +10,7 @@ use warmline_core::relay::{
 use warmline_core::rtp::Event;
 use warmline_core::time::{Instant, Utc};
 
+use crate::keytone::is_keytone;
 use crate::world::in_core;
 
 /// A relay and what its host knows of it. One serves all workers' ports.
@@ -176,15 +177,20 @@ impl<'w> Media<'w> {
         places.map(|places| &mut places[side.index()]).ok_or_else(|| format!("{stream:?} is not open"))
     }
 
-    /// Whether somebody at this port of ours is played something, or told keys by their tones: who takes no
-    /// telephone-events is.
+    /// Whether somebody at this port of ours is played something.
     fn is_played(&self, port: u16) -> bool {
-        let places = self.ports.get(&port).and_then(|stream| self.open.get(stream));
-        let hears_tones = |place: &Place| place.peer.is_some_and(|peer| peer.profile.event_send.is_none());
-        places.is_some_and(|places| {
-            let mut at = places.iter().filter(|place| place.port == Some(port));
-            at.any(|place| place.played.is_some() || hears_tones(place))
-        })
+        self.at(port).is_some_and(|place| place.played.is_some())
+    }
+
+    /// Whether that is a key, for somebody at this port of ours who takes no telephone-events and so is told keys by tones.
+    fn is_told_key(&self, port: u16, audio: &[u8]) -> bool {
+        let profile = self.at(port).and_then(|place| place.peer).map(|peer| peer.profile);
+        profile.is_some_and(|profile| profile.event_send.is_none() && is_keytone(profile.send.law, audio))
+    }
+
+    fn at(&self, port: u16) -> Option<&Place> {
+        let places = self.open.get(self.ports.get(&port)?)?;
+        places.iter().find(|place| place.port == Some(port))
     }
 
     /// The sides of the stream in which somebody at this address is: our port, and who the peer is.
@@ -209,7 +215,10 @@ impl<'w> Media<'w> {
                     let bytes = self.buffer[..len].to_vec();
                     if port.is_multiple_of(2) {
                         let silence = |law: Law| bytes[12..].iter().all(|code| *code == law.encode(0));
-                        let silent = silence(Law::Mu) || silence(Law::A) || self.is_played(port);
+                        let silent = silence(Law::Mu)
+                            || silence(Law::A)
+                            || self.is_played(port)
+                            || self.is_told_key(port, &bytes[12..]);
                         let key = len == 16
                             && Event::parse(&bytes[12..]).is_some_and(|event| event.digit().is_some());
                         if !key && (len != 172 || !silent) || network(to).is_none() {
