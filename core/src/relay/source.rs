@@ -15,8 +15,10 @@ use crate::time::{Duration, Instant};
 /// port. Where it still speaks, nobody takes its place.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// Time between two questions about the same address.
+/// Time between two questions about the same address, and about any two: whoever speaks from ever other addresses must not
+/// keep signalling busy.
 const PATIENCE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(20);
 
 /// Where nothing is sent to.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -121,7 +123,7 @@ impl Leg {
                 None => self.whence.learned.is_none_or(quiet),
             };
         let from = Place::of(canonical(from));
-        let asked = |(ip, at)| ip == from.ip && now.since(at) < PATIENCE;
+        let asked = |(ip, at)| now.since(at) < if ip == from.ip { PATIENCE } else { PACE };
         let due = may_be_it && !self.whence.asked.is_some_and(asked);
         if self.whence.stranger.is_none() && (due || !self.whence.told) {
             self.whence.told = true;

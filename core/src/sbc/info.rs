@@ -50,7 +50,7 @@ impl Sbc<'_> {
     pub(super) fn digit(&mut self, stream: StreamId, side: Side, digit: Digit, duration: Duration) {
         let call = call_of(stream);
         if self.calls.get(call).is_some() {
-            self.refused = Some(Event::Digit { call, side, digit, duration });
+            self.event = Some(Event::Digit { call, side, digit, duration });
         }
     }
 }

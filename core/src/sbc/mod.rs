@@ -283,7 +283,7 @@ pub struct Sbc<'s> {
     /// Where the bytes in `reply` go, and how many they are.
     replying: Option<(Path, usize)>,
     /// What happened outside any call, or has no place in one.
-    refused: Option<Event>,
+    event: Option<Event>,
     pressed: Option<info::Press>,
     /// Calls with something to send: the first and the last of the queue.
     waiting: Option<(CallId, CallId)>,
@@ -330,7 +330,7 @@ impl<'s> Sbc<'s> {
             trunks: storage.trunks,
             reply: storage.reply,
             replying: None,
-            refused: None,
+            event: None,
             pressed: None,
             waiting: None,
             random,
@@ -382,7 +382,7 @@ impl<'s> Sbc<'s> {
     /// Takes one input in. Afterwards [`Sbc::poll`] is called until it waits.
     pub fn handle(&mut self, cx: &Cx<'_>, input: Input<'_>) {
         self.replying = None;
-        self.refused = None;
+        self.event = None;
         self.pressed = None;
         match input {
             Input::Message(from, bytes) => self.message(cx, from, bytes),
@@ -404,7 +404,7 @@ impl<'s> Sbc<'s> {
             }
             self.counters.add(Reason::MessageTooLarge);
         }
-        if let Some(event) = self.refused.take() {
+        if let Some(event) = self.event.take() {
             return Output::Event(event);
         }
         if let Some(output) = self.flush_press() {

@@ -47,7 +47,7 @@ impl Sbc<'_> {
     /// Afterwards [`Sbc::poll`] is called until it waits.
     pub fn reconfigure(&mut self, cx: &Cx<'_>, old: &Config<'_>) {
         self.replying = None;
-        self.refused = None;
+        self.event = None;
         let new = cx.config;
         let renamed = Renamed { old, new };
         self.transactions.retarget(|target| renamed.target(target));

@@ -308,7 +308,7 @@ impl Sbc<'_> {
             (Class::Provisional, _) => return,
             (Class::Success, _) if state.leaving => {
                 (state.phase, state.until, state.branch) = (Phase::Gone, Instant::ZERO, 0);
-                self.refused =
+                self.event =
                     Some(Event::Unregistered { trunk: index, reason: Reason::RegistrationGivenBack });
             }
             (Class::Success, _) => self.is_registered(cx, index, message),
@@ -325,7 +325,7 @@ impl Sbc<'_> {
     fn fails_to_register(&mut self, cx: &Cx<'_>, index: TrunkIndex, reason: Reason, message: &Message<'_>) {
         let wait = message.header(Name::RetryAfter).and_then(seconds);
         if let Some(Output::Event(event)) = self.not_registered(cx, index, reason, wait) {
-            self.refused = Some(event);
+            self.event = Some(event);
         }
     }
 
@@ -405,7 +405,7 @@ impl Sbc<'_> {
         state.due = cx.now.after(Duration::from_secs(next));
         (state.phase, state.failures, state.branch) = (Phase::Idle, 0, 0);
         if !before {
-            self.refused = Some(Event::Registered { trunk: index });
+            self.event = Some(Event::Registered { trunk: index });
         }
     }
 
@@ -436,7 +436,7 @@ impl Sbc<'_> {
     /// for as long as [`Sbc::is_leaving`] says, or as it likes. Afterwards [`Sbc::poll`] is called until it waits.
     pub fn leave_for(&mut self, cx: &Cx<'_>, new: &Config<'_>) {
         self.replying = None;
-        self.refused = None;
+        self.event = None;
         let renamed = Renamed { old: cx.config, new };
         self.leave_registrars(cx, |trunk| !renamed.registers_as_before(trunk));
     }

@@ -451,7 +451,7 @@ impl Sbc<'_> {
     /// Refuses a request for good: it gets the same answer when it comes again.
     pub(super) fn refuse(&mut self, cx: &Cx<'_>, request: &Request<'_, '_>, reason: Reason) {
         self.counters.add(reason);
-        self.refused = Some(Event::Refused {
+        self.event = Some(Event::Refused {
             from: request.from.path,
             trunk: request.from.trunk,
             reason,

@@ -36,7 +36,7 @@ impl Sbc<'_> {
     pub(super) fn not_authentic(&mut self, id: CallId, side: Side) {
         let Some((_, leg)) = self.leg_at(id, side) else { return };
         let Some(agreed) = leg.agreed else { return };
-        self.refused = Some(Event::NotAuthentic { call: id, trunk: leg.trunk, named: agreed.remote });
+        self.event = Some(Event::NotAuthentic { call: id, trunk: leg.trunk, named: agreed.remote });
     }
 }
 

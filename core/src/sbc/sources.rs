@@ -6,6 +6,7 @@ use crate::call::{CallId, Learned, Leg, LegId, Pending, Progress, Sighting, Stag
 use crate::config::{Config, MediaPolicy, Trunk};
 use crate::reason::Reason;
 use crate::relay::{Control, Peer, Side};
+use crate::rtp::Direction;
 use crate::sdp::Agreed;
 use crate::time::Duration;
 
@@ -80,10 +81,9 @@ impl Sbc<'_> {
             && call.transfer.stage == Stage::None
             && call.bridge.contains(&side)
             && call.answered.is_some_and(|answered| cx.now.since(answered) >= limit);
-        let held = call.bridge.iter().filter_map(|side| self.leg_at(id, *side)?.1.agreed);
-        let speak =
-            held.fold(true, |speak, agreed| speak && agreed.direction.sends() && agreed.direction.receives());
-        if talks && speak && limit > Duration::ZERO {
+        let mut agreed = call.bridge.iter().filter_map(|side| self.leg_at(id, *side)?.1.agreed);
+        let held = agreed.any(|agreed| agreed.direction != Direction::SendRecv);
+        if talks && !held && limit > Duration::ZERO {
             self.end(cx, id, Reason::MediaSilent);
             self.wake(id);
         }

@@ -1,7 +1,7 @@
 //! Recordings: a thread that writes what relay workers hear of recorded calls, a WAV file for each.
 //!
 //! Workers hand pieces over through a bounded queue and never wait: what finds no room is left out, and said when its
-//! recording ends. Nothing that goes wrong here reaches a call.
+//! recording ends. When one begins and ends comes another way, in which nothing is lost. Nothing that goes wrong here reaches a call.
 
 mod file;
 mod name;
@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
@@ -44,12 +44,11 @@ pub(crate) struct Setting {
     pub(crate) recipients: Vec<String>,
 }
 
-/// What the writing thread is told.
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are pieces")]
-enum Order {
+/// What the writing thread is told of a recording: twice in a call, and never left out.
+#[derive(Debug)]
+enum Notice {
     /// A recording of this stream begins; what it is called.
     Begin(StreamId, String),
-    Piece(Taped),
     End(StreamId),
     Stop,
 }
@@ -57,19 +56,21 @@ enum Order {
 /// Where workers and signalling hand recordings to.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
-    orders: SyncSender<Order>,
+    notices: Sender<Notice>,
+    pieces: SyncSender<Taped>,
     lost: Arc<AtomicU64>,
 }
 
 impl Recorder {
     /// Starts the writing thread.
     pub(crate) fn start(setting: Setting, alarm: Alarm) -> Result<(Self, JoinHandle<()>), StartError> {
-        let (orders, queue) = sync_channel(WAITING);
+        let (notices, noticed) = channel();
+        let (pieces, queue) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let recorder = Self { orders, lost: Arc::clone(&lost) };
+        let recorder = Self { notices, pieces, lost: Arc::clone(&lost) };
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             let _alarm = alarm;
-            Writer { setting, open: HashMap::new(), lost, told: 0, failing: false }.run(&queue);
+            Writer { setting, open: HashMap::new(), lost, told: 0, failing: false }.run(&noticed, &queue);
         });
         let name = "the recorder";
         Ok((recorder, thread.map_err(|source| StartError::Thread { name, source })?))
@@ -77,31 +78,31 @@ impl Recorder {
 
     /// A call's stream is about to be recorded; `call` is what the call is known by.
     pub(crate) fn begin(&self, stream: StreamId, call: u64) {
-        self.hand(Order::Begin(stream, name::of(SystemTime::now(), call)));
+        self.notice(Notice::Begin(stream, name::of(SystemTime::now(), call)));
     }
 
     /// Takes what a relay has recorded. Never waits.
     pub(crate) fn take(&self, relay: &mut Relay<'_>) {
         while let Some(piece) = relay.taped() {
-            self.hand(Order::Piece(piece.clone()));
+            if self.pieces.try_send(piece.clone()).is_err() {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
     /// A stream is no more.
     pub(crate) fn end(&self, stream: StreamId) {
-        self.hand(Order::End(stream));
+        self.notice(Notice::End(stream));
     }
 
     /// Has the thread finish what it has, and end.
     pub(crate) fn stop(&self) {
-        // It may have ended.
-        let _ = self.orders.send(Order::Stop);
+        self.notice(Notice::Stop);
     }
 
-    fn hand(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+    fn notice(&self, notice: Notice) {
+        // Where the thread has ended, nothing is recorded any more.
+        let _ = self.notices.send(notice);
     }
 }
 
@@ -117,36 +118,36 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, orders: &Receiver<Order>) {
+    fn run(mut self, notices: &Receiver<Notice>, pieces: &Receiver<Taped>) {
         let mut written = Instant::now();
-        loop {
+        let mut over = Vec::new();
+        let mut stops = false;
+        while !stops {
             // Woken for every piece, it would cost the workers a system call each.
             let first = match self.open.is_empty() {
-                true => orders.recv().map_err(|_| TryRecvError::Disconnected),
+                true => Some(notices.recv().unwrap_or(Notice::Stop)),
                 false => {
                     std::thread::sleep(TURN);
-                    orders.try_recv()
+                    None
                 }
             };
-            let mut next = first;
-            loop {
-                match next {
-                    Ok(Order::Begin(stream, name)) => self.begin(stream, &name),
-                    Ok(Order::Piece(piece)) => self.piece(&piece),
-                    Ok(Order::End(stream)) => self.end(stream),
-                    Err(TryRecvError::Empty) => break,
-                    Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
-                        let all: Vec<_> = self.open.keys().copied().collect();
-                        return all.into_iter().for_each(|stream| self.end(stream));
-                    }
+            for notice in first.into_iter().chain(notices.try_iter()) {
+                match notice {
+                    Notice::Begin(stream, name) => self.begin(stream, &name),
+                    Notice::End(stream) => over.push(stream),
+                    Notice::Stop => stops = true,
                 }
-                next = orders.try_recv();
             }
+            // What was handed over before a recording was said to end is there by now.
+            pieces.try_iter().for_each(|piece| self.piece(&piece));
+            over.drain(..).for_each(|stream| self.end(stream));
             if written.elapsed() >= WRITTEN_EVERY {
                 written = Instant::now();
                 self.write();
             }
         }
+        let all: Vec<_> = self.open.keys().copied().collect();
+        all.into_iter().for_each(|stream| self.end(stream));
     }
 
     fn begin(&mut self, stream: StreamId, name: &str) {
