@@ -57,6 +57,7 @@ pub mod transport;
 mod record;
 mod sbc;
 
+pub use record::VERSION as RECORD_VERSION;
 pub use relay::Relay;
 pub use sbc::{
     About, Admitted, Binding, Command, Cx, Event, Excerpt, Health, Input, Output, Ping, Pinged, Question,

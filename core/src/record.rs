@@ -8,8 +8,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
-/// The version written, and the only one read.
-pub(crate) const VERSION: u8 = 3;
+/// The version of a call's record: the one that is written, and the only one that is read.
+pub const VERSION: u8 = 3;
 
 /// Bytes of the version and the length.
 const HEAD: usize = 3;

@@ -11,11 +11,9 @@ use warmline_core::relay::{Control, Report, Statistics};
 use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
-    Admitted, Command, Cx, Event, Input, Output, RestoreError, Sbc, Storage, TrunkState, Usage, transaction,
+    Admitted, Command, Cx, Event, Input, Output, RECORD_VERSION, RestoreError, Sbc, Storage, TrunkState,
+    Usage, transaction,
 };
-
-/// The version of records, so that those that are made up are read.
-const VERSION: u8 = 2;
 
 /// Restores a record whose body is what the bytes say; an even first byte makes it the record of a real call with
 /// some bytes of it changed, three of the bytes for each. Whatever it was, nothing may be left when its call is over.
@@ -37,7 +35,7 @@ pub fn record(data: &[u8]) {
         len += data.len();
     }
     let whole = len + 4;
-    bytes[0] = VERSION;
+    bytes[0] = RECORD_VERSION;
     bytes[1..3].copy_from_slice(&(whole as u16).to_le_bytes());
     let sum = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(&bytes[..len]);
     bytes[len..whole].copy_from_slice(&sum.to_le_bytes());

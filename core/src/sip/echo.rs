@@ -70,7 +70,7 @@ fn top_via(w: &mut Writer<'_>, via: &Via<'_>, source: SocketAddr) {
 /// Whether a To has a tag; where it cannot be read, whether it looks as if.
 fn has_tag(to: &[u8]) -> bool {
     match NameAddr::read(to) {
-        Ok((_, address)) => address.params.get(b"tag").is_some(),
+        Ok((_, address)) => address.tag().is_some(),
         Err(_) => to.windows(4).any(|window| window.eq_ignore_ascii_case(b"tag=")),
     }
 }

@@ -22,9 +22,9 @@ impl<'a> Params<'a> {
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The value of the first parameter of this name.
+    /// The value of the first parameter of this name that has one.
     pub fn value(self, name: &[u8]) -> Option<&'a [u8]> {
-        self.get(name).flatten()
+        self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).find_map(|(_, value)| value)
     }
 
     /// Name and value of each, in order.
@@ -108,6 +108,8 @@ mod tests {
         assert_eq!(params.value(b"x"), Some(&b"[2001:db8::1]:5"[..]));
         assert_eq!(params.get(b"y"), None);
         assert_eq!(params.iter().count(), 3);
+        let (_, params) = Params::header(b";tag;Tag=7").unwrap();
+        assert_eq!((params.get(b"tag"), params.value(b"tag")), (Some(None), Some(&b"7"[..])));
     }
 
     #[test]
