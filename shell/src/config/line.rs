@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::clip::Clips;
+use super::desk::{self, Desks};
 use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
@@ -10,11 +11,12 @@ use super::notation::duration;
 use super::table::{At, Table};
 use super::target::Targets;
 use super::trunk::Trunks;
+use crate::desk::OfLine;
 use warmline_core::call::number;
 use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent"];
+const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent", "ticket"];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -33,6 +35,8 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    /// What each wants of a desk.
+    pub(super) tickets: Vec<Option<OfLine>>,
 }
 
 /// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
@@ -43,6 +47,7 @@ pub(super) fn read<'t>(
     root: &Table<'t>,
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
+    desks: &Desks<'t>,
     country: Span,
     clips: &mut Clips,
     text: &mut Text,
@@ -71,6 +76,7 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
+        lines.tickets.push(desk::of_line(table, desks));
         lines.entries.push(entry.map(|line| Line { greeting, music, record, consent, ..line }));
     }
     lines

@@ -9,6 +9,7 @@ mod board;
 mod certificate;
 mod clip;
 mod credentials;
+mod desk;
 mod dns;
 mod identity;
 mod interface;
@@ -28,6 +29,7 @@ mod register;
 mod secret;
 mod sources;
 mod srtp;
+pub(crate) mod store;
 mod suggest;
 mod table;
 mod target;
@@ -59,8 +61,20 @@ use table::Table;
 pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// What a file may consist of.
-const SECTIONS: &[&str] =
-    &["node", "interface", "media", "limits", "trunk", "target", "line", "recording", "dns", "appliance"];
+const SECTIONS: &[&str] = &[
+    "node",
+    "interface",
+    "media",
+    "limits",
+    "trunk",
+    "target",
+    "line",
+    "recording",
+    "dns",
+    "appliance",
+    "store",
+    "desk",
+];
 
 /// What the TOML parser says of a key that is there already.
 const DOUBLED: &str = "duplicate key";
@@ -148,7 +162,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     trunks.find_returns(&targets);
     let mut clips = clip::Clips::default();
     let recording = recording::read(root, machine);
-    let lines = line::read(root, &trunks, &targets, node.country, &mut clips, &mut text);
+    let desks = desk::read(root, machine);
+    let lines = line::read(root, &trunks, &targets, &desks, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -179,6 +194,9 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dns: dns::servers(root),
         clips: clips.library,
         recording,
+        store: store::read(root, machine),
+        desks: desks.entries.into_iter().flatten().collect(),
+        tickets: lines.tickets,
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

@@ -17,6 +17,7 @@ use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 
+use super::clerk::Clerk;
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
 use super::ending::{Ending, Step};
@@ -53,6 +54,7 @@ pub(super) struct Driver<'s> {
     connections: Connections,
     lookups: Lookups,
     journal: Journal,
+    clerk: Clerk,
     recorder: Option<Recorder>,
     ending: Ending,
     /// Until when registrars' last answers are waited for.
@@ -124,6 +126,7 @@ impl Driver<'_> {
             connections: Connections::new(contexts, loaded),
             lookups,
             journal: Journal::new(calls),
+            clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone()),
             recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
@@ -395,7 +398,10 @@ impl Driver<'_> {
                         self.owed.push_back(Owed::Answer(question));
                     }
                 }
-                Output::Event(event) => self.journal.event(&cx, &self.sbc, event),
+                Output::Event(event) => {
+                    self.journal.event(&cx, &self.sbc, event);
+                    self.clerk.event(&cx, &loaded, &self.sbc, event);
+                }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

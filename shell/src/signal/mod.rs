@@ -3,6 +3,7 @@
 //! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
 //! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
 
+mod clerk;
 mod connection;
 mod connections;
 mod driver;
@@ -28,10 +29,12 @@ use warmline_core::relay::Report;
 use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::Loaded;
+use crate::desk::Desks;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use crate::recording::Recorder;
 use crate::reload::Changes;
+use crate::store::Store;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
@@ -82,6 +85,10 @@ pub(crate) struct Inlets {
     pub(crate) bell: Arc<Notify>,
     /// Which recordings begin is told to it, where there are any.
     pub(crate) recorder: Option<Recorder>,
+    /// What happens to calls is written there, where there is one.
+    pub(crate) store: Option<Store>,
+    /// Tickets are wished for there.
+    pub(crate) desks: Option<Desks>,
 }
 
 /// Starts signalling.
