@@ -4,8 +4,7 @@ use core::net::SocketAddrV4;
 
 use serde_json::Value;
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Postgres, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
-    sipp_is_missing,
+    AI, PATIENCE, Postgres, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing, sipp_is_missing,
 };
 use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules};
 
@@ -17,7 +16,7 @@ fn set(url: &str, goodbye: Goodbye) -> (Stage, FarEnd) {
     let rules = Rules { takes_addresses: true, ..Rules::default() };
     let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
     let store = format!("\n[store]\nurl = \"{url}\"\n");
-    (Stage::furnish(PROGRAM, &store, &[AI, CARRIER], at), far_end.expect("free ports"))
+    (Stage::furnish(PROGRAM, &store, &[AI], at), far_end.expect("free ports"))
 }
 
 /// What is written down of calls.
@@ -78,6 +77,9 @@ fn a_call_is_written_down(url: &str) {
 fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
     let (mut stage, _far_end) = set(url, Goodbye::Never);
     let _player = caller(&stage);
+    // Its tables may be just being made.
+    let ready = || stage.ask(PROGRAM, &["calls"]).ok();
+    assert!(poll(PATIENCE, ready).is_some(), "{}", stage.warmline.written());
     let answered = poll(PATIENCE, || calls(&stage).pop().filter(|call| !call["answered"].is_null()));
     let before = answered.expect("a call that was answered");
     assert!(before["ended"].is_null(), "{before}");

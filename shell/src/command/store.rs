@@ -37,7 +37,7 @@ impl Where {
         let runtime = runtime.map_err(|error| format!("cannot ask the store: {error}"))?;
         runtime.block_on(async {
             let fails = |error: &dyn core::error::Error| format!("cannot ask the store {setting}: {error}");
-            let database = Database::open(&setting).await.map_err(|error| fails(&error))?;
+            let database = Database::look(&setting).await.map_err(|error| fails(&error))?;
             let found = ask(database.clone()).await.map_err(|error| fails(&error));
             database.close().await;
             found

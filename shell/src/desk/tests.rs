@@ -57,7 +57,12 @@ impl House {
         ];
         let alarm = Alarm(Arc::new(Notify::new()));
         let started = Store::start(self.setting(), "edge-1".into(), &desks, alarm);
-        self.running = Some(started.expect("a thread starts"));
+        let started = started.expect("a thread starts");
+        // Who looks into it here is not to make its tables at the same time.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let nothing = Step::Later { call: 0, due: 0, why: String::new() };
+        let _ = runtime.block_on(started.0.ask(Change::Outbox(nothing)));
+        self.running = Some(started);
     }
 
     /// Ends as if there had been a crash: what calls would have said is never said.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyPool, Executor, Row};
 
 use super::Setting;
 
@@ -26,6 +26,11 @@ pub(crate) enum OpenError {
     /// It refuses.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
+    /// Its tables are not those that are known.
+    #[error(
+        "its tables are those of another version, or are just being made: have a node of this version run with it"
+    )]
+    Version,
     /// Its tables cannot be brought up to date.
     #[error("its tables cannot be made: {0}")]
     Tables(#[from] MigrateError),
@@ -57,6 +62,22 @@ impl Database {
         }
         MIGRATIONS.run(&pool).await?;
         Ok(Self(pool))
+    }
+
+    /// Opens one that a node has made, and changes nothing: SQLite has no lock for two who make tables.
+    pub(crate) async fn look(setting: &Setting) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+        let pool = options.connect(&setting.url()).await?;
+        let made = sqlx::query("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").fetch_one(&pool).await;
+        let made: i64 = made.and_then(|row| row.try_get(0)).map_err(|error| match error {
+            sqlx::Error::Database(_) => OpenError::Version,
+            other => OpenError::Database(other),
+        })?;
+        match usize::try_from(made) == Ok(MIGRATIONS.iter().len()) {
+            true => Ok(Self(pool)),
+            false => Err(OpenError::Version),
+        }
     }
 
     /// Where it is asked.
