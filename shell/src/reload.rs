@@ -217,7 +217,9 @@ fn line(config: &Config<'_>, line: &Line) -> String {
 /// What becomes of a caller, by the names of whom and what it leads to.
 fn then(config: &Config<'_>, then: Then) -> String {
     match then {
-        Then::Overflow(target) => format!("{:?}", config.target(target).map(|target| text(config, target.name))),
+        Then::Overflow(target) => {
+            format!("{:?}", config.target(target).map(|target| text(config, target.name)))
+        }
         Then::Line(line) => format!("{:?}", config.line(line).map(|line| text(config, line.name))),
         then => format!("{then:?}"),
     }

@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::{
-    Config, Credentials, Interface, Key, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
-    TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Config, Credentials, Interface, Key, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span,
+    Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{self, Prefix, Range, Rate};

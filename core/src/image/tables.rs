@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::appliance::{Appliance, MAX_DNS};
 use super::error::{ANY, Excess, ImageError};
 use crate::config::{
-    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use crate::filter::{Range, Rate};
 

@@ -3,7 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::call::{
-    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Plan, Progress, SessionTimer, Stream, Todo, call_of,
+    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Plan, Progress, SessionTimer, Stream, Todo,
+    call_of,
 };
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;

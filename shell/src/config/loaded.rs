@@ -8,7 +8,8 @@ use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::recording::Setting;
 use warmline_core::config::{
-    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;

@@ -41,11 +41,9 @@ pub(super) struct Around<'a, 't> {
 pub(super) fn read(table: &Table<'_>, around: &mut Around<'_, '_>) -> Option<Then> {
     let said = table.need("then")?;
     let kind = said.choice(KINDS)?.value;
-    for (key, of, word) in [
-        (TARGET, Kind::Overflow, "overflow"),
-        (PROMPT, Kind::Goodbye, "goodbye"),
-        (LINE, Kind::Line, "line"),
-    ] {
+    for (key, of, word) in
+        [(TARGET, Kind::Overflow, "overflow"), (PROMPT, Kind::Goodbye, "goodbye"), (LINE, Kind::Line, "line")]
+    {
         if let Some(value) = table.get(key).filter(|_| kind != of) {
             value.mistake(format!("\"{key}\" goes with then = \"{word}\""));
         }

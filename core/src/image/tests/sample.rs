@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::clip::ClipId;
 use crate::config::{
-    Anonymous, Answer, Answers, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List, Listener,
-    MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Answer, Answers, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
+    Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
+    TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::srtp::Policy;
@@ -227,8 +228,7 @@ impl Owned {
         owned.sources = (0..MAX_SOURCES as u128).rev().map(source).collect();
         let wide = MediaRange { prefix: prefix("ffff::/128"), ports: (u16::MAX, u16::MAX) };
         owned.media = vec![wide; MAX_MEDIA];
-        let target =
-            Target { port: Some(u16::MAX), ..Target::new(long, TrunkIndex(15), long, long) };
+        let target = Target { port: Some(u16::MAX), ..Target::new(long, TrunkIndex(15), long, long) };
         let target = Target { answers: Answers::Queue { settle: u16::MAX }, ..target };
         owned.targets = vec![target; MAX_TARGETS];
         let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));

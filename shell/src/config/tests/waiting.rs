@@ -13,7 +13,7 @@ fn with(more: &str) -> String {
 #[test]
 fn what_is_said_is_read() {
     let line = "dial = [\"support\"]\nanswer = \"early-media\"\nrepeat = true\nmax_wait = \"90s\"";
-    let tables = "\n[line.unanswered]\nthen = \"overflow\"\ntarget = \"zendesk-support\"\n[[line.key]]\npress = \"#\"\n\
+    let tables = "\n[line.unanswered]\nthen = \"overflow\"\ntarget = \"support\"\n[[line.key]]\npress = \"#\"\n\
                   then = \"line\"\nline = \"support\"\n[[line.key]]\npress = \"0\"\nthen = \"goodbye\"\n";
     let loaded = parse("config.toml", &with(tables).replace(DIAL, line)).expect("it is sound");
     let config = loaded.lend();
@@ -32,7 +32,8 @@ fn what_is_not_said() {
     assert_eq!((line.answer, line.repeat, line.max_wait), (Answer::WhenTaken, false, 0));
     assert_eq!(line.unanswered, Then::Return);
     assert_eq!(loaded.lend().targets[0].answers, Answers::Person);
-    let again = parse("config.toml", &PLAIN.replace(DIAL, "dial = [\"support\"]\nrepeat = true")).expect("it is sound");
+    let again = parse("config.toml", &PLAIN.replace(DIAL, "dial = [\"support\"]\nrepeat = true"))
+        .expect("it is sound");
     assert_eq!(again.lend().lines[0].max_wait, 300, "a plan does not begin again for ever");
 }
 
@@ -41,25 +42,37 @@ fn mistakes() {
     let last = |more: &str| format!("{DIAL}\n{more}");
     let said = |key: &str, why: &str| (DIAL.to_owned(), last(key), format!("config.toml:34:{why}"));
     let cases = [
-        said("answer = \"later\"", "10: unknown answer \"later\"; it may be \"when-taken\", \"early-media\" or \"at-once\""),
-        said("max_wait = \"2h\"", "12: \"2h\" is no time to wait; it may be from 1s to 60m, in whole seconds"),
+        said(
+            "answer = \"later\"",
+            "10: unknown answer \"later\"; it may be \"when-taken\", \"early-media\" or \"at-once\"",
+        ),
+        said(
+            "max_wait = \"2h\"",
+            "12: \"2h\" is no time to wait; it may be from 1s to 60m, in whole seconds",
+        ),
         said(
             "unanswered = { then = \"voicemail\" }",
             "23: the line takes no messages: write [line.voicemail]",
         ),
         said(
             "unanswered = { then = \"overflow\", target = \"zendesk\" }",
-            "44: unknown target \"zendesk\"; did you mean \"zendesk-support\"?",
+            "44: unknown target \"zendesk\"; the only target is \"support\"",
         ),
-        said("unanswered = { then = \"return\", prompt = \"a.wav\" }", "42: \"prompt\" goes with then = \"goodbye\""),
+        said(
+            "unanswered = { then = \"return\", prompt = \"a.wav\" }",
+            "42: \"prompt\" goes with then = \"goodbye\"",
+        ),
         said(
             "key = [{ press = \"1\", then = \"return\" }, { press = \"1\", then = \"goodbye\" }]",
-            "53: this key does something already, at config.toml:34:18",
+            "52: this key does something already, at config.toml:34:18",
         ),
-        said("key = [{ press = \"12\", then = \"return\" }]", "18: \"12\" is no key; it may be one of 0 to 9, *, #, A to D"),
+        said(
+            "key = [{ press = \"12\", then = \"return\" }]",
+            "18: \"12\" is no key; it may be one of 0 to 9, *, #, A to D",
+        ),
         said(
             "voicemail = { longest = \"1m\" }",
-            "1: there is no [recording] to say where messages go: write its \"directory\"",
+            "13: there is no [recording] to say where messages go: write its \"directory\"",
         ),
     ];
     let cases: Vec<_> = cases.iter().map(|(old, new, why)| (&old[..], &new[..], &why[..])).collect();
