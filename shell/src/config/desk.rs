@@ -189,3 +189,9 @@ pub(super) fn of_line(table: &Table<'_>, desks: &Desks<'_>) -> Option<OfLine> {
         tags: all,
     })
 }
+
+/// For how many milliseconds core waits for a ticket; 0 where none is made.
+pub(super) fn budget(ticket: Option<&OfLine>) -> u16 {
+    let made = ticket.filter(|ticket| ticket.missing == Missing::Create);
+    made.map_or(0, |ticket| u16::try_from(ticket.budget.as_millis()).unwrap_or(u16::MAX))
+}

@@ -10,13 +10,31 @@ use super::names::Names;
 use super::notation::duration;
 use super::table::{At, Table};
 use super::target::Targets;
+use super::then::Around;
 use super::trunk::Trunks;
+use super::waiting;
 use crate::desk::OfLine;
 use warmline_core::call::number;
-use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent", "ticket"];
+const KEYS: &[&str] = &[
+    "name",
+    "dial",
+    "from",
+    "ring",
+    "greeting",
+    "music",
+    "record",
+    "consent",
+    "answer",
+    "max_wait",
+    "repeat",
+    "unanswered",
+    "key",
+    "voicemail",
+    "ticket",
+];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -35,6 +53,7 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) keys: Vec<Key>,
     /// What each wants of a desk.
     pub(super) tickets: Vec<Option<OfLine>>,
 }
@@ -60,14 +79,17 @@ pub(super) fn read<'t>(
     if root.get("line").is_none() {
         report.mistake(0, "there is no [[line]]: nothing could be dialled");
     }
-    for table in &tables {
-        let name = names.declare(table);
+    let named: Vec<_> = tables.iter().map(|table| names.declare(table)).collect();
+    for (table, name) in tables.iter().zip(named) {
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         let record = records(root, table);
+        let mut around = Around { targets, lines: &names, clips, voicemail: false };
+        let waiting = waiting::read(root, table, &mut around);
+        let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -76,8 +98,24 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
-        lines.tickets.push(desk::of_line(table, desks));
-        lines.entries.push(entry.map(|line| Line { greeting, music, record, consent, ..line }));
+        let ticket = desk::of_line(table, desks);
+        let budget = desk::budget(ticket.as_ref());
+        lines.tickets.push(ticket);
+        lines.entries.push(entry.map(|line| Line {
+            greeting,
+            music,
+            record,
+            consent,
+            answer: waiting.answer,
+            max_wait: waiting.max_wait,
+            repeat: waiting.repeat,
+            unanswered: waiting.unanswered,
+            keys,
+            voicemail: waiting.voicemail,
+            longest: waiting.longest,
+            budget,
+            ..line
+        }));
     }
     lines
 }

@@ -33,8 +33,10 @@ pub(crate) mod store;
 mod suggest;
 mod table;
 mod target;
+mod then;
 mod traffic;
 mod trunk;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -188,6 +190,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dials: lines.dials,
         callers: lines.callers,
         rings: lines.rings,
+        keys: lines.keys,
         users: trunks.users,
         named: trunks.named,
         fixed: named::Fixed::default(),

@@ -51,7 +51,6 @@ pub(crate) enum Wish {
         caller: String,
     },
     /// A call is handed over and needs a ticket by then; its number is told there, or that there is none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "core does not ask for tickets yet"))]
     Open(Box<Handover>, Instant, Answer),
     /// A call has ended that was handed over.
     Close(Box<(Handover, Closing)>),

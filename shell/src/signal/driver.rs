@@ -126,7 +126,7 @@ impl Driver<'_> {
             connections: Connections::new(contexts, loaded),
             lookups,
             journal: Journal::new(calls),
-            clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone()),
+            clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone(), inlets.asks.clone()),
             recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
@@ -316,6 +316,9 @@ impl Driver<'_> {
                     self.ending = Ending::Over(None);
                 }
                 Ask::Reload { new, done } => self.prepare(new, done),
+                Ask::Ticket { call, ticket } => {
+                    self.handle(Input::Command(Command::Ticket { call, ticket }));
+                }
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);

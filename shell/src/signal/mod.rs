@@ -18,12 +18,14 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot};
+use warmline_core::call::CallId;
 use warmline_core::relay::Report;
 
 use crate::certificates::Contexts;
@@ -55,6 +57,8 @@ pub(crate) enum Ask {
     Reload { new: Box<(Loaded, Contexts)>, done: oneshot::Sender<Changes> },
     /// To show, and to believe, other certificates from now on.
     Renew(Contexts),
+    /// To go on with a call whose ticket was asked for: with this one, or without.
+    Ticket { call: CallId, ticket: Option<NonZeroU64> },
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
 }

@@ -15,3 +15,4 @@ mod references;
 mod register;
 mod return_to;
 mod values;
+mod waiting;
