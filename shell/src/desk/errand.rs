@@ -113,9 +113,7 @@ impl Errand {
                 self.zendesk.works();
                 Step::Done { call, ticket, note }
             }
-            Ok(Err(wait)) => {
-                Step::Later { call, due: later(wait), why: "Talk's own ticket is waited for".to_owned() }
-            }
+            Ok(Err(wait)) => Step::Waits { call, due: later(wait) },
             Err(Failure::Refused { status, why }) => {
                 let why = format!("{status}: {why}");
                 tracing::error!(
@@ -141,8 +139,7 @@ impl Errand {
     /// The ticket that has all there is to say now, and how that came about; or how long to wait for Talk's own.
     async fn finish(&self, entry: &Entry) -> Result<Result<(u64, String), Duration>, Failure> {
         let (zendesk, handover) = (&self.zendesk, &entry.handover);
-        let unseen = || Closing::unseen(handover, now());
-        let closing = entry.closing.clone().unwrap_or_else(unseen);
+        let closing = entry.closing.clone().unwrap_or_else(|| Closing::unseen(handover));
         let carried = match &entry.closing {
             Some(closing) => closing.ticket,
             None => entry.ticket.filter(|_| entry.told),

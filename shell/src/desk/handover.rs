@@ -89,12 +89,12 @@ impl Closing {
         Self { ticket: record.ticket, outcome: outcome.to_owned(), ended, text }
     }
 
-    /// Of a call whose end nobody saw.
-    pub(crate) fn unseen(handover: &Handover, now: i64) -> Self {
+    /// Of a call whose end nobody saw: it may have been any time.
+    pub(crate) fn unseen(handover: &Handover) -> Self {
         Self {
             ticket: None,
             outcome: "failed".to_owned(),
-            ended: now,
+            ended: handover.began,
             text: format!("{}: Warmline was ended in the middle of it.", handover.marker()),
         }
     }

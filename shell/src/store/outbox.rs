@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Made { call: u64, ticket: u64, told: bool },
     /// The call has ended. Its entry is made here where it has none: it brought its ticket.
     Closed(Box<(Handover, Closing)>),
+    /// Talk's own ticket is waited for, until this time.
+    Waits { call: u64, due: i64 },
     /// It did not work, and is due again at this time.
     Later { call: u64, due: i64, why: String },
     /// All is done.
@@ -81,6 +83,11 @@ impl Step {
                 .bind(json(handover))
                 .bind(json(closing))
             }
+            Self::Waits { call, due } => sqlx::query(
+                "UPDATE outbox SET due = $2, note = 'Talk''s own ticket is waited for' WHERE call = $1",
+            )
+            .bind(hex(*call))
+            .bind(*due),
             Self::Later { call, due, why } => {
                 sqlx::query("UPDATE outbox SET attempts = attempts + 1, due = $2, note = $3 WHERE call = $1")
                     .bind(hex(*call))
