@@ -192,6 +192,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
         users: &[],
         shared: &[],
+        keys: &[],
     };
     run(&config)
 }

@@ -193,6 +193,7 @@ mod tests {
             rings: &[],
             users: &[],
             shared: &[],
+            keys: &[],
         };
         let mut trunk = Trunk::new(Span::default(), TrunkKind::Ai, 0);
         trunk.identity =

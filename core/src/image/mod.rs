@@ -27,8 +27,8 @@ pub use board::{BOARDS, Board, board};
 pub use clips::{Shelf, write_clips};
 pub use error::{Excess, ImageError};
 pub use tables::{
-    MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA, MAX_RINGS,
-    MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS, Tables,
+    MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_KEYS, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
+    MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS, Tables,
 };
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
@@ -39,7 +39,7 @@ use crate::config::Config;
 pub const MAGIC: [u8; 4] = *b"WLCF";
 
 /// The version of the format that is written, and the only one understood.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// The bytes before the body.
 pub const HEADER: usize = 14;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::appliance::{Appliance, MAX_DNS};
 use super::error::{ANY, Excess, ImageError};
 use crate::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use crate::filter::{Range, Rate};
 
@@ -44,6 +45,9 @@ pub const MAX_SHARED: usize = 8;
 /// Most users that trunks have, all trunks together.
 pub const MAX_USERS: usize = 16;
 
+/// Most keys that callers may press while they wait, all lines together.
+pub const MAX_KEYS: usize = 16;
+
 /// A configuration in a fixed size, the same for every board. A new one is all zero bits, so that a static of it takes
 /// no flash. Shown, it is without what it holds: there are secrets in it.
 pub struct Tables {
@@ -62,6 +66,7 @@ pub struct Tables {
     rings: Vec<Ring, MAX_RINGS>,
     users: Vec<User, MAX_USERS>,
     shared: Vec<List<TrunkIndex>, MAX_SHARED>,
+    keys: Vec<Key, MAX_KEYS>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
 }
@@ -97,6 +102,7 @@ impl Tables {
             rings: Vec::new(),
             users: Vec::new(),
             shared: Vec::new(),
+            keys: Vec::new(),
             leased: (false, false),
         }
     }
@@ -119,6 +125,7 @@ impl Tables {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            keys: &self.keys,
         }
     }
 
@@ -152,6 +159,7 @@ impl Tables {
         self.rings.clear();
         self.users.clear();
         self.shared.clear();
+        self.keys.clear();
         self.leased = (false, false);
     }
 }
@@ -183,6 +191,7 @@ const CALLERS: &str = "trunks that lines are dialled from";
 const RINGS: &str = "targets that lines ring";
 const USERS: &str = "users of trunks";
 const SHARED: &str = "sets of trunks that speak from the same addresses";
+const KEYS: &str = "keys that callers may press";
 
 /// Whether every table is short enough.
 pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
@@ -201,6 +210,7 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (RINGS, config.rings.len(), MAX_RINGS),
         (USERS, config.users.len(), MAX_USERS),
         (SHARED, config.shared.len(), MAX_SHARED),
+        (KEYS, config.keys.len(), MAX_KEYS),
     ]
     .into_iter()
     .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
@@ -231,6 +241,7 @@ pub(super) fn encode(
     body.put(config.rings)?;
     body.put(config.users)?;
     body.put(config.shared)?;
+    body.put(config.keys)?;
     Ok(body.len)
 }
 
@@ -258,6 +269,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(RINGS, &mut tables.rings)?;
     body.entries(USERS, &mut tables.users)?;
     body.entries(SHARED, &mut tables.shared)?;
+    body.entries(KEYS, &mut tables.keys)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
     }

@@ -3,9 +3,10 @@
 use core::fmt;
 
 use warmline_core::clip::Clips;
-use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::config::{Answer, Answers, Config, Span, Then, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
+use warmline_core::rtp::Digit;
 
 use crate::config::{Media, NamedRange};
 
@@ -39,6 +40,24 @@ pub(super) struct Summary<'c> {
     pub(super) named: &'c [NamedRange],
     /// What its lines play.
     pub(super) clips: &'c dyn Clips,
+}
+
+impl Summary<'_> {
+    /// What becomes of a caller, in words.
+    fn then(&self, then: Then) -> String {
+        let config = self.config;
+        let text = |span: Option<Span>| {
+            span.and_then(|span| core::str::from_utf8(config.text(span)).ok()).unwrap_or("?")
+        };
+        match then {
+            Then::Return => "back to where the call came from".into(),
+            Then::Voicemail => "voicemail".into(),
+            Then::Overflow(target) => text(config.target(target).map(|target| target.name)).into(),
+            Then::Goodbye(Some(_)) => "a prompt, and the end".into(),
+            Then::Goodbye(None) => "the end".into(),
+            Then::Line(line) => format!("line \"{}\"", text(config.line(line).map(|line| line.name))),
+        }
+    }
 }
 
 /// Displays as where a board is in its network.
@@ -111,7 +130,11 @@ impl fmt::Display for Summary<'_> {
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));
-            writeln!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
+            write!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
+            if let Answers::Queue { settle } = target.answers {
+                write!(f, ", a queue that settles in {settle} s")?;
+            }
+            writeln!(f)?;
         }
         for line in config.lines {
             let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(dial)).collect();
@@ -141,6 +164,22 @@ impl fmt::Display for Summary<'_> {
             }
             if line.record {
                 f.write_str(", recorded")?;
+            }
+            f.write_str(match line.answer {
+                Answer::WhenTaken => "",
+                Answer::EarlyMedia => ", callers hear it as early media",
+                Answer::AtOnce => ", callers are answered at once",
+            })?;
+            if line.max_wait > 0 {
+                let again = if line.repeat { ", again and again," } else { "" };
+                write!(f, "{again} for {} s at most", line.max_wait)?;
+            }
+            if line.unanswered != Then::Return {
+                write!(f, "; unanswered: {}", self.then(line.unanswered))?;
+            }
+            for key in config.keys(line) {
+                let digit = Digit::of_code(key.press).map_or('?', |digit| digit.key().into());
+                write!(f, "; key {digit}: {}", self.then(key.then))?;
             }
             writeln!(f)?;
         }

@@ -1,8 +1,8 @@
 //! Whether everything in a file fits the tables of a board; what its sections say of themselves was checked before.
 
 use warmline_core::image::{
-    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
-    MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
+    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_KEYS, MAX_LINES, MAX_LISTENERS,
+    MAX_MEDIA, MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
 };
 
 use super::loaded::Loaded;
@@ -65,6 +65,7 @@ pub(super) fn check(root: &Table<'_>, machine: Machine, loaded: &Loaded) {
         MAX_CALLERS,
     );
     within("line", lines(|line| line.ring.len), "targets that lines ring", loaded.rings.len(), MAX_RINGS);
+    within("line", lines(|line| line.keys.len), "keys that callers may press", loaded.keys.len(), MAX_KEYS);
 
     let listeners = root.section_at("interface", 0);
     refuse(listeners, "sockets to listen on", loaded.listeners.len(), MAX_LISTENERS);

@@ -9,12 +9,29 @@ use super::names::Names;
 use super::notation::duration;
 use super::table::{At, Table};
 use super::target::Targets;
+use super::then::Around;
 use super::trunk::Trunks;
+use super::waiting;
 use warmline_core::call::number;
-use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent"];
+const KEYS: &[&str] = &[
+    "name",
+    "dial",
+    "from",
+    "ring",
+    "greeting",
+    "music",
+    "record",
+    "consent",
+    "answer",
+    "max_wait",
+    "repeat",
+    "unanswered",
+    "key",
+    "voicemail",
+];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -33,6 +50,7 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) keys: Vec<Key>,
 }
 
 /// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
@@ -55,14 +73,17 @@ pub(super) fn read<'t>(
     if root.get("line").is_none() {
         report.mistake(0, "there is no [[line]]: nothing could be dialled");
     }
-    for table in &tables {
-        let name = names.declare(table);
+    let named: Vec<_> = tables.iter().map(|table| names.declare(table)).collect();
+    for (table, name) in tables.iter().zip(named) {
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         let record = records(root, table);
+        let mut around = Around { targets, lines: &names, clips, voicemail: false };
+        let waiting = waiting::read(root, table, &mut around);
+        let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -71,7 +92,20 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
-        lines.entries.push(entry.map(|line| Line { greeting, music, record, consent, ..line }));
+        lines.entries.push(entry.map(|line| Line {
+            greeting,
+            music,
+            record,
+            consent,
+            answer: waiting.answer,
+            max_wait: waiting.max_wait,
+            repeat: waiting.repeat,
+            unanswered: waiting.unanswered,
+            keys,
+            voicemail: waiting.voicemail,
+            longest: waiting.longest,
+            ..line
+        }));
     }
     lines
 }

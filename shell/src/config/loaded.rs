@@ -8,7 +8,8 @@ use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::recording::Setting;
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
@@ -35,6 +36,7 @@ pub struct Loaded {
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
     pub(super) shared: Vec<List<TrunkIndex>>,
+    pub(super) keys: Vec<Key>,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
@@ -79,6 +81,7 @@ impl Loaded {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            keys: &self.keys,
         }
     }
 

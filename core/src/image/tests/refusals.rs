@@ -5,7 +5,7 @@ use std::vec;
 
 use super::super::error::ANY;
 use super::*;
-use crate::config::{Anonymous, List, MediaPolicy, Span, TargetIndex, TrunkIndex};
+use crate::config::{Anonymous, LineIndex, List, MediaPolicy, Span, TargetIndex, Then, TrunkIndex};
 use crate::filter::Range;
 use crate::transport::Transport;
 
@@ -95,6 +95,13 @@ const CASES: &[Case] = &[
     ("lines", |o| o.lines[0].from = List::new(3, 1)),
     ("lines", |o| o.lines[0].ring = List::new(u16::MAX, u16::MAX)),
     ("a line's recordings", |o| o.lines[0].record = true),
+    ("a line's voicemail", |o| o.lines[0].longest = 60),
+    ("a line's tickets", |o| o.lines[0].budget = 2_000),
+    ("lines", |o| o.lines[0].keys = List::new(1, 1)),
+    ("lines", |o| o.lines[0].unanswered = Then::Voicemail),
+    ("lines", |o| o.lines[0].unanswered = Then::Overflow(TargetIndex(1))),
+    ("keys that callers may press", |o| o.keys[0].press = 16),
+    ("keys that callers may press", |o| o.keys[0].then = Then::Line(LineIndex(1))),
     ("who dials a line", |o| o.callers[0] = TrunkIndex(2)),
     ("whom a line rings", |o| o.rings[0].target = TargetIndex(1)),
 ];
@@ -139,6 +146,7 @@ fn more_than_a_board_keeps_is_refused() {
         ("targets that lines ring", MAX_RINGS, |o| o.rings.push(o.rings[0])),
         ("users of trunks", MAX_USERS, |o| o.users.push(o.users[0])),
         ("sets of trunks that speak from the same addresses", MAX_SHARED, |o| o.shared.push(o.shared[0])),
+        ("keys that callers may press", MAX_KEYS, |o| o.keys.push(o.keys[0])),
     ];
     for &(what, most, push) in tables {
         let mut owned = Owned::largest();
@@ -171,8 +179,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 4 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 260, understood: 4 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 5 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 261, understood: 5 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::clip::ClipId;
 use crate::config::{
-    Anonymous, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Answer, Answers, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
+    Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
+    TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::srtp::Policy;
@@ -36,6 +37,7 @@ pub(super) struct Owned {
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
     pub(super) shared: Vec<List<TrunkIndex>>,
+    pub(super) keys: Vec<Key>,
 }
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -66,6 +68,7 @@ impl Owned {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            keys: &self.keys,
         }
     }
 
@@ -155,9 +158,15 @@ impl Owned {
                 uri: span(49, 31),
                 host: span(61, 19),
                 port: Some(5060),
+                answers: Answers::Queue { settle: 20 },
             }],
             lines: vec![Line {
                 music: Some(ClipId(0x1234_5678)),
+                answer: Answer::EarlyMedia,
+                max_wait: 300,
+                repeat: true,
+                unanswered: Then::Overflow(TargetIndex(0)),
+                keys: List::new(0, 1),
                 ..Line::new(span(80, 7), List::new(0, 1), List::new(0, 1), List::new(0, 1))
             }],
             dials: vec![span(80, 7)],
@@ -165,6 +174,7 @@ impl Owned {
             rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
             shared: vec![List::new(1, 2)],
+            keys: vec![Key { press: 11, then: Then::Line(LineIndex(0)) }],
         }
     }
 
@@ -218,12 +228,16 @@ impl Owned {
         owned.sources = (0..MAX_SOURCES as u128).rev().map(source).collect();
         let wide = MediaRange { prefix: prefix("ffff::/128"), ports: (u16::MAX, u16::MAX) };
         owned.media = vec![wide; MAX_MEDIA];
-        let target =
-            Target { name: long, trunk: TrunkIndex(15), uri: long, host: long, port: Some(u16::MAX) };
+        let target = Target { port: Some(u16::MAX), ..Target::new(long, TrunkIndex(15), long, long) };
+        let target = Target { answers: Answers::Queue { settle: u16::MAX }, ..target };
         owned.targets = vec![target; MAX_TARGETS];
         let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));
         let line = Line { consent: Some(ClipId(u32::MAX)), ..line };
         let line = Line { greeting: line.consent, music: line.consent, ..line };
+        let then = Then::Goodbye(line.consent);
+        let keys = List::new(0, MAX_KEYS as u16);
+        let line = Line { max_wait: u16::MAX, unanswered: then, keys, ..line };
+        owned.keys = vec![Key { press: 15, then }; MAX_KEYS];
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
@@ -263,6 +277,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 owned.text = text.clone();
                 owned.users.clear();
                 owned.shared.clear();
+                owned.keys.clear();
                 owned.node = Node { name, country: span(0, 0), new_calls, workers: 1, silence };
                 let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
                 owned.listeners = ports.into_iter().map(listener).collect();

@@ -14,3 +14,4 @@ mod references;
 mod register;
 mod return_to;
 mod values;
+mod waiting;
