@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clip::ClipId;
 use crate::digest::{Login, Secret};
 use crate::filter;
+use crate::line::{Schedule, ScheduleIndex, Second, When};
 use crate::srtp::Policy;
 use crate::time::Duration;
 use crate::transport::Transport;
@@ -100,6 +101,12 @@ pub struct Config<'c> {
     pub rings: &'c [Ring],
     /// Who may speak for trunks; [`Trunk::users`] points here.
     pub users: &'c [User],
+    /// Hours.
+    pub schedules: &'c [Schedule],
+    /// When they begin and end; [`Schedule::changes`] points here.
+    pub instants: &'c [Second],
+    /// What lines do at some hours; [`Line::when`] points here.
+    pub whens: &'c [When],
 }
 
 /// Index into [`Config::trunks`].
@@ -113,7 +120,7 @@ pub struct TrunkIndex(pub u16);
 pub struct TargetIndex(pub u16);
 
 /// Index into [`Config::lines`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LineIndex(pub u16);
 
@@ -371,12 +378,24 @@ pub struct Line {
     pub record: bool,
     /// What both who talk hear before that: that they are.
     pub consent: Option<ClipId>,
+    /// What it does at some hours instead of ringing: the first that holds.
+    pub when: List<When>,
 }
 
 impl Line {
     /// A line whose callers hear the ringing tone while they wait.
     pub const fn new(name: Span, dial: List<Span>, from: List<TrunkIndex>, ring: List<Ring>) -> Self {
-        Self { name, dial, from, ring, greeting: None, music: None, record: false, consent: None }
+        Self {
+            name,
+            dial,
+            from,
+            ring,
+            greeting: None,
+            music: None,
+            record: false,
+            consent: None,
+            when: List::EMPTY,
+        }
     }
 }
 
@@ -437,6 +456,21 @@ impl<'c> Config<'c> {
         entries(self.callers, line.from)
     }
 
+    /// The schedule at `index`.
+    pub fn schedule(&self, index: ScheduleIndex) -> Option<&'c Schedule> {
+        self.schedules.get(usize::from(index.0))
+    }
+
+    /// When a schedule opens and closes, as far as that is known.
+    pub fn changes(&self, schedule: &Schedule) -> &'c [Second] {
+        entries(self.instants, schedule.changes)
+    }
+
+    /// What a line does at some hours.
+    pub fn whens(&self, line: &Line) -> &'c [When] {
+        entries(self.whens, line.when)
+    }
+
     /// The trunks that speak from a source: what a value in [`Config::sources`] stands for.
     pub fn speakers(&self, source: u16) -> impl Iterator<Item = TrunkIndex> + use<'c> {
         let beyond = usize::from(source).checked_sub(self.trunks.len());
@@ -482,8 +516,41 @@ impl fmt::Debug for Config<'_> {
             .field("callers", &self.callers)
             .field("rings", &self.rings)
             .field("users", &self.users)
+            .field("schedules", &self.schedules)
+            .field("whens", &self.whens)
             .finish_non_exhaustive()
     }
+}
+
+#[cfg(test)]
+impl Config<'static> {
+    /// Nothing at all.
+    pub(crate) const EMPTY: Self = Self {
+        text: &[],
+        node: Node {
+            name: Span::EMPTY,
+            country: Span::EMPTY,
+            new_calls: filter::Rate::UNLIMITED,
+            workers: 1,
+            silence: 0,
+        },
+        domains: &[],
+        interfaces: &[],
+        listeners: &[],
+        trunks: &[],
+        sources: &[],
+        shared: &[],
+        media: &[],
+        targets: &[],
+        lines: &[],
+        dials: &[],
+        callers: &[],
+        rings: &[],
+        users: &[],
+        schedules: &[],
+        instants: &[],
+        whens: &[],
+    };
 }
 
 fn entries<T>(table: &[T], list: List<T>) -> &[T] {

@@ -265,6 +265,9 @@ impl Setting {
             rings: &self.rings,
             users: &self.users,
             shared: &[],
+            schedules: &[],
+            instants: &[],
+            whens: &[],
         }
     }
 

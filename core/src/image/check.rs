@@ -9,6 +9,7 @@ use crate::config::{
     Anonymous, Config, Credentials, Identity, Interface, List, MediaPolicy, Span, TrunkIndex, User,
 };
 use crate::filter::is_table;
+use crate::line::Schedule;
 use crate::transport::Transport;
 
 /// # Errors
@@ -26,6 +27,7 @@ pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), Im
     ensure(is_text(config), "names, URIs or numbers")?;
     interface(config, appliance.network)?;
     trunks(config)?;
+    hours(config)?;
     lines(config)
 }
 
@@ -48,6 +50,7 @@ fn is_text(config: &Config<'_>) -> bool {
         && config.trunks.iter().all(|trunk| within(trunk.name) && is_identity(config, &trunk.identity))
         && config.targets.iter().all(|t| within(t.name) && within(t.uri) && within(t.host))
         && config.lines.iter().all(|line| within(line.name))
+        && config.schedules.iter().all(|schedule| within(schedule.name))
 }
 
 /// The text a span names; none where it leads outside.
@@ -149,13 +152,24 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
     for line in config.lines {
         let sound = within(line.dial, config.dials)
             && within(line.from, config.callers)
-            && within(line.ring, config.rings);
+            && within(line.ring, config.rings)
+            && within(line.when, config.whens);
         ensure(sound, "lines")?;
         // There is nowhere on a board to keep one.
         ensure(!line.record, "a line's recordings")?;
     }
     ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
     ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")
+}
+
+/// Each schedule's changes in their order.
+fn hours(config: &Config<'_>) -> Result<(), ImageError> {
+    let sound = |schedule: &Schedule| {
+        within(schedule.changes, config.instants)
+            && config.changes(schedule).is_sorted_by(|one, next| one < next)
+    };
+    ensure(config.schedules.iter().all(sound), "when a schedule opens and closes")?;
+    ensure(config.whens.iter().all(|when| config.schedule(when.schedule).is_some()), "what lines do when")
 }
 
 /// Whether a list is in its table.

@@ -12,6 +12,7 @@ use crate::config::{
     Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
 };
 use crate::filter::{Range, Rate};
+use crate::line::{Schedule, Second, When};
 
 /// Most bytes of all names, URIs, numbers and secrets together.
 pub const MAX_TEXT: usize = 4096;
@@ -44,6 +45,15 @@ pub const MAX_SHARED: usize = 8;
 /// Most users that trunks have, all trunks together.
 pub const MAX_USERS: usize = 16;
 
+/// Most schedules.
+pub const MAX_SCHEDULES: usize = 4;
+
+/// Most times at which schedules open and close, all schedules together: these stay in flash.
+pub const MAX_INSTANTS: usize = 2048;
+
+/// Most rules of what lines do at some hours, all lines together.
+pub const MAX_WHENS: usize = 16;
+
 /// A configuration in a fixed size, the same for every board. A new one is all zero bits, so that a static of it takes
 /// no flash. Shown, it is without what it holds: there are secrets in it.
 pub struct Tables {
@@ -62,6 +72,8 @@ pub struct Tables {
     rings: Vec<Ring, MAX_RINGS>,
     users: Vec<User, MAX_USERS>,
     shared: Vec<List<TrunkIndex>, MAX_SHARED>,
+    schedules: Vec<Schedule, MAX_SCHEDULES>,
+    whens: Vec<When, MAX_WHENS>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
 }
@@ -97,11 +109,14 @@ impl Tables {
             rings: Vec::new(),
             users: Vec::new(),
             shared: Vec::new(),
+            schedules: Vec::new(),
+            whens: Vec::new(),
             leased: (false, false),
         }
     }
 
-    /// The configuration as core takes it.
+    /// The configuration as core takes it, but for [`Config::instants`], which are [`instants`](super::instants) of the
+    /// image.
     pub fn lend(&self) -> Config<'_> {
         Config {
             text: &self.text,
@@ -119,6 +134,9 @@ impl Tables {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &[],
+            whens: &self.whens,
         }
     }
 
@@ -152,6 +170,8 @@ impl Tables {
         self.rings.clear();
         self.users.clear();
         self.shared.clear();
+        self.schedules.clear();
+        self.whens.clear();
         self.leased = (false, false);
     }
 }
@@ -183,6 +203,9 @@ const CALLERS: &str = "trunks that lines are dialled from";
 const RINGS: &str = "targets that lines ring";
 const USERS: &str = "users of trunks";
 const SHARED: &str = "sets of trunks that speak from the same addresses";
+const SCHEDULES: &str = "schedules";
+const INSTANTS: &str = "times at which schedules open and close";
+const WHENS: &str = "rules of what lines do when";
 
 /// Whether every table is short enough.
 pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
@@ -201,6 +224,9 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (RINGS, config.rings.len(), MAX_RINGS),
         (USERS, config.users.len(), MAX_USERS),
         (SHARED, config.shared.len(), MAX_SHARED),
+        (SCHEDULES, config.schedules.len(), MAX_SCHEDULES),
+        (INSTANTS, config.instants.len(), MAX_INSTANTS),
+        (WHENS, config.whens.len(), MAX_WHENS),
     ]
     .into_iter()
     .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
@@ -213,6 +239,7 @@ pub(super) fn encode(
     out: &mut [u8],
 ) -> Result<usize, ImageError> {
     let mut body = Encoder { out, len: 0 };
+    body.put(config.instants.as_flattened())?;
     body.put(&appliance.network)?;
     body.put(appliance.dns.as_slice())?;
     body.put(&appliance.calls)?;
@@ -231,12 +258,20 @@ pub(super) fn encode(
     body.put(config.rings)?;
     body.put(config.users)?;
     body.put(config.shared)?;
+    body.put(config.schedules)?;
+    body.put(config.whens)?;
     Ok(body.len)
 }
 
-/// Reads a body into empty tables.
+/// The times at which schedules open and close, as they lie at the start of a body.
+pub(super) fn instants(body: &[u8]) -> Result<&[Second], ImageError> {
+    Decoder { rest: body }.instants()
+}
+
+/// Reads a body into empty tables, all but its instants.
 pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
     let mut body = Decoder { rest: body };
+    body.instants()?;
     let network = body.take()?;
     let mut dns = Vec::<Ipv4Addr, MAX_DNS>::new();
     body.entries("DNS servers", &mut dns)?;
@@ -258,6 +293,8 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(RINGS, &mut tables.rings)?;
     body.entries(USERS, &mut tables.users)?;
     body.entries(SHARED, &mut tables.shared)?;
+    body.entries(SCHEDULES, &mut tables.schedules)?;
+    body.entries(WHENS, &mut tables.whens)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
     }
@@ -289,6 +326,11 @@ impl<'b> Decoder<'b> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|_| ImageError::Malformed)?;
         self.rest = rest;
         Ok(value)
+    }
+
+    fn instants(&mut self) -> Result<&'b [Second], ImageError> {
+        let (instants, rest) = self.take::<&[u8]>()?.as_chunks();
+        if rest.is_empty() { Ok(instants) } else { Err(ImageError::Malformed) }
     }
 
     fn entries<T: Deserialize<'b>, const N: usize>(

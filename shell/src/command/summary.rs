@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use jiff::Timestamp;
 use warmline_core::clip::Clips;
-use warmline_core::config::{Config, Span, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::config::{Config, Line, Span, Then, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
+use warmline_core::line::{Hours, Schedule, Second};
 
 use crate::config::{Media, NamedRange};
 
@@ -39,6 +41,54 @@ pub(super) struct Summary<'c> {
     pub(super) named: &'c [NamedRange],
     /// What its lines play.
     pub(super) clips: &'c dyn Clips,
+}
+
+/// Whom a line rings, one after the other.
+pub(super) fn rings(config: &Config<'_>, line: &Line) -> String {
+    let rings = config.rings(line).iter().map(|ring| {
+        let target =
+            config.target(ring.target).and_then(|target| str::from_utf8(config.text(target.name)).ok());
+        format!("{} for {} s", target.unwrap_or("?"), ring.time.as_millis() / 1000)
+    });
+    rings.collect::<Vec<_>>().join(", then ")
+}
+
+/// What a line does instead of ringing.
+pub(super) fn then(config: &Config<'_>, then: Then) -> String {
+    let name =
+        |span: Option<Span>| span.and_then(|span| str::from_utf8(config.text(span)).ok()).unwrap_or("?");
+    match then {
+        Then::Return => "back to who sent the caller".to_owned(),
+        Then::Voicemail => "voicemail".to_owned(),
+        Then::Overflow(target) => {
+            format!("overflow to {}", name(config.target(target).map(|target| target.name)))
+        }
+        Then::Goodbye(_) => "goodbye".to_owned(),
+        Then::Line(line) => format!("line \"{}\"", name(config.line(line).map(|line| line.name))),
+    }
+}
+
+/// Displays as how often a schedule opens, and how far that is known.
+struct Opening<'c>(&'c Config<'c>, &'c Schedule);
+
+impl fmt::Display for Opening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(config, schedule) = *self;
+        let changes = config.changes(schedule);
+        let taken = match schedule.unknown {
+            Hours::Open => "open",
+            Hours::Closed => "closed",
+        };
+        let known = |change: &Second| Timestamp::from_second(u32::from_be_bytes(*change).into()).ok();
+        match changes.last().and_then(known) {
+            Some(until) => {
+                let times = changes.len().saturating_sub(1) / 2;
+                let until = until.strftime("%Y-%m-%d");
+                write!(f, "opens {times} times until {until}; {taken} beyond that, and without a clock")
+            }
+            None => write!(f, "{taken}, as this machine's clock is wrong"),
+        }
+    }
 }
 
 /// Displays as where a board is in its network.
@@ -113,23 +163,21 @@ impl fmt::Display for Summary<'_> {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));
             writeln!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
         }
+        for schedule in config.schedules {
+            writeln!(f, "schedule \"{}\": {}", text(schedule.name), Opening(config, schedule))?;
+        }
         for line in config.lines {
             let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(dial)).collect();
             let name = |span: Option<Span>| span.map_or("?", text);
             let callers = config.callers(line).iter();
             let callers: Vec<_> = callers.map(|&t| name(config.trunk(t).map(|t| t.name))).collect();
-            let rings = config.rings(line).iter().map(|ring| {
-                let target = name(config.target(ring.target).map(|target| target.name));
-                format!("{target} for {} s", ring.time.as_millis() / 1000)
-            });
-            let rings: Vec<_> = rings.collect();
             write!(
                 f,
                 "line \"{}\": dialled as {} from {}, rings {}",
                 text(line.name),
                 dials.join(" "),
                 callers.join(" "),
-                rings.join(", then ")
+                rings(config, line)
             )?;
             for (what, clip) in
                 [("greeting", line.greeting), ("music", line.music), ("consent", line.consent)]
@@ -141,6 +189,14 @@ impl fmt::Display for Summary<'_> {
             }
             if line.record {
                 f.write_str(", recorded")?;
+            }
+            for when in config.whens(line) {
+                let schedule = name(config.schedule(when.schedule).map(|schedule| schedule.name));
+                let side = match when.hours {
+                    Hours::Open => "inside",
+                    Hours::Closed => "outside",
+                };
+                write!(f, ", {side} {schedule} {}", then(config, when.then))?;
             }
             writeln!(f)?;
         }

@@ -7,14 +7,17 @@ use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
 use super::notation::duration;
+use super::schedule::Schedules;
 use super::table::{At, Table};
 use super::target::Targets;
 use super::trunk::Trunks;
+use super::when;
 use warmline_core::call::number;
 use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::line::When;
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent"];
+const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent", "when"];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -33,6 +36,7 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) whens: Vec<When>,
 }
 
 /// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
@@ -43,6 +47,7 @@ pub(super) fn read<'t>(
     root: &Table<'t>,
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
+    schedules: &Schedules<'t>,
     country: Span,
     clips: &mut Clips,
     text: &mut Text,
@@ -63,11 +68,13 @@ pub(super) fn read<'t>(
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         let record = records(root, table);
+        let whens = when::read(table, schedules);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
         }
         let entry = lines.push(text, name, &dials, &callers, rings);
+        let entry = entry.and_then(|line| Some(Line { when: append(&mut lines.whens, whens)?, ..line }));
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }

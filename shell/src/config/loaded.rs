@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::media::Media;
 use super::named::{Fixed, NamedRange};
+use super::schedule::Written;
 use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::recording::Setting;
@@ -12,6 +13,7 @@ use warmline_core::config::{
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
+use warmline_core::line::{Schedule, Second, When};
 use warmline_core::transport::Transport;
 
 /// A configuration that was checked, as tables to lend to core.
@@ -35,6 +37,11 @@ pub struct Loaded {
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
     pub(super) shared: Vec<List<TrunkIndex>>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) instants: Vec<Second>,
+    pub(super) whens: Vec<When>,
+    /// What `schedules` were compiled from.
+    pub(super) written: Written,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
@@ -79,6 +86,9 @@ impl Loaded {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &self.instants,
+            whens: &self.whens,
         }
     }
 

@@ -13,4 +13,5 @@ mod mistakes;
 mod references;
 mod register;
 mod return_to;
+mod schedules;
 mod values;

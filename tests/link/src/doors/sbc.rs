@@ -189,6 +189,9 @@ struct Tables {
     rings: [Ring; 2],
     users: [User; 2],
     shared: [List<TrunkIndex>; 2],
+    schedules: [Schedule; 2],
+    instants: [Second; 4],
+    whens: [When; 2],
 }
 
 impl Tables {
@@ -240,6 +243,7 @@ impl Tables {
                 music: values.flag().then(|| ClipId(values.u32())),
                 record: values.flag(),
                 consent: values.flag().then(|| ClipId(values.u32())),
+                when: List::new(values.u16(), values.u16()),
             }),
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {
@@ -248,6 +252,18 @@ impl Tables {
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
             shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
+            schedules: [(); 2].map(|()| Schedule {
+                name: span(values),
+                changes: List::new(values.u16(), values.u16()),
+                first: hours(values),
+                unknown: hours(values),
+            }),
+            instants: [(); 4].map(|()| values.array()),
+            whens: [(); 2].map(|()| When {
+                schedule: ScheduleIndex(values.u16()),
+                hours: hours(values),
+                then: then(values),
+            }),
         }
     }
 
@@ -268,8 +284,15 @@ impl Tables {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &self.instants,
+            whens: &self.whens,
         }
     }
+}
+
+fn hours(values: &mut Values<'_>) -> Hours {
+    if values.flag() { Hours::Open } else { Hours::Closed }
 }
 
 fn trunk(values: &mut Values<'_>) -> Trunk {
