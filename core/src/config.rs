@@ -107,6 +107,8 @@ pub struct Config<'c> {
     pub instants: &'c [Second],
     /// What lines do at some hours; [`Line::when`] points here.
     pub whens: &'c [When],
+    /// What callers may press while they wait; [`Line::keys`] points here.
+    pub keys: &'c [Key],
 }
 
 /// Index into [`Config::trunks`].
@@ -350,12 +352,26 @@ pub struct Target {
     pub host: Span,
     /// The URI's port; none where the transport's own (5060, or 5061 for TLS) holds.
     pub port: Option<u16>,
+    /// Who answers there.
+    pub answers: Answers,
+}
+
+/// What a target's 200 means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answers {
+    /// Somebody is there.
+    Person,
+    /// The caller waits there, and hears what that queue has to say.
+    Queue {
+        /// A BYE sooner than so many seconds after the 200 means that nobody was there.
+        settle: u16,
+    },
 }
 
 impl Target {
     /// A target at its URI's host and the transport's own port.
     pub const fn new(name: Span, trunk: TrunkIndex, uri: Span, host: Span) -> Self {
-        Self { name, trunk, uri, host, port: None }
+        Self { name, trunk, uri, host, port: None, answers: Answers::Person }
     }
 }
 
@@ -380,6 +396,59 @@ pub struct Line {
     pub consent: Option<ClipId>,
     /// What it does at some hours instead of ringing: the first that holds.
     pub when: List<When>,
+    /// When its caller's leg is answered.
+    pub answer: Answer,
+    /// For how many seconds callers wait at most, whoever is rung; 0 where the plan alone says.
+    pub max_wait: u16,
+    /// Whether the plan begins again at its end, until [`Line::max_wait`] is over.
+    pub repeat: bool,
+    /// What happens when nobody answers.
+    pub unanswered: Then,
+    /// What callers may press while they wait.
+    pub keys: List<Key>,
+    /// For how many milliseconds Zendesk is not rung yet while the host makes a ticket, where the call brings none; 0 where
+    /// none is made.
+    pub budget: u16,
+    /// What is heard by who may leave a message: its end says so.
+    pub voicemail: Option<ClipId>,
+    /// How many seconds long a message may be.
+    pub longest: u16,
+}
+
+/// When a caller's leg is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// When a target is: until then they hear what their own network plays. A failure is a failure response.
+    WhenTaken,
+    /// As [`Answer::WhenTaken`], but they hear greeting and music meanwhile, as early media (RFC 3960).
+    EarlyMedia,
+    /// At once.
+    AtOnce,
+}
+
+/// What becomes of a caller for whom nobody is rung any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// They go back to where they came from: a REFER's sender gets them back, an INVITE that was not answered yet is
+    /// refused, and one that was goes to [`Trunk::return_to`].
+    Return,
+    /// They leave a message.
+    Voicemail,
+    /// This target is rung.
+    Overflow(TargetIndex),
+    /// They hear this, where there is something to hear, and the call ends.
+    Goodbye(Option<ClipId>),
+    /// Another line takes over.
+    Line(LineIndex),
+}
+
+/// What a key does while its caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The key's event code (RFC 4733 section 3.2).
+    pub press: u8,
+    /// What it does.
+    pub then: Then,
 }
 
 impl Line {
@@ -395,6 +464,14 @@ impl Line {
             record: false,
             consent: None,
             when: List::EMPTY,
+            answer: Answer::WhenTaken,
+            max_wait: 0,
+            repeat: false,
+            unanswered: Then::Return,
+            keys: List::EMPTY,
+            budget: 0,
+            voicemail: None,
+            longest: 0,
         }
     }
 }
@@ -444,6 +521,21 @@ impl<'c> Config<'c> {
     /// What a line rings, in order.
     pub fn rings(&self, line: &Line) -> &'c [Ring] {
         entries(self.rings, line.ring)
+    }
+
+    /// The clips that lines play.
+    pub fn clips(&self) -> impl Iterator<Item = ClipId> + use<'c> {
+        let said = |then: Then| if let Then::Goodbye(clip) = then { clip } else { None };
+        let of_line = move |line: &Line| {
+            [line.greeting, line.music, line.consent, line.voicemail, said(line.unanswered)]
+        };
+        let thens = self.keys.iter().map(|key| key.then).chain(self.whens.iter().map(|when| when.then));
+        self.lines.iter().flat_map(of_line).flatten().chain(thens.filter_map(said))
+    }
+
+    /// What callers of a line may press while they wait.
+    pub fn keys(&self, line: &Line) -> &'c [Key] {
+        entries(self.keys, line.keys)
     }
 
     /// The names and numbers a line is dialled by.
@@ -509,6 +601,7 @@ impl fmt::Debug for Config<'_> {
             .field("trunks", &self.trunks)
             .field("sources", &self.sources)
             .field("shared", &self.shared)
+            .field("keys", &self.keys)
             .field("media", &self.media)
             .field("targets", &self.targets)
             .field("lines", &self.lines)
@@ -547,6 +640,7 @@ impl Config<'static> {
         callers: &[],
         rings: &[],
         users: &[],
+        keys: &[],
         schedules: &[],
         instants: &[],
         whens: &[],

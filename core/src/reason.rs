@@ -165,6 +165,22 @@ reasons! {
     /// The node was restarted during a transfer whose referrer had hung up.
     TransferCut = "transfer-cut", 480;
 
+    // Lines.
+    /// Whoever answered hung up at once: nobody was there.
+    NobodyThere = "nobody-there", 480;
+    /// The caller pressed a key instead of waiting.
+    KeyPressed = "key-pressed", 480;
+    /// The line's longest wait was over.
+    WaitedTooLong = "waited-too-long", 480;
+    /// One line led to another too often.
+    TooManyLines = "too-many-lines", 480;
+    /// By its hours, the line rings nobody now.
+    OutOfHours = "out-of-hours", 480;
+    /// The caller has left a message.
+    MessageLeft = "message-left", 0;
+    /// The node was restarted while the caller waited.
+    WaitCut = "wait-cut", 480;
+
     // Capacity: only new calls are turned away.
     /// More new calls arrive than limits.new_calls allows.
     NewCallLimit = "new-call-limit", 503;

@@ -1,6 +1,6 @@
 //! The log: a line for what happens to a call, and the counters when they have changed.
 
-use warmline_core::call::{CallId, Progress, View};
+use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::config::{Config, Span};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::{Counters, Reason};
@@ -138,9 +138,11 @@ impl Journal {
                     duration.as_millis()
                 );
             }
-            Event::Settled(_) => {}
+            // Tickets are carried, and not made.
+            Event::Settled(_) | Event::Ticket(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
+                let outcome = view.outcome.unwrap_or(Outcome::Failed).code();
                 let reason = match view.progress {
                     Progress::Ended(reason) => reason.sentence(),
                     _ => "",
@@ -150,9 +152,10 @@ impl Journal {
                     Some(answered) => {
                         let [caller, called] = view.statistics;
                         defmt::info!(
-                            "call {=u64:x}: ended after {=u64} ms: {=str} Packets from the caller {=u64}, lost {=u64}, \
+                            "call {=u64:x}: {=str}, ended after {=u64} ms: {=str} Packets from the caller {=u64}, lost {=u64}, \
                              MOS {=u16} in hundredths; from the target {=u64}, lost {=u64}, MOS {=u16}",
                             name(id),
+                            outcome,
                             ended.since(answered).as_millis(),
                             reason,
                             caller.packets_received,
@@ -164,8 +167,9 @@ impl Journal {
                         );
                     }
                     None => defmt::info!(
-                        "call {=u64:x}: not answered by {=str}, ended after {=u64} ms: {=str}",
+                        "call {=u64:x}: {=str}, not answered by {=str}, ended after {=u64} ms: {=str}",
                         name(id),
+                        outcome,
                         target(cx.config, &view),
                         ended.since(view.started).as_millis(),
                         reason,

@@ -4,7 +4,8 @@ use core::fmt;
 use core::net::IpAddr;
 
 use warmline_core::config::{
-    Anonymous, Config, Identity, Interface, Line, List, MediaPolicy, Ring, Span, Target, Trunk, TrunkIndex,
+    Anonymous, Config, Identity, Interface, Line, List, MediaPolicy, Ring, Span, Target, Then, Trunk,
+    TrunkIndex,
 };
 use warmline_core::filter::Range;
 use warmline_core::line::{Schedule, When};
@@ -207,7 +208,7 @@ fn bounds(range: &Range) -> (u8, u128, u128) {
 
 fn target(config: &Config<'_>, target: &Target) -> String {
     let trunk = config.trunk(target.trunk).map(|trunk| text(config, trunk.name));
-    format!("{trunk:?} {}", text(config, target.uri))
+    format!("{trunk:?} {} {:?}", text(config, target.uri), target.answers)
 }
 
 /// When it opens and closes, for as long as the schedule of the same name in another configuration is known too: they may
@@ -233,7 +234,21 @@ fn line(config: &Config<'_>, line: &Line) -> String {
     let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
     let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
     let whose = |when: &When| config.schedule(when.schedule).map(|schedule| text(config, schedule.name));
-    let whens: Vec<_> = config.whens(line).iter().map(|when| (whose(when), when.hours, when.then)).collect();
-    let plays = (line.greeting, line.music, line.record, line.consent);
-    format!("{dials:?} {callers:?} {rings:?} {whens:?} {plays:?}")
+    let whens = config.whens(line).iter().map(|when| (whose(when), when.hours, then(config, when.then)));
+    let whens: Vec<_> = whens.collect();
+    let keys: Vec<_> = config.keys(line).iter().map(|key| (key.press, then(config, key.then))).collect();
+    let waits = (line.answer, line.max_wait, line.repeat, then(config, line.unanswered), line.budget);
+    let played = (line.greeting, line.music, line.voicemail, line.longest, line.record, line.consent);
+    format!("{dials:?} {callers:?} {rings:?} {keys:?} {whens:?} {waits:?} {played:?}")
+}
+
+/// What becomes of a caller, by the names of whom and what it leads to.
+fn then(config: &Config<'_>, then: Then) -> String {
+    match then {
+        Then::Overflow(target) => {
+            format!("{:?}", config.target(target).map(|target| text(config, target.name)))
+        }
+        Then::Line(line) => format!("{:?}", config.line(line).map(|line| text(config, line.name))),
+        then => format!("{then:?}"),
+    }
 }

@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use warmline_core::call::{Call, Leg};
 use warmline_core::config::{
-    Config, Credentials, Interface, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span, Target,
-    TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Config, Credentials, Interface, Key, Line, List, Listener, MediaPolicy, MediaRange, Node, Ring, Span,
+    Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{self, Prefix, Range, Rate};
@@ -82,6 +82,8 @@ pub struct Setting {
     pub rings: Vec<Ring>,
     /// Who may speak for trunks, by digest authentication.
     pub users: Vec<User>,
+    /// What callers may press while they wait.
+    pub keys: Vec<Key>,
     /// How many slots of each kind.
     pub sizes: Sizes,
 }
@@ -135,6 +137,7 @@ impl Setting {
             callers: vec![TrunkIndex(0), TrunkIndex(1)],
             rings: Vec::new(),
             users: Vec::new(),
+            keys: Vec::new(),
             sizes,
         };
         this.node.name = this.say("rig");
@@ -264,6 +267,7 @@ impl Setting {
             callers: &self.callers,
             rings: &self.rings,
             users: &self.users,
+            keys: &self.keys,
             shared: &[],
             schedules: &[],
             instants: &[],

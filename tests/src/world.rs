@@ -719,7 +719,11 @@ impl<'w> World<'w> {
                 return self.digits.push((self.now, side, char::from(digit.key())));
             }
             Event::Learned { .. } | Event::Elsewhere { .. } | Event::NotAuthentic { .. } => return,
-            Event::Started(id) | Event::Answered(id) | Event::Settled(id) | Event::Ended(id) => id,
+            Event::Started(id)
+            | Event::Answered(id)
+            | Event::Settled(id)
+            | Event::Ticket(id)
+            | Event::Ended(id) => id,
         };
         match event {
             Event::Settled(_) => self.keep(id),
@@ -737,6 +741,7 @@ impl<'w> World<'w> {
             }
             Event::Answered(_) => told.answered += 1,
             Event::Settled(_) => told.settled += 1,
+            Event::Ticket(_) => {}
             _ => {
                 told.ended += 1;
                 told.ended_at = self.now;

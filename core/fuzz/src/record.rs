@@ -196,6 +196,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         schedules: &[Schedule { name: line, changes: List::new(0, 3), first: Hours::Closed, unknown: Hours::Open }],
         instants: &[0_u32, 1, u32::MAX].map(u32::to_be_bytes),
         whens: &[],
+        keys: &[],
     };
     run(&config)
 }

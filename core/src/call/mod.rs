@@ -12,6 +12,7 @@ mod failure;
 mod identity;
 mod keyed;
 mod leg;
+mod plan;
 mod recording;
 mod refer;
 mod reliable;
@@ -40,6 +41,7 @@ pub use identity::{CALL_HEADER, NOBODY, may_be_carried};
 pub(crate) use identity::{Caller, Identity, caller};
 pub(crate) use keyed::Keyed;
 pub use leg::{Leg, LegId, LegState, Resend};
+pub use plan::{Outcome, Plan};
 pub use recording::Recording;
 pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
@@ -53,7 +55,7 @@ pub use waiting::{Pending, Todo};
 /// Names a call.
 pub type CallId = Id<Call>;
 
-/// How long whoever a call returns to is rung.
+/// How long somebody is rung whom a line's plan does not name: whoever a call returns to, or overflows to.
 const RETURN: Duration = Duration::from_secs(60);
 
 /// How far a call has come.
@@ -66,6 +68,8 @@ pub enum Progress {
     Resolving,
     /// A target is rung.
     Ringing,
+    /// Nobody is rung just now: the caller waits, or hears a prompt.
+    Waiting,
     /// A target answered.
     Answered,
     /// It is over, or about to be: legs are being ended.
@@ -131,6 +135,19 @@ pub struct Call {
     /// The place of whoever is rung.
     pub(crate) rung: Side,
     pub(crate) transfer: Transfer,
+    pub(crate) plan: Plan,
+    /// How often another line has taken over.
+    pub(crate) lines: u8,
+    /// Whether the caller's leg was answered, or has early media, before anybody took the call: it hears what its line has
+    /// to say.
+    pub(crate) hears: bool,
+    /// Whether a BYE of whoever answered, until [`Call::ring_until`], means that nobody was there.
+    pub(crate) settles: bool,
+    /// Until when the plan may go on; zero where it alone says.
+    pub(crate) wait_until: Instant,
+    /// Until when Zendesk is not rung, since the host makes a ticket; zero where it does not, or has answered.
+    pub(crate) ticket_by: Instant,
+    pub(crate) outcome: Option<Outcome>,
     pub(crate) worker: u8,
     /// How often the relay may still be asked for other ports.
     pub(crate) openings: u8,
@@ -164,6 +181,8 @@ pub struct View<'a> {
     pub withheld: bool,
     /// The ticket it is about.
     pub ticket: Option<NonZeroU64>,
+    /// What became of it; none as long as that is open. Who takes a call that was transferred changes it.
+    pub outcome: Option<Outcome>,
     /// What was left out of what its INVITE brought, or of its target's addresses.
     pub note: Option<Reason>,
     /// The caller's Call-ID; empty once its leg is gone.
@@ -215,6 +234,13 @@ impl Call {
             recording: Recording::Off,
             rung: Side::B,
             transfer: Transfer::NONE,
+            plan: Plan::New,
+            lines: 0,
+            hears: false,
+            settles: false,
+            wait_until: Instant::ZERO,
+            ticket_by: Instant::ZERO,
+            outcome: None,
             worker,
             openings: OPENINGS,
             statistics: Default::default(),
@@ -230,13 +256,21 @@ impl Call {
     /// call is transferred to, or the one place that its referrer's trunk has it return to.
     pub(crate) fn ring(&self, config: &Config<'_>, after: u16) -> Option<Ring> {
         let attempt = self.attempt.checked_add(after)?;
-        match self.transfer.stage {
-            Stage::Returning => {
-                let target = config.trunk(self.transfer.trunk)?.return_to.filter(|_| attempt == 0)?;
-                Some(Ring { target, time: RETURN })
+        let instead = match (self.transfer.stage, self.plan) {
+            (Stage::Returning, _) => config.trunk(self.transfer.trunk)?.return_to?,
+            (_, Plan::Instead(target)) => target,
+            (_, Plan::New | Plan::Rings) => {
+                return config.rings(config.line(self.line)?).get(usize::from(attempt)).copied();
             }
-            _ => config.rings(config.line(self.line)?).get(usize::from(attempt)).copied(),
-        }
+            (_, Plan::Goodbye(..) | Plan::Message) => return None,
+        };
+        (attempt == 0).then_some(Ring { target: instead, time: RETURN })
+    }
+
+    /// Whether somebody waits in it who hears what the line has to say.
+    pub(crate) const fn is_waited_in(&self) -> bool {
+        let open = !matches!(self.progress, Progress::Answered | Progress::Ended(_));
+        open && (self.hears || self.transfer.is_ringing())
     }
 
     /// The port of a place.
@@ -278,6 +312,7 @@ impl Call {
             caller: self.caller.as_ref().map(|number| number.as_slice()),
             withheld: self.identity.withheld,
             ticket: self.ticket,
+            outcome: self.outcome,
             note: self.note,
             call_id,
             started: self.started,

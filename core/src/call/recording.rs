@@ -14,4 +14,6 @@ pub enum Recording {
     },
     /// It is, to its end.
     On,
+    /// The caller leaves a message.
+    Message,
 }

@@ -20,6 +20,8 @@ pub enum Stage {
     Lending,
     /// It has gone there, and the referrer has yet to leave.
     Lent,
+    /// A queue has answered, and it is not certain yet that somebody is there.
+    Settling,
     /// It is done, and the referrer has yet to leave.
     Leaving,
 }

@@ -37,7 +37,7 @@ macro_rules! waiting {
 
 waiting! {
     /// What a call has waiting to leave, beside its legs' messages; each is a fact that is said once.
-    Pending(u16) {
+    Pending(u32) {
         /// The relay opens its stream.
         OPEN = 0,
         /// The relay learns where the caller is.
@@ -70,6 +70,8 @@ waiting! {
         MUSIC = 14,
         /// The relay does what a recording needs next.
         RECORD = 15,
+        /// The host makes a ticket.
+        TICKET = 16,
     }
 }
 

@@ -6,10 +6,11 @@ use super::appliance::{Appliance, Network};
 use super::error::ImageError;
 use crate::call::{may_be_carried, number};
 use crate::config::{
-    Anonymous, Config, Credentials, Identity, Interface, List, MediaPolicy, Span, TrunkIndex, User,
+    Anonymous, Config, Credentials, Identity, Interface, Key, List, MediaPolicy, Span, Then, TrunkIndex, User,
 };
 use crate::filter::is_table;
-use crate::line::Schedule;
+use crate::line::{Schedule, When};
+use crate::rtp::Digit;
 use crate::transport::Transport;
 
 /// # Errors
@@ -153,11 +154,18 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
         let sound = within(line.dial, config.dials)
             && within(line.from, config.callers)
             && within(line.ring, config.rings)
-            && within(line.when, config.whens);
+            && within(line.when, config.whens)
+            && within(line.keys, config.keys)
+            && is_then(config, line.unanswered);
         ensure(sound, "lines")?;
         // There is nowhere on a board to keep one.
         ensure(!line.record, "a line's recordings")?;
+        // Nor a message, and nobody to make a ticket.
+        ensure(line.voicemail.is_none() && line.longest == 0, "a line's voicemail")?;
+        ensure(line.budget == 0, "a line's tickets")?;
     }
+    let key = |key: &Key| Digit::of_code(key.press).is_some() && is_then(config, key.then);
+    ensure(config.keys.iter().all(key), "keys that callers may press")?;
     ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
     ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")
 }
@@ -169,7 +177,18 @@ fn hours(config: &Config<'_>) -> Result<(), ImageError> {
             && config.changes(schedule).is_sorted_by(|one, next| one < next)
     };
     ensure(config.schedules.iter().all(sound), "when a schedule opens and closes")?;
-    ensure(config.whens.iter().all(|when| config.schedule(when.schedule).is_some()), "what lines do when")
+    let when = |when: &When| config.schedule(when.schedule).is_some() && is_then(config, when.then);
+    ensure(config.whens.iter().all(when), "what lines do when")
+}
+
+/// Whether what becomes of a caller leads somewhere, and can be done on a board.
+fn is_then(config: &Config<'_>, then: Then) -> bool {
+    match then {
+        Then::Return | Then::Goodbye(_) => true,
+        Then::Voicemail => false,
+        Then::Overflow(target) => config.target(target).is_some(),
+        Then::Line(line) => config.line(line).is_some(),
+    }
 }
 
 /// Whether a list is in its table.

@@ -48,10 +48,8 @@ impl<'b> Shelf<'b> {
     pub fn read(bytes: &'b [u8], config: &Config<'_>) -> Result<Self, ImageError> {
         let len = HEADER.saturating_add(body(bytes)?.len());
         let shelf = Self(bytes.get(len..).unwrap_or_default());
-        let mut named =
-            config.lines.iter().flat_map(|line| [line.greeting, line.music, line.consent]).flatten();
         let whole = |name| shelf.audio(name).is_some_and(|audio| ClipId::of(audio) == name);
-        if named.all(whole) { Ok(shelf) } else { Err(ImageError::Clip) }
+        if config.clips().all(whole) { Ok(shelf) } else { Err(ImageError::Clip) }
     }
 
     /// The clips, in their order.

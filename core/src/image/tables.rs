@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::appliance::{Appliance, MAX_DNS};
 use super::error::{ANY, Excess, ImageError};
 use crate::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use crate::filter::{Range, Rate};
 use crate::line::{Schedule, Second, When};
@@ -53,6 +54,8 @@ pub const MAX_INSTANTS: usize = 2048;
 
 /// Most rules of what lines do at some hours, all lines together.
 pub const MAX_WHENS: usize = 16;
+/// Most keys that callers may press while they wait, all lines together.
+pub const MAX_KEYS: usize = 16;
 
 /// A configuration in a fixed size, the same for every board. A new one is all zero bits, so that a static of it takes
 /// no flash. Shown, it is without what it holds: there are secrets in it.
@@ -74,6 +77,7 @@ pub struct Tables {
     shared: Vec<List<TrunkIndex>, MAX_SHARED>,
     schedules: Vec<Schedule, MAX_SCHEDULES>,
     whens: Vec<When, MAX_WHENS>,
+    keys: Vec<Key, MAX_KEYS>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
 }
@@ -111,6 +115,7 @@ impl Tables {
             shared: Vec::new(),
             schedules: Vec::new(),
             whens: Vec::new(),
+            keys: Vec::new(),
             leased: (false, false),
         }
     }
@@ -137,6 +142,7 @@ impl Tables {
             schedules: &self.schedules,
             instants: &[],
             whens: &self.whens,
+            keys: &self.keys,
         }
     }
 
@@ -172,6 +178,7 @@ impl Tables {
         self.shared.clear();
         self.schedules.clear();
         self.whens.clear();
+        self.keys.clear();
         self.leased = (false, false);
     }
 }
@@ -206,6 +213,7 @@ const SHARED: &str = "sets of trunks that speak from the same addresses";
 const SCHEDULES: &str = "schedules";
 const INSTANTS: &str = "times at which schedules open and close";
 const WHENS: &str = "rules of what lines do when";
+const KEYS: &str = "keys that callers may press";
 
 /// Whether every table is short enough.
 pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
@@ -227,6 +235,7 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (SCHEDULES, config.schedules.len(), MAX_SCHEDULES),
         (INSTANTS, config.instants.len(), MAX_INSTANTS),
         (WHENS, config.whens.len(), MAX_WHENS),
+        (KEYS, config.keys.len(), MAX_KEYS),
     ]
     .into_iter()
     .try_for_each(|(what, found, most)| Excess { who: ANY, what, found, most }.refuse())
@@ -260,6 +269,7 @@ pub(super) fn encode(
     body.put(config.shared)?;
     body.put(config.schedules)?;
     body.put(config.whens)?;
+    body.put(config.keys)?;
     Ok(body.len)
 }
 
@@ -295,6 +305,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(SHARED, &mut tables.shared)?;
     body.entries(SCHEDULES, &mut tables.schedules)?;
     body.entries(WHENS, &mut tables.whens)?;
+    body.entries(KEYS, &mut tables.keys)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
     }

@@ -136,7 +136,7 @@ impl Sbc<'_> {
         let (&first, others) = addresses.split_first().ok_or(Reason::TargetUnresolved)?;
         let call = self.calls.get_mut(id).ok_or(Reason::NoSuchCall)?;
         call.addresses = Addresses::of(others);
-        call.ring_until = cx.now.after(ring.time);
+        call.ring_until = call.not_longer(cx.now.after(ring.time));
         self.ring(cx, id, ring.target, target, first)
     }
 

@@ -89,7 +89,7 @@ impl Sbc<'_> {
         let from = leg.call;
         let Some(call) = self.calls.get_mut(id) else { return };
         (call.transfer.stage, call.transfer.moved) = (Stage::Fetching, Some(party));
-        call.ring_until = cx.now.after(PATIENCE);
+        (call.ring_until, call.settles) = (cx.now.after(PATIENCE), false);
         let told = call.transfer.told;
         if let Some(from) = self.calls.get_mut(from) {
             let referrer = if from.called == Some(party) { from.anchor } else { from.called };

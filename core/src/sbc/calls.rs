@@ -3,7 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::call::{
-    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Progress, SessionTimer, Stream, Todo, call_of,
+    Addresses, CallId, Causes, Leg, LegId, LegState, Pending, Plan, Progress, SessionTimer, Stream, Todo,
+    call_of,
 };
 use crate::config::{Config, Target, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
@@ -35,10 +36,11 @@ impl Sbc<'_> {
             Report::Joined { stream, side } => return self.joined(cx, call_of(stream), side, true),
             Report::NotJoined { stream, side } => return self.joined(cx, call_of(stream), side, false),
             Report::Played { stream, side, clip } => {
-                return self.played(cx.config, call_of(stream), side, clip);
+                return self.played(cx, call_of(stream), side, clip);
             }
             Report::Parted { stream, side, .. } => return self.parted(cx, call_of(stream), side),
             Report::Digit { stream, side, digit, duration } => {
+                self.key_pressed(cx, call_of(stream), side, digit);
                 return self.digit(stream, side, digit, duration);
             }
             Report::Stranger { stream, side, from, may_be_it } => {
@@ -148,6 +150,7 @@ impl Sbc<'_> {
                 self.time_pings(cx.config);
             }
             Command::HangUp(call) => self.end(cx, call, Reason::Stopped),
+            Command::Ticket { call, ticket } => self.ticket_comes(cx, call, ticket),
             Command::HangUpAll => {
                 for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
                     if let Some(call) = self.calls.id_at(index) {
@@ -179,14 +182,24 @@ impl Sbc<'_> {
             if matches!(call.progress, Progress::Ended(_) | Progress::Answered) {
                 return;
             }
-            let Some(ring) = call.ring(cx.config, 0) else {
-                let reason = call.failure.map_or(Reason::NoAnswer, |(reason, _)| reason);
+            if call.plan == Plan::New {
+                return self.line_begins(cx, id);
+            }
+            let Some(ring) = call.ring(cx.config, 0).filter(|_| !call.has_waited(cx.now)) else {
+                let reason = match call.failure {
+                    _ if call.has_waited(cx.now) => Reason::WaitedTooLong,
+                    Some((reason, _)) => reason,
+                    None => Reason::NoAnswer,
+                };
                 return self.unreached(cx, id, reason);
             };
             call.target = Some(ring.target);
             let Some(target) = cx.config.target(ring.target) else {
                 return self.unreached(cx, id, Reason::TargetUnresolved);
             };
+            if self.waits_for_ticket(cx, id, target) {
+                return;
+            }
             let there = self.may_be_told(cx, id, target).and_then(|()| self.has_place(cx, id, target));
             if there == Ok(false) {
                 return;
@@ -314,9 +327,10 @@ impl Sbc<'_> {
             return;
         }
         call.unsettle();
-        if call.answered.is_some() {
+        if call.answered.is_some() || call.hears {
             call.pending.add(Pending::SETTLED);
         }
+        call.comes_to(reason);
         call.progress = Progress::Ended(reason);
         call.ended = Some(cx.now);
         self.blocks.free(core::mem::replace(&mut call.identity.carried, Chain::EMPTY));
@@ -376,9 +390,10 @@ impl Sbc<'_> {
         let Some(id) = self.calls.id_at(slot) else { return };
         let Some(call) = self.calls.get(id) else { return };
         match call.progress {
-            Progress::Opening => self.unreached(cx, id, Reason::MediaFailed),
+            Progress::Opening => self.give_back(cx, id, Reason::MediaFailed),
             Progress::Resolving => self.target_failed(cx, id, Reason::TargetUnresolved, None),
             Progress::Ringing => self.ringing_due(cx, id),
+            Progress::Waiting => self.waited(cx, id),
             // A restored call whose relay does not answer.
             Progress::Answered if call.stream == Stream::Opening => self.end(cx, id, Reason::MediaFailed),
             Progress::Answered => self.transfer_due(cx, id),

@@ -48,6 +48,9 @@ impl Sbc<'_> {
         if call.pending.take(Pending::STARTED) {
             return Some(Output::Event(Event::Started(id)));
         }
+        if call.pending.take(Pending::TICKET) {
+            return Some(Output::Event(Event::Ticket(id)));
+        }
         if call.pending.take(Pending::OPEN) {
             let [a, b, _] = ports;
             return Some(Output::Media { worker, control: Control::Open { stream, ports: [a, b] } });

@@ -15,6 +15,7 @@ mod forks;
 mod identity;
 mod info;
 mod legs;
+mod lines;
 mod loops;
 mod music;
 mod notify;
@@ -45,6 +46,7 @@ mod traffic;
 mod transfer;
 
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 
 use crate::call::{Call, CallId, Leg, LegId, View};
 use crate::config::{Config, TargetIndex, TrunkIndex};
@@ -118,6 +120,13 @@ pub enum Command {
     HangUp(CallId),
     /// Every call is ended.
     HangUpAll,
+    /// What a call's [`Event::Ticket`] asked for.
+    Ticket {
+        /// The call.
+        call: CallId,
+        /// Its ticket; none where none can be made in time.
+        ticket: Option<NonZeroU64>,
+    },
 }
 
 /// One way in.
@@ -181,6 +190,9 @@ pub enum Event {
     },
     /// A caller's INVITE was taken.
     Started(CallId),
+    /// A call's line wants a ticket for it, and it brings none: the host makes one and says so with [`Command::Ticket`]. The
+    /// call waits for that as long as the line's budget lasts, and then goes on without.
+    Ticket(CallId),
     /// A target answered.
     Answered(CallId),
     /// A leg's audio comes from elsewhere than its description says, and is taken and answered there from here on.

@@ -32,7 +32,7 @@ impl Sbc<'_> {
             call.pending.take(Pending::PLACES);
         }
         if call.pending.take(Pending::BRIDGE) {
-            let waits = call.transfer.is_ringing();
+            let waits = call.is_waited_in();
             if waits {
                 call.pending.add(Pending::GREETING);
             }

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 
 use heapless::Vec;
 
-use crate::call::{CallId, LegId, Progress};
+use crate::call::{CallId, LegId, Plan, Progress};
 use crate::config::{Config, LineIndex, Span, Target, TargetIndex, TrunkIndex};
 use crate::filter;
 use crate::reason::Reason;
@@ -56,6 +56,9 @@ impl Sbc<'_> {
             call.line = renamed.line(call.line);
             call.trunk = renamed.trunk(call.trunk).unwrap_or(TrunkIndex(u16::MAX));
             call.target = call.target.map(|target| renamed.target(target));
+            if let Plan::Instead(target) = &mut call.plan {
+                *target = renamed.target(*target);
+            }
             let before = &mut call.transfer;
             before.line = renamed.line(before.line);
             before.trunk = renamed.trunk(before.trunk).unwrap_or(TrunkIndex(u16::MAX));

@@ -28,9 +28,10 @@ impl Sbc<'_> {
             return None;
         }
         let (stream, worker, [anchor, called]) = (call::stream_of(id), call.worker, call.bridge);
-        let talks = call.progress == Progress::Answered && !call.transfer.is_ringing();
+        let talks = call.progress == Progress::Answered && !call.is_waited_in();
         let consent = config.line(call.line).and_then(|line| line.consent);
         let control = match (call.recording, consent) {
+            (Recording::Message, _) => Control::Record { stream, side: anchor },
             (Recording::Telling { told, heard }, Some(clip)) if talks && told < 2 => {
                 call.recording = Recording::Telling { told: told.saturating_add(1), heard };
                 call.pending.add(Pending::RECORD);
@@ -57,7 +58,7 @@ impl Sbc<'_> {
         let Some(call) = self.calls.get_mut(id) else { return false };
         let Recording::Telling { told, heard } = call.recording else { return false };
         let consent = config.line(call.line).and_then(|line| line.consent);
-        let was = consent == Some(clip) && call.bridge.contains(&side) && !call.transfer.is_ringing();
+        let was = consent == Some(clip) && call.bridge.contains(&side) && !call.is_waited_in();
         if was {
             let heard = heard.saturating_add(1);
             call.recording = Recording::Telling { told, heard };

@@ -194,6 +194,7 @@ impl Sbc<'_> {
             return Err(reason);
         }
         self.keep_carried(cx.config, trunk, message, call);
+        self.wants_ticket(cx, call);
         self.guard(cx, call);
         self.wake(call);
         Ok(())

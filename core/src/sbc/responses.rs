@@ -235,14 +235,19 @@ impl Sbc<'_> {
     /// Who is rung for the call has answered.
     pub(super) fn answered(&mut self, cx: &Cx<'_>, call: CallId) {
         self.clock.cancel(call.index());
+        self.comes_out(cx, call);
         if self.transfer_answered(cx, call) {
             return;
         }
         let Some(owner) = self.calls.get_mut(call) else { return };
         self.blocks.free(owner.identity.answered());
         owner.progress = Progress::Answered;
-        owner.answered = Some(cx.now);
-        owner.pending.add(Pending::ANSWERED);
+        if owner.hears {
+            owner.pending.add(Pending::BRIDGE);
+        }
+        if owner.answered.replace(cx.now).is_none() {
+            owner.pending.add(Pending::ANSWERED);
+        }
         owner.unsettle();
         self.wants_recording(cx.config, call);
         let Some(owner) = self.calls.get_mut(call) else { return };

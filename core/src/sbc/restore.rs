@@ -79,7 +79,11 @@ impl Sbc<'_> {
             Progress::Answered if legs.iter().flatten().any(|leg| leg.has_only_our_offer()) => {
                 Some(Reason::AckMissing)
             }
-            Progress::Ended(reason) if call.answered.is_some() => Some(reason),
+            Progress::Ended(reason) if call.answered.is_some() || call.hears => Some(reason),
+            // The caller's leg alone is answered.
+            _ if call.hears && call.answered.is_none() && legs[0].is_some_and(Leg::rests) => {
+                Some(Reason::WaitCut)
+            }
             _ => return None,
         };
         Some((legs, ending))

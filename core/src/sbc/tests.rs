@@ -6,6 +6,7 @@ mod authentication;
 mod forks;
 mod identity;
 mod info;
+mod lines;
 mod loops;
 mod music;
 mod phones;
@@ -95,6 +96,7 @@ fn config() -> Config<'static> {
         uri: texts.add("sip:support@acme.sip.twilio.com"),
         host: texts.add("acme.sip.twilio.com"),
         port: None,
+        answers: Answers::Person,
     }];
     let dials = vec![texts.add("support"), texts.add("+8225550100")];
     let lines = vec![Line::new(texts.add("support"), List::new(0, 2), List::new(0, 2), List::new(0, 1))];

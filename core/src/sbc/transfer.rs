@@ -4,7 +4,9 @@
 //!
 //! The transfer belongs to the call, not to the referrer: who hangs up after its REFER was accepted does not end it.
 
-use crate::call::{self, Addresses, CallId, Leg, LegId, LegState, Pending, Place, Progress, Stage, Todo};
+use crate::call::{
+    self, Addresses, CallId, Leg, LegId, LegState, Outcome, Pending, Place, Plan, Progress, Stage, Todo,
+};
 use crate::config::{LineIndex, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::memory::Chain;
@@ -170,11 +172,13 @@ impl Sbc<'_> {
                 (call.anchor, call.called) = (Some(other), None);
                 (call.line, call.attempt, call.target) = (line, 0, None);
                 (call.failure, call.addresses) = (None, Addresses::EMPTY);
+                (call.plan, call.lines, call.outcome) = (Plan::New, 0, None);
                 call.progress = Progress::Opening;
                 call.pending.add(Pending::BRIDGE);
             }
             Goal::Party(party) => self.fetch(cx, call_id, party),
         }
+        self.wants_ticket(cx, call_id);
         self.guard(cx, call_id);
         self.wake(call_id);
         Ok(())
@@ -203,12 +207,15 @@ impl Sbc<'_> {
             .or_else(|| self.leg_of(&request.from, call_id, local, remote))
     }
 
-    /// No target is left of what is rung: the call ends, or its transfer has failed.
-    pub(super) fn unreached(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
-        let Some(call) = self.calls.get(id) else { return };
-        match call.transfer.stage {
-            Stage::Ringing => self.transfer_failed(cx, id, reason),
-            _ => self.end(cx, id, reason),
+    /// Nobody is reached any more: the call ends, or its transfer has failed.
+    pub(super) fn give_back(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        match self.calls.get(id).map(|call| call.transfer.stage) {
+            Some(Stage::Ringing) => self.transfer_failed(cx, id, reason),
+            _ if self.goes_back(cx, id) => {}
+            _ => {
+                self.is_refused(cx.config, id);
+                self.end(cx, id, reason);
+            }
         }
     }
 
@@ -246,9 +253,10 @@ impl Sbc<'_> {
         let told = call.transfer.told.take();
         (call.transfer.stage, call.transfer.referrer) = (Stage::None, None);
         call.progress = Progress::Answered;
+        call.outcome = Some(Outcome::Returned);
         call.addresses = Addresses::EMPTY;
-        call.pending.add(Pending::BRIDGE);
         call.unsettle();
+        self.bridges(id, Side::B);
         self.clock.cancel(id.index());
         self.leave_place(id, rung);
         told.into_iter().for_each(|told| self.tell_referrer(told, reason.status().unwrap_or(480)));
@@ -267,13 +275,31 @@ impl Sbc<'_> {
     /// The transfer is done: those who are to talk hear each other, and the referrer is let go.
     pub(super) fn transferred(&mut self, cx: &Cx<'_>, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        let place =
-            |leg: Option<LegId>, usual| leg.and_then(|leg| self.legs.get(leg)).map_or(usual, |leg| leg.place);
-        call.bridge = [place(call.anchor, Side::A), place(call.called, Side::C)];
         call.progress = Progress::Answered;
-        call.pending.add(Pending::BRIDGE);
         call.unsettle();
         self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
+        self.bridges(id, Side::C);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if call.settles && call.transfer.stage == Stage::Ringing {
+            call.transfer.stage = Stage::Settling;
+            self.clock.set(id.index(), call.ring_until);
+            return self.wake(id);
+        }
+        self.transfer_is_done(cx, id);
+    }
+
+    /// The anchor and the called one hear each other from here on; the latter's place is this one where it has gone.
+    fn bridges(&mut self, id: CallId, called: Side) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let place =
+            |leg: Option<LegId>, usual| leg.and_then(|leg| self.legs.get(leg)).map_or(usual, |leg| leg.place);
+        call.bridge = [place(call.anchor, Side::A), place(call.called, called)];
+        call.pending.add(Pending::BRIDGE);
+    }
+
+    /// Whoever took the call is there: the referrer is let go.
+    fn transfer_is_done(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
         let told = call.transfer.told.filter(|_| call.transfer.stage != Stage::Returning);
         call.transfer.stage = if call.transfer.referrer.is_some() { Stage::Leaving } else { Stage::None };
         told.into_iter().for_each(|told| self.tell_referrer(told, 200));
@@ -299,6 +325,7 @@ impl Sbc<'_> {
         match (call.transfer.stage, call.transfer.referrer) {
             // The referrer's time to hang up is over.
             (Stage::Leaving, Some(referrer)) => self.hang_up(cx, referrer, Reason::Transferred),
+            (Stage::Settling, _) => self.transfer_is_done(cx, id),
             (Stage::Lent, _) => self.lent_due(cx, id),
             (Stage::Fetching, _) => self.fetch_on(cx, id),
             _ => {}
@@ -314,8 +341,12 @@ impl Sbc<'_> {
             return moved.into_iter().for_each(|leg| self.lending_ends(cx, leg, reason));
         }
         moved.into_iter().for_each(|leg| self.stays(cx, leg, reason));
-        if let Some(told) = told.filter(|_| matches!(stage, Stage::Ringing | Stage::Fetching)) {
-            self.tell_referrer(told, reason.status().unwrap_or(487));
+        match (told, stage) {
+            (Some(told), Stage::Ringing | Stage::Fetching) => {
+                self.tell_referrer(told, reason.status().unwrap_or(487));
+            }
+            (Some(told), Stage::Settling) => self.tell_referrer(told, 200),
+            _ => {}
         }
     }
 
@@ -331,6 +362,9 @@ impl Sbc<'_> {
         let Some(call) = self.calls.get_mut(call_id) else { return true };
         if call.called == Some(id) && call.transfer.is_ringing() {
             self.target_failed(cx, call_id, Reason::TargetRefused, None);
+            return true;
+        }
+        if call.called == Some(id) && self.nobody_was_there(cx, call_id) {
             return true;
         }
         self.referrer_leaves(id);

@@ -20,6 +20,7 @@ use warmline_core::time::Instant;
 use warmline_core::transport::Path;
 use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
 
+use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::room::{self, LARGEST_MESSAGE};
 use crate::signal::Once;
@@ -216,7 +217,7 @@ impl<'c> Replay<'c, '_> {
                     self.end.get_or_insert_with(|| format!("the call fails: {}", because(reason)));
                 }
             }
-            Event::Answered(_) | Event::Settled(_) => {}
+            Event::Answered(_) | Event::Settled(_) | Event::Ticket(_) => {}
             Event::Learned { .. }
             | Event::Elsewhere { .. }
             | Event::NotAuthentic { .. }
@@ -301,7 +302,7 @@ impl<'c> Replay<'c, '_> {
     }
 
     fn cx(&self) -> Cx<'c> {
-        Cx { now: Instant::from_micros(1_000_000), utc: None, config: self.config }
+        Cx { now: Instant::from_micros(1_000_000), utc: Clock::utc(), config: self.config }
     }
 }
 

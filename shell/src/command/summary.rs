@@ -4,10 +4,11 @@ use core::fmt;
 
 use jiff::Timestamp;
 use warmline_core::clip::Clips;
-use warmline_core::config::{Config, Line, Span, Then, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::config::{Answer, Answers, Config, Line, Span, Then, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 use warmline_core::line::{Hours, Schedule, Second};
+use warmline_core::rtp::Digit;
 
 use crate::config::{Media, NamedRange};
 
@@ -53,17 +54,18 @@ pub(super) fn rings(config: &Config<'_>, line: &Line) -> String {
     rings.collect::<Vec<_>>().join(", then ")
 }
 
-/// What a line does instead of ringing.
+/// What becomes of a caller, in words.
 pub(super) fn then(config: &Config<'_>, then: Then) -> String {
     let name =
         |span: Option<Span>| span.and_then(|span| str::from_utf8(config.text(span)).ok()).unwrap_or("?");
     match then {
-        Then::Return => "back to who sent the caller".to_owned(),
+        Then::Return => "back to where the call came from".to_owned(),
         Then::Voicemail => "voicemail".to_owned(),
         Then::Overflow(target) => {
             format!("overflow to {}", name(config.target(target).map(|target| target.name)))
         }
-        Then::Goodbye(_) => "goodbye".to_owned(),
+        Then::Goodbye(Some(_)) => "goodbye, with a prompt".to_owned(),
+        Then::Goodbye(None) => "goodbye".to_owned(),
         Then::Line(line) => format!("line \"{}\"", name(config.line(line).map(|line| line.name))),
     }
 }
@@ -161,7 +163,11 @@ impl fmt::Display for Summary<'_> {
         }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));
-            writeln!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
+            write!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
+            if let Answers::Queue { settle } = target.answers {
+                write!(f, ", a queue that settles in {settle} s")?;
+            }
+            writeln!(f)?;
         }
         for schedule in config.schedules {
             writeln!(f, "schedule \"{}\": {}", text(schedule.name), Opening(config, schedule))?;
@@ -196,7 +202,23 @@ impl fmt::Display for Summary<'_> {
                     Hours::Open => "inside",
                     Hours::Closed => "outside",
                 };
-                write!(f, ", {side} {schedule} {}", then(config, when.then))?;
+                write!(f, ", {side} {schedule}: {}", then(config, when.then))?;
+            }
+            f.write_str(match line.answer {
+                Answer::WhenTaken => "",
+                Answer::EarlyMedia => ", callers hear it as early media",
+                Answer::AtOnce => ", callers are answered at once",
+            })?;
+            if line.max_wait > 0 {
+                let again = if line.repeat { ", again and again," } else { "" };
+                write!(f, "{again} for {} s at most", line.max_wait)?;
+            }
+            if line.unanswered != Then::Return {
+                write!(f, "; unanswered: {}", then(config, line.unanswered))?;
+            }
+            for key in config.keys(line) {
+                let digit = Digit::of_code(key.press).map_or('?', |digit| digit.key().into());
+                write!(f, "; key {digit}: {}", then(config, key.then))?;
             }
             writeln!(f)?;
         }

@@ -1,9 +1,9 @@
 //! Whether everything in a file fits the tables of a board; what its sections say of themselves was checked before.
 
 use warmline_core::image::{
-    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INSTANTS, MAX_INTERFACES, MAX_LINES, MAX_LISTENERS,
-    MAX_MEDIA, MAX_RINGS, MAX_SCHEDULES, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS,
-    MAX_USERS, MAX_WHENS,
+    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INSTANTS, MAX_INTERFACES, MAX_KEYS, MAX_LINES,
+    MAX_LISTENERS, MAX_MEDIA, MAX_RINGS, MAX_SCHEDULES, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT,
+    MAX_TRUNKS, MAX_USERS, MAX_WHENS,
 };
 
 use super::loaded::Loaded;
@@ -71,6 +71,7 @@ pub(super) fn check(root: &Table<'_>, machine: Machine, loaded: &Loaded) {
     let times = loaded.schedules.iter().map(|schedule| usize::from(schedule.changes.len)).collect();
     let opens = "times at which schedules open and close";
     within("schedule", times, opens, loaded.instants.len(), MAX_INSTANTS);
+    within("line", lines(|line| line.keys.len), "keys that callers may press", loaded.keys.len(), MAX_KEYS);
 
     let listeners = root.section_at("interface", 0);
     refuse(listeners, "sockets to listen on", loaded.listeners.len(), MAX_LISTENERS);

@@ -10,14 +10,32 @@ use super::notation::duration;
 use super::schedule::Schedules;
 use super::table::{At, Table};
 use super::target::Targets;
+use super::then::Around;
 use super::trunk::Trunks;
+use super::waiting;
 use super::when;
 use warmline_core::call::number;
-use warmline_core::config::{Line, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::line::When;
 use warmline_core::time::Duration;
 
-const KEYS: &[&str] = &["name", "dial", "from", "ring", "greeting", "music", "record", "consent", "when"];
+const KEYS: &[&str] = &[
+    "name",
+    "dial",
+    "from",
+    "ring",
+    "greeting",
+    "music",
+    "record",
+    "consent",
+    "answer",
+    "max_wait",
+    "repeat",
+    "unanswered",
+    "key",
+    "voicemail",
+    "when",
+];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
 const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
@@ -37,6 +55,7 @@ pub(super) struct Lines {
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
     pub(super) whens: Vec<When>,
+    pub(super) keys: Vec<Key>,
 }
 
 /// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
@@ -60,25 +79,41 @@ pub(super) fn read<'t>(
     if root.get("line").is_none() {
         report.mistake(0, "there is no [[line]]: nothing could be dialled");
     }
-    for table in &tables {
-        let name = names.declare(table);
+    let named: Vec<_> = tables.iter().map(|table| names.declare(table)).collect();
+    for (table, name) in tables.iter().zip(named) {
         let dials = dials(table);
         let callers = callers(table, trunks);
         let rings = rings(table, targets);
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         let record = records(root, table);
-        let whens = when::read(table, schedules);
+        let mut around = Around { targets, lines: &names, clips, voicemail: false };
+        let waiting = waiting::read(root, table, &mut around);
+        let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
+        let when = append(&mut lines.whens, when::read(table, schedules, &mut around)).unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
         }
         let entry = lines.push(text, name, &dials, &callers, rings);
-        let entry = entry.and_then(|line| Some(Line { when: append(&mut lines.whens, whens)?, ..line }));
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
-        lines.entries.push(entry.map(|line| Line { greeting, music, record, consent, ..line }));
+        lines.entries.push(entry.map(|line| Line {
+            greeting,
+            music,
+            record,
+            consent,
+            answer: waiting.answer,
+            max_wait: waiting.max_wait,
+            repeat: waiting.repeat,
+            unanswered: waiting.unanswered,
+            keys,
+            when,
+            voicemail: waiting.voicemail,
+            longest: waiting.longest,
+            ..line
+        }));
     }
     lines
 }

@@ -9,7 +9,8 @@ use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::recording::Setting;
 use warmline_core::config::{
-    Config, Interface, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex, User,
+    Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
+    User,
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
@@ -42,6 +43,7 @@ pub struct Loaded {
     pub(super) whens: Vec<When>,
     /// What `schedules` were compiled from.
     pub(super) written: Written,
+    pub(super) keys: Vec<Key>,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
     /// Whose certificates each trunk's peers may show.
@@ -89,6 +91,7 @@ impl Loaded {
             schedules: &self.schedules,
             instants: &self.instants,
             whens: &self.whens,
+            keys: &self.keys,
         }
     }
 

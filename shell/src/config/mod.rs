@@ -32,8 +32,10 @@ mod srtp;
 mod suggest;
 mod table;
 mod target;
+mod then;
 mod traffic;
 mod trunk;
+mod waiting;
 mod when;
 
 #[cfg(test)]
@@ -193,6 +195,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dials: lines.dials,
         callers: lines.callers,
         rings: lines.rings,
+        keys: lines.keys,
         users: trunks.users,
         named: trunks.named,
         fixed: named::Fixed::default(),

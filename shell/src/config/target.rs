@@ -10,10 +10,18 @@ use super::names::Names;
 use super::notation::{Host, number};
 use super::table::{At, Table};
 use super::trunk::Trunks;
-use warmline_core::config::{Registrar, Span, Target, TargetIndex, TrunkIndex};
+use super::waiting::seconds;
+use warmline_core::config::{Answers, Registrar, Span, Target, TargetIndex, TrunkIndex};
+use warmline_core::time::Duration;
 use warmline_core::transport::Transport;
 
-const KEYS: &[&str] = &["name", "trunk", "uri"];
+const KEYS: &[&str] = &["name", "trunk", "uri", "answers", "settle"];
+
+const ANSWERS: &[(&str, Option<bool>)] = &[("person", Some(false)), ("queue", Some(true))];
+
+/// How soon a BYE means that nobody was there, where nothing is said, and at most.
+const SETTLE: u16 = 20;
+const LONGEST_SETTLE: Duration = Duration::from_secs(120);
 
 /// Core counts targets in 16 bits.
 const MOST: usize = 65_535;
@@ -54,7 +62,20 @@ fn read_one<'t>(
     let trunk = trunk.and_then(|trunk| around.trunks.names.find(trunk));
     let uri = table.need("uri").and_then(|value| value.read(|uri| Uri::read(uri).map(|parts| (uri, parts))));
     let name = name.map(|name| name.value);
-    place(table.report(), uri?, name, trunk, around, text)
+    let answers = answers(table);
+    Some(Target { answers, ..place(table.report(), uri?, name, trunk, around, text)? })
+}
+
+/// What the target's 200 means.
+fn answers(table: &Table<'_>) -> Answers {
+    let queue = table.get("answers").and_then(|value| value.choice(ANSWERS)).is_some_and(|it| it.value);
+    let settle = table.get("settle");
+    if let Some(settle) = settle.filter(|_| !queue) {
+        settle.mistake("\"settle\" goes with answers = \"queue\"");
+    }
+    let said = |text: &str| seconds(text, "for a queue to settle", LONGEST_SETTLE);
+    let settle = settle.and_then(|value| value.read(said)).map_or(SETTLE, |settle| settle.value);
+    if queue { Answers::Queue { settle } } else { Answers::Person }
 }
 
 /// A target of this name at a URI.
@@ -85,6 +106,7 @@ fn place<'t>(
         uri: span,
         host: within(&parts.span),
         port: parts.port,
+        answers: Answers::Person,
     })
 }
 

@@ -1,15 +1,32 @@
 //! `[[line.when]]`: what a line does at some hours instead of ringing.
 
 use super::schedule::Schedules;
-use super::table::{Table, Value};
+use super::table::Table;
+use super::then::{self, Around};
 use warmline_core::line::{Hours, ScheduleIndex, When};
+
+const KEYS: &[&str] = &["inside", "outside", "then", then::TARGET, then::PROMPT, then::LINE];
 
 /// How many a line may have.
 const MOST: usize = 100;
 
-/// Whose hours, and whether it is while they are open or closed.
+/// A line's, in their order.
+pub(super) fn read<'t>(
+    line: &Table<'t>,
+    schedules: &Schedules<'t>,
+    around: &mut Around<'_, 't>,
+) -> Vec<When> {
+    let mut whens = Vec::new();
+    for table in line.many("when", "[[line.when]]", KEYS, MOST) {
+        let (hours, then) = (hours(&table, schedules), then::read(&table, around));
+        whens.extend(hours.zip(then).map(|((schedule, hours), then)| When { schedule, hours, then }));
+    }
+    whens
+}
+
+/// Whose hours, and whether it holds while they are open or while they are closed.
 fn hours<'t>(table: &Table<'t>, schedules: &Schedules<'t>) -> Option<(ScheduleIndex, Hours)> {
-    let (value, hours): (Value<'t>, _) = match (table.get("inside"), table.get("outside")) {
+    let (value, hours) = match (table.get("inside"), table.get("outside")) {
         (Some(inside), None) => (inside, Hours::Open),
         (None, Some(outside)) => (outside, Hours::Closed),
         (Some(inside), Some(outside)) => {
@@ -25,22 +42,4 @@ fn hours<'t>(table: &Table<'t>, schedules: &Schedules<'t>) -> Option<(ScheduleIn
     };
     let number = schedules.names.find(value.string()?)?;
     Some((ScheduleIndex(u16::try_from(number).ok()?), hours))
-}
-
-const KEYS: &[&str] = &["inside", "outside", "then"];
-
-/// A line's, in their order.
-pub(super) fn read<'t>(line: &Table<'t>, schedules: &Schedules<'t>) -> Vec<When> {
-    let tables = line.many("when", "[[line.when]]", KEYS, MOST);
-    tables
-        .iter()
-        .filter_map(|table| {
-            let hours = hours(table, schedules);
-            let then = table
-                .need("then")
-                .and_then(|v| v.choice(&[("goodbye", Some(warmline_core::config::Then::Goodbye(None)))]));
-            let ((schedule, hours), then) = hours.zip(then)?;
-            Some(When { schedule, hours, then: then.value })
-        })
-        .collect()
 }

@@ -75,6 +75,7 @@ impl Calendar {
         if !parsed.components.iter().any(is_event) {
             return Err(NoCalendar::Other);
         }
+        refuse_unknown_zones(&parsed)?;
         parsed.components.iter_mut().for_each(bound);
         let mut calendar = Self::default();
         let mut happened = 0;
@@ -170,6 +171,25 @@ fn is_of_days(component: &ICalendarComponent) -> bool {
 /// The text of a property.
 fn said<'c>(component: &'c ICalendarComponent, name: &ICalendarProperty) -> Option<&'c str> {
     component.property(name)?.values.first()?.as_text()
+}
+
+/// What an event is called.
+fn called(event: &ICalendarComponent) -> String {
+    said(event, &ICalendarProperty::Summary).unwrap_or_default().escape_debug().to_string()
+}
+
+/// Time zones are known by their names; what a file itself says of one is not read.
+fn refuse_unknown_zones(calendar: &ICalendar) -> Result<(), NoCalendar> {
+    let zones = calendar.build_tz_resolver();
+    for event in calendar.components.iter().filter(|component| is_event(component)) {
+        let mut named = event.entries.iter().filter_map(|entry| entry.tz_id());
+        if let Some(zone) = named.find(|zone| zones.resolve(zone).is_none()) {
+            let zone = zone.escape_debug();
+            let why = format!("its time zone \"{zone}\" is not known; use one of the IANA database");
+            return Err(NoCalendar::Event(called(event), why));
+        }
+    }
+    Ok(())
 }
 
 /// Has a rule without an end go on to the last year alone.

@@ -106,7 +106,7 @@ pub(super) struct Ring {
     ring: IoUring,
     places: Vec<Place>,
     free: Vec<u32>,
-    /// Answers that came, but for those to sends.
+    /// Answers that came to requests to receive.
     answers: VecDeque<Answer>,
     /// How many of these had come when it was waited last.
     gathered: usize,
@@ -253,7 +253,7 @@ impl Ring {
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.publish();
         self.reap();
-        if !self.answers.is_empty() || timeout == Some(Duration::ZERO) {
+        if !self.answers.is_empty() || self.woken || timeout == Some(Duration::ZERO) {
             self.look()?;
         } else {
             let want = self.sending + 1;
@@ -277,13 +277,7 @@ impl Ring {
         let before = self.count.received;
         for _ in 0..core::mem::take(&mut self.gathered) {
             let Some(Answer { request, result, flags }) = self.answers.pop_front() else { break };
-            let Request::Receive { token, file, generation } = request else {
-                if let Request::Wake = request {
-                    self.woken = true;
-                    self.watch();
-                }
-                continue;
-            };
+            let Request::Receive { token, file, generation } = request else { continue };
             if let Some(buffer) = cqueue::buffer_select(flags) {
                 self.count.received += 1;
                 match self.arrived(token, buffer, result).map(&mut carry) {
@@ -307,7 +301,7 @@ impl Ring {
         self.count.received != before
     }
 
-    /// Whether the waker has rung since this was asked last.
+    /// Whether the waker has rung. Then it does not tell again before [`Ring::watch`].
     pub(super) fn woken(&mut self) -> bool {
         core::mem::take(&mut self.woken)
     }
@@ -348,8 +342,8 @@ impl Ring {
         unsafe { self.ask(request, receive) };
     }
 
-    /// Asks to be told when the waker rings.
-    fn watch(&mut self) {
+    /// Asks to be told when the waker rings, or that there is something to read at it already.
+    pub(super) fn watch(&mut self) {
         let watch = opcode::PollAdd::new(Fd(self.waker), libc::POLLIN as u32).build();
         // SAFETY: it names no memory.
         unsafe { self.ask(Request::Wake, watch) };
@@ -413,6 +407,7 @@ impl Ring {
                             over.1 += 1;
                         }
                     }
+                    Some(Request::Wake) => self.woken = true,
                     Some(request) => self.answers.push_back(Answer { request, result, flags }),
                     None => {}
                 }

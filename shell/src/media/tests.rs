@@ -9,15 +9,16 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use mio::{Poll, Waker};
 use tokio::sync::Notify;
 use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Control, Peer, Report, Side, StreamId};
 use warmline_core::rtp::{Direction, Format, Profile};
 
-use super::{Backend, Chosen, Handle, Reports};
+use super::{Backend, Chosen, Handle, Reports, WAKER};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::loopback;
 use crate::node::Alarm;
 
@@ -34,18 +35,17 @@ struct Scene {
     address: IpAddr,
 }
 
-impl Scene {
-    /// Over a backend; none, and said so, where this machine does not allow it.
-    fn set(backend: Backend, address: IpAddr, spin: u64, sockets: usize) -> Option<Self> {
-        Self::set_with(backend, address, spin, sockets, "")
-    }
-
-    /// With `more` interfaces beside.
-    fn set_with(backend: Backend, address: IpAddr, spin: u64, sockets: usize, more: &str) -> Option<Self> {
-        let ports = loopback::free_ports(20).expect("ports");
-        let (first, last) = (ports.start(), ports.end());
-        let text = format!(
-            r#"
+/// A configuration with these media ports, and its backend; none, and said so, where this machine does not allow that.
+fn chosen(
+    backend: Backend,
+    address: IpAddr,
+    spin: u64,
+    ports: &RangeInclusive<u16>,
+    more: &str,
+) -> Option<(Arc<Loaded>, Chosen)> {
+    let (first, last) = (ports.start(), ports.end());
+    let text = format!(
+        r#"
 [node]
 capacity = 5
 [[interface]]
@@ -73,16 +73,27 @@ dial = ["line"]
 from = ["peer"]
 ring = [{{ targets = ["peer"], for = "20s" }}]
 "#
-        );
-        let loaded =
-            Arc::new(config::parse("a scene", &text).unwrap_or_else(|mistakes| panic!("{mistakes}")));
-        let chosen = match Chosen::new(&loaded) {
-            Ok(chosen) => chosen,
-            Err(unavailable) => {
-                println!("not run over {backend}: {unavailable}");
-                return None;
-            }
-        };
+    );
+    let loaded = Arc::new(config::parse("a scene", &text).unwrap_or_else(|mistakes| panic!("{mistakes}")));
+    match Chosen::new(&loaded) {
+        Ok(chosen) => Some((loaded, chosen)),
+        Err(unavailable) => {
+            println!("not run over {backend}: {unavailable}");
+            None
+        }
+    }
+}
+
+impl Scene {
+    /// Over a backend; none, and said so, where this machine does not allow it.
+    fn set(backend: Backend, address: IpAddr, spin: u64, sockets: usize) -> Option<Self> {
+        Self::set_with(backend, address, spin, sockets, "")
+    }
+
+    /// With `more` interfaces beside.
+    fn set_with(backend: Backend, address: IpAddr, spin: u64, sockets: usize, more: &str) -> Option<Self> {
+        let ports = loopback::free_ports(20).expect("ports");
+        let (loaded, chosen) = chosen(backend, address, spin, &ports, more)?;
         let (reporting, reports) = Reports::new(8, Arc::default());
         let alarm = Alarm(Arc::new(Notify::new()));
         let (handle, thread) =
@@ -198,6 +209,40 @@ fn on_each(spin: u64, play: impl Fn(Scene)) {
                 play(scene);
             }
         }
+    }
+}
+
+/// Orders are looked at between waiting and receiving: whoever rings after that has rung for the next time.
+#[test]
+fn who_rings_between_orders_and_packets_is_heard() {
+    for backend in Backend::ALL {
+        // The kernel interrupts a thread that had a ring while it clears that away.
+        std::thread::spawn(move || rings_between(backend)).join().expect("it is heard");
+    }
+}
+
+fn rings_between(backend: Backend) {
+    let ports = loopback::free_ports(20).expect("ports");
+    let chosen = chosen(backend, Ipv4Addr::LOCALHOST.into(), 0, &ports, "");
+    let Some((loaded, chosen)) = chosen else { return };
+    let poll = Poll::new().expect("a poll");
+    let waker = Waker::new(poll.registry(), WAKER).expect("a waker");
+    let mut plane = chosen.plane(&loaded.lend(), 0, poll, 8).expect("a plane");
+    for _ in 0..3 {
+        waker.wake().expect("it rings");
+        let since = Instant::now();
+        plane.wait(Some(PATIENCE)).expect("it waits");
+        assert!(since.elapsed() < PATIENCE, "{backend}: nobody heard it ring");
+        waker.wake().expect("it rings");
+        assert!(!plane.receive(|_, _, _, _| None));
+        plane.wait(Some(PATIENCE)).expect("it waits");
+        assert!(since.elapsed() < PATIENCE, "{backend}: nobody heard it ring again");
+        plane.receive(|_, _, _, _| None);
+        // And then it is quiet.
+        let since = Instant::now();
+        plane.wait(Some(ANSWERED)).expect("it waits");
+        let quiet = since.elapsed();
+        assert!(quiet > ANSWERED / 2, "{backend}: it rings for ever: {quiet:?}");
     }
 }
 

@@ -78,27 +78,29 @@ impl Uring {
     }
 
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.ring.wait(timeout)
+        let waited = self.ring.wait(timeout);
+        if self.ring.woken() {
+            // Before its orders are looked at: whoever rings after that is heard the next time. Should this fail, the ring
+            // wakes at once.
+            let _ = self.poll.poll(&mut self.events, Some(Duration::ZERO));
+            self.ring.watch();
+        }
+        waited
     }
 
     pub(super) fn receive(
         &mut self,
         mut carry: impl FnMut(u16, SocketAddr, &mut [u8], usize) -> Option<Hop>,
     ) -> bool {
-        let Self { ring, ports, feed, poll, events } = self;
-        let came = ring.receive(|Arrived { token, from, control, packet, len }| {
+        let Self { ring, ports, feed, .. } = self;
+        ring.receive(|Arrived { token, from, control, packet, len }| {
             let port = match feed {
                 Feed::Each => token,
                 Feed::Shared { .. } => steering::destination(control)?,
             };
             let hop = carry(port, from, packet, len)?;
             Some(Leaving { file: *ports.get(hop.port)?, to: hop.to, len: hop.len })
-        });
-        if ring.woken() {
-            // It rings again only when that was looked at. Should it fail, the ring wakes at once.
-            let _ = poll.poll(events, Some(Duration::ZERO));
-        }
-        came
+        })
     }
 
     pub(super) fn send(&mut self, hop: Hop, packet: &[u8]) {

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use std::io;
 
 use tracing::{debug, info, warn};
-use warmline_core::call::{CallId, Progress, View};
+use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::config::{Config, Span, TrunkIndex};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::Reason;
@@ -177,8 +177,8 @@ impl Journal {
                      is not the one in its SDP, or it uses another suite, or no SRTP at all"
                 );
             }
-            // Nothing is kept over a restart yet.
-            Event::Settled(_) => {}
+            // Nothing is kept over a restart yet, and nobody makes tickets.
+            Event::Settled(_) | Event::Ticket(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 self.ended(cx, self.number(id), &view);
@@ -194,17 +194,18 @@ impl Journal {
         };
         let why = Optional(reason);
         let target = Target(cx.config, view);
+        let outcome = view.outcome.unwrap_or(Outcome::Failed).code();
         let [a, b] = view.statistics;
         match view.answered {
             Some(answered) => info!(
-                "call {number}: ended after {}: {why} Caller's audio: {}; target's: {}",
+                "call {number}: {outcome}, ended after {}: {why} Caller's audio: {}; target's: {}",
                 Secs(ended.since(answered)),
                 Audio(a),
                 Audio(b),
             ),
             None => {
                 info!(
-                    "call {number}: not answered{target}, ended after {}: {why}",
+                    "call {number}: {outcome}, not answered{target}, ended after {}: {why}",
                     Secs(ended.since(view.started))
                 );
             }

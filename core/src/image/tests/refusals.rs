@@ -5,7 +5,7 @@ use std::vec;
 
 use super::super::error::ANY;
 use super::*;
-use crate::config::{Anonymous, List, MediaPolicy, Span, TargetIndex, TrunkIndex};
+use crate::config::{Anonymous, LineIndex, List, MediaPolicy, Span, TargetIndex, Then, TrunkIndex};
 use crate::filter::Range;
 use crate::line::ScheduleIndex;
 use crate::transport::Transport;
@@ -102,6 +102,13 @@ const CASES: &[Case] = &[
     ("when a schedule opens and closes", |o| o.instants[1] = o.instants[0]),
     ("what lines do when", |o| o.whens[0].schedule = ScheduleIndex(1)),
     ("a line's recordings", |o| o.lines[0].record = true),
+    ("a line's voicemail", |o| o.lines[0].longest = 60),
+    ("a line's tickets", |o| o.lines[0].budget = 2_000),
+    ("lines", |o| o.lines[0].keys = List::new(1, 1)),
+    ("lines", |o| o.lines[0].unanswered = Then::Voicemail),
+    ("lines", |o| o.lines[0].unanswered = Then::Overflow(TargetIndex(1))),
+    ("keys that callers may press", |o| o.keys[0].press = 16),
+    ("keys that callers may press", |o| o.keys[0].then = Then::Line(LineIndex(1))),
     ("who dials a line", |o| o.callers[0] = TrunkIndex(2)),
     ("whom a line rings", |o| o.rings[0].target = TargetIndex(1)),
 ];
@@ -148,6 +155,7 @@ fn more_than_a_board_keeps_is_refused() {
         ("sets of trunks that speak from the same addresses", MAX_SHARED, |o| o.shared.push(o.shared[0])),
         ("schedules", MAX_SCHEDULES, |o| o.schedules.push(o.schedules[0])),
         ("rules of what lines do when", MAX_WHENS, |o| o.whens.push(o.whens[0])),
+        ("keys that callers may press", MAX_KEYS, |o| o.keys.push(o.keys[0])),
     ];
     for &(what, most, push) in tables {
         let mut owned = Owned::largest();

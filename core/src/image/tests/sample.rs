@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::clip::ClipId;
 use crate::config::{
-    Anonymous, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy, MediaRange, Node,
-    Registrar, Ring, Span, Target, TargetIndex, Then, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Answer, Answers, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
+    Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
+    TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::line::{Hours, Schedule, ScheduleIndex, Second, When};
@@ -40,6 +41,7 @@ pub(super) struct Owned {
     pub(super) schedules: Vec<Schedule>,
     pub(super) instants: Vec<Second>,
     pub(super) whens: Vec<When>,
+    pub(super) keys: Vec<Key>,
 }
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -73,6 +75,7 @@ impl Owned {
             schedules: &self.schedules,
             instants: &self.instants,
             whens: &self.whens,
+            keys: &self.keys,
         }
     }
 
@@ -162,10 +165,16 @@ impl Owned {
                 uri: span(49, 31),
                 host: span(61, 19),
                 port: Some(5060),
+                answers: Answers::Queue { settle: 20 },
             }],
             lines: vec![Line {
                 music: Some(ClipId(0x1234_5678)),
                 when: List::new(0, 1),
+                answer: Answer::EarlyMedia,
+                max_wait: 300,
+                repeat: true,
+                unanswered: Then::Overflow(TargetIndex(0)),
+                keys: List::new(0, 1),
                 ..Line::new(span(80, 7), List::new(0, 1), List::new(0, 1), List::new(0, 1))
             }],
             dials: vec![span(80, 7)],
@@ -185,6 +194,7 @@ impl Owned {
                 hours: Hours::Closed,
                 then: Then::Overflow(TargetIndex(0)),
             }],
+            keys: vec![Key { press: 11, then: Then::Line(LineIndex(0)) }],
         }
     }
 
@@ -238,12 +248,16 @@ impl Owned {
         owned.sources = (0..MAX_SOURCES as u128).rev().map(source).collect();
         let wide = MediaRange { prefix: prefix("ffff::/128"), ports: (u16::MAX, u16::MAX) };
         owned.media = vec![wide; MAX_MEDIA];
-        let target =
-            Target { name: long, trunk: TrunkIndex(15), uri: long, host: long, port: Some(u16::MAX) };
+        let target = Target { port: Some(u16::MAX), ..Target::new(long, TrunkIndex(15), long, long) };
+        let target = Target { answers: Answers::Queue { settle: u16::MAX }, ..target };
         owned.targets = vec![target; MAX_TARGETS];
         let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));
         let line = Line { consent: Some(ClipId(u32::MAX)), ..line };
         let line = Line { greeting: line.consent, music: line.consent, when: List::new(0, 16), ..line };
+        let then = Then::Goodbye(line.consent);
+        let keys = List::new(0, MAX_KEYS as u16);
+        let line = Line { max_wait: u16::MAX, unanswered: then, keys, ..line };
+        owned.keys = vec![Key { press: 15, then }; MAX_KEYS];
         owned.lines = vec![line; MAX_LINES];
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
@@ -254,7 +268,6 @@ impl Owned {
         let changes = List::new(0, MAX_INSTANTS as u16);
         let schedule = Schedule { name: long, changes, first: Hours::Closed, unknown: Hours::Closed };
         owned.schedules = vec![schedule; MAX_SCHEDULES];
-        let then = Then::Goodbye(Some(ClipId(u32::MAX)));
         owned.whens = vec![When { schedule: ScheduleIndex(3), hours: Hours::Closed, then }; MAX_WHENS];
         owned
     }
@@ -291,6 +304,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 (owned.schedules, owned.instants, owned.whens) = tables.9;
                 owned.users.clear();
                 owned.shared.clear();
+                owned.keys.clear();
                 owned.node = Node { name, country: span(0, 0), new_calls, workers: 1, silence };
                 let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
                 owned.listeners = ports.into_iter().map(listener).collect();
@@ -457,7 +471,6 @@ impl Names {
         let target = 0..self.targets as u16;
         prop_oneof![
             Just(Then::Return),
-            Just(Then::Voicemail),
             target.prop_map(|target| Then::Overflow(TargetIndex(target))),
             any::<Option<u32>>().prop_map(|clip| Then::Goodbye(clip.map(ClipId))),
         ]

@@ -15,3 +15,4 @@ mod register;
 mod return_to;
 mod schedules;
 mod values;
+mod waiting;

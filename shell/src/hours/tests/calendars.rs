@@ -121,12 +121,24 @@ fn changed_occurrences_are_those_of_their_own_event() {
 }
 
 #[test]
-fn time_zones_of_its_own_are_understood() {
-    let lines = "\
-        BEGIN:VTIMEZONE\nTZID:Office clock\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0100\n\
-        TZOFFSETTO:+0100\nTZNAME:CET\nEND:STANDARD\nEND:VTIMEZONE\n\
-        BEGIN:VEVENT\nUID:a\nDTSTART;TZID=Office clock:20261203T040000\nDTEND;TZID=Office clock:20261203T043000\nEND:VEVENT";
-    assert_eq!(on(&office("Asia/Seoul", lines), 3), ["10:00", "12:00", "12:30", "18:00"]);
+fn time_zones_are_known_by_their_names() {
+    let said = |zone: &str, place: &str| {
+        format!(
+            "BEGIN:VTIMEZONE\nTZID:{zone}\n{place}BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0100\n\
+             TZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE\n{}",
+            event(&format!(
+                "SUMMARY:Lunch\nDTSTART;TZID={zone}:20261203T040000\nDTEND;TZID={zone}:20261203T043000"
+            ))
+        )
+    };
+    let cut = ["10:00", "12:00", "12:30", "18:00"];
+    assert_eq!(on(&office("Asia/Seoul", &said("W. Europe Standard Time", "")), 3), cut);
+    assert_eq!(on(&office("Asia/Seoul", &said("Office clock", "X-LIC-LOCATION:Europe/Berlin\n")), 3), cut);
+    assert_eq!(
+        calendar(&said("Office clock", "")).unwrap_err().to_string(),
+        "has an event \"Lunch\" that cannot be understood: its time zone \"Office clock\" is not known; use one of the IANA \
+         database"
+    );
 }
 
 #[test]

@@ -3,8 +3,9 @@ use core::num::NonZeroU16;
 
 use warmline_core::clip::ClipId;
 use warmline_core::config::{
-    Anonymous, Config, Credentials, Identity, Interface, Limits, Line, List, Listener, MediaPolicy,
-    MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Trunk, TrunkIndex, TrunkKind, User,
+    Anonymous, Answer, Answers, Config, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
+    Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
+    TrunkIndex, TrunkKind, User,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
@@ -192,6 +193,17 @@ struct Tables {
     schedules: [Schedule; 2],
     instants: [Second; 4],
     whens: [When; 2],
+    keys: [Key; 2],
+}
+
+fn then(values: &mut Values<'_>) -> Then {
+    match values.u8() % 5 {
+        0 => Then::Return,
+        1 => Then::Voicemail,
+        2 => Then::Overflow(TargetIndex(values.u16())),
+        3 => Then::Goodbye(values.flag().then(|| ClipId(values.u32()))),
+        _ => Then::Line(LineIndex(values.u16())),
+    }
 }
 
 impl Tables {
@@ -233,6 +245,10 @@ impl Tables {
                 uri: span(values),
                 host: span(values),
                 port: values.flag().then(|| values.u16()),
+                answers: match values.flag() {
+                    true => Answers::Person,
+                    false => Answers::Queue { settle: values.u16() },
+                },
             }),
             lines: [(); 2].map(|()| Line {
                 name: span(values),
@@ -244,6 +260,18 @@ impl Tables {
                 record: values.flag(),
                 consent: values.flag().then(|| ClipId(values.u32())),
                 when: List::new(values.u16(), values.u16()),
+                answer: match values.u8() % 3 {
+                    0 => Answer::WhenTaken,
+                    1 => Answer::EarlyMedia,
+                    _ => Answer::AtOnce,
+                },
+                max_wait: values.u16(),
+                repeat: values.flag(),
+                unanswered: then(values),
+                keys: List::new(values.u16(), values.u16()),
+                budget: values.u16(),
+                voicemail: values.flag().then(|| ClipId(values.u32())),
+                longest: values.u16(),
             }),
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {
@@ -264,6 +292,7 @@ impl Tables {
                 hours: hours(values),
                 then: then(values),
             }),
+            keys: [(); 2].map(|()| Key { press: values.u8(), then: then(values) }),
         }
     }
 
@@ -287,6 +316,7 @@ impl Tables {
             schedules: &self.schedules,
             instants: &self.instants,
             whens: &self.whens,
+            keys: &self.keys,
         }
     }
 }

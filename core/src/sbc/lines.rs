@@ -1,0 +1,317 @@
+//! What a line does for its callers: when it answers them, for how long they wait, what their keys do, and what becomes of
+//! them when nobody takes the call.
+//!
+//! Whom it rings is rung by [`super::calls`], what is heard meanwhile is [`super::music`]'s.
+
+use core::num::NonZeroU64;
+
+use crate::call::{
+    Addresses, Call, CallId, LegState, Outcome, Pending, Plan, Progress, Recording, Stage, Stream, Todo,
+};
+use crate::config::{Answer, Answers, Config, Line, LineIndex, Target, Then, TrunkKind};
+use crate::line::holding;
+use crate::reason::Reason;
+use crate::relay::Side;
+use crate::rtp::Digit;
+use crate::time::{Duration, Instant};
+
+use super::{Cx, Sbc};
+
+/// How long a plan rests before it begins again.
+const REST: Duration = Duration::from_secs(5);
+
+/// How long a prompt is waited for that does not end.
+const LONGEST_PROMPT: Duration = Duration::from_secs(180);
+
+/// How often a call may go from one line to the next.
+const MOST_LINES: u8 = 4;
+
+impl Call {
+    /// Whether its line's longest wait is over.
+    pub(crate) fn has_waited(&self, now: Instant) -> bool {
+        self.plan == Plan::Rings && self.wait_until > Instant::ZERO && self.wait_until <= now
+    }
+
+    /// A time, but none after the line's longest wait.
+    pub(crate) fn not_longer(&self, until: Instant) -> Instant {
+        let bounded = self.plan == Plan::Rings && self.wait_until > Instant::ZERO;
+        if bounded { until.min(self.wait_until) } else { until }
+    }
+
+    /// It ends for this reason: its outcome, unless it has one.
+    pub(crate) fn comes_to(&mut self, reason: Reason) {
+        self.outcome.get_or_insert(match reason {
+            Reason::CallerHungUp | Reason::Cancelled => Outcome::Abandoned,
+            _ => Outcome::Failed,
+        });
+    }
+}
+
+impl Sbc<'_> {
+    /// A call has come to its line, and the relay is there for it.
+    pub(super) fn line_begins(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.plan = Plan::Rings;
+        let line = cx.config.line(call.line);
+        let longest = line.map_or(0, |line| line.max_wait);
+        call.wait_until = match longest {
+            0 => Instant::ZERO,
+            seconds => cx.now.after(Duration::from_secs(seconds.into())),
+        };
+        if let Some(when) = line.and_then(|line| holding(cx.config, line, cx.utc)) {
+            return self.then(cx, id, when.then, Reason::OutOfHours);
+        }
+        match line.map(|line| line.answer).filter(|_| call.transfer.stage == Stage::None) {
+            None | Some(Answer::WhenTaken) => {}
+            Some(Answer::EarlyMedia) => self.answer_caller(id, 183),
+            Some(Answer::AtOnce) => self.answer_caller(id, 200),
+        }
+        self.next_target(cx, id);
+    }
+
+    /// Has the caller hear what the line has to say, as early media (183) or with its leg answered (200).
+    fn answer_caller(&mut self, id: CallId, status: u16) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let Some(caller) = call.first.and_then(|leg| self.legs.get_mut(leg)) else { return };
+        if caller.side != Side::A || caller.state != LegState::Proceeding {
+            return;
+        }
+        // One that made no offer could hear nothing before its ACK.
+        if status < 200 && caller.agreed.is_none() {
+            return;
+        }
+        caller.early |= status < 200;
+        caller.status = status;
+        caller.todo.add(Todo::RESPOND);
+        call.hears = true;
+        call.pending.add(Pending::BRIDGE);
+        if status >= 200 {
+            call.pending.add(Pending::SETTLED);
+        }
+        self.wake(id);
+    }
+
+    /// No target is left of what is rung: the plan begins again, or what its line says of that happens.
+    pub(super) fn unreached(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let line = cx.config.line(call.line);
+        let rings = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
+        let Some(line) = line.filter(|_| rings && call.stream == Stream::Open) else {
+            return self.give_back(cx, id, reason);
+        };
+        let again = cx.now.after(REST);
+        if line.repeat && again < call.wait_until {
+            call.progress = Progress::Waiting;
+            self.clock.set(id.index(), again);
+            return self.wake(id);
+        }
+        self.then(cx, id, line.unanswered, reason);
+    }
+
+    /// Nobody is rung any more in a call that has come so far for `reason`.
+    pub(super) fn then(&mut self, cx: &Cx<'_>, id: CallId, then: Then, reason: Reason) {
+        match then {
+            Then::Return => self.give_back(cx, id, reason),
+            Then::Overflow(target) => self.ring_instead(cx, id, Plan::Instead(target)),
+            Then::Line(line) => self.next_line(cx, id, line),
+            Then::Goodbye(Some(clip)) => self.prompt(cx, id, Plan::Goodbye(clip, reason), LONGEST_PROMPT),
+            Then::Goodbye(None) => self.end(cx, id, reason),
+            Then::Voicemail => self.prompt(cx, id, Plan::Message, LONGEST_PROMPT),
+        }
+    }
+
+    fn ring_instead(&mut self, cx: &Cx<'_>, id: CallId, plan: Plan) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        (call.plan, call.attempt, call.addresses) = (plan, 0, Addresses::EMPTY);
+        call.progress = Progress::Opening;
+        self.next_target(cx, id);
+    }
+
+    fn next_line(&mut self, cx: &Cx<'_>, id: CallId, line: LineIndex) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if call.lines >= MOST_LINES {
+            self.counters.add(Reason::TooManyLines);
+            return self.give_back(cx, id, Reason::TooManyLines);
+        }
+        call.lines = call.lines.saturating_add(1);
+        call.line = line;
+        call.failure = None;
+        self.wants_ticket(cx, id);
+        self.ring_instead(cx, id, Plan::New);
+    }
+
+    /// A caller whose leg was answered before anybody took the call goes back by a new call, where its trunk has somewhere to
+    /// go back to.
+    pub(super) fn goes_back(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        let Some(call) = self.calls.get(id) else { return false };
+        let trunk = cx.config.trunk(call.trunk).filter(|trunk| trunk.kind == TrunkKind::Ai);
+        let caller = call.first.and_then(|leg| self.legs.get(leg));
+        let answered = caller.is_some_and(|leg| leg.state != LegState::Proceeding);
+        let open = call.plan.rings() && call.transfer.stage == Stage::None;
+        let back = trunk.and_then(|trunk| trunk.return_to).filter(|_| call.hears && answered && open);
+        match back.map(Plan::Instead) {
+            Some(back) if call.plan != back => {
+                self.ring_instead(cx, id, back);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A caller whose leg was not answered has its call refused: whoever sent it has it back.
+    pub(super) fn is_refused(&mut self, config: &Config<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let platform = config.trunk(call.trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Ai);
+        if platform && !call.hears && call.transfer.stage == Stage::None {
+            call.outcome = Some(Outcome::Returned);
+        }
+    }
+
+    /// Plays who waits a prompt after which nobody is rung any more.
+    fn prompt(&mut self, cx: &Cx<'_>, id: CallId, plan: Plan, longest: Duration) {
+        self.answer_caller(id, 200);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.plan = plan;
+        call.progress = Progress::Waiting;
+        call.pending.add(Pending::BRIDGE);
+        self.clock.set(id.index(), cx.now.after(longest));
+        if plan == Plan::Message {
+            let line = cx.config.line(call.line);
+            if line.and_then(|line| line.voicemail).is_none() {
+                self.take_message(cx, id);
+            }
+        }
+        self.wake(id);
+    }
+
+    /// Who waits has heard all of what was said. Whether that was a prompt after which something else happens.
+    pub(super) fn prompt_is_over(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        match self.calls.get(id).map(|call| call.plan) {
+            Some(Plan::Goodbye(_, reason)) => self.end(cx, id, reason),
+            Some(Plan::Message) => self.take_message(cx, id),
+            _ => return false,
+        }
+        true
+    }
+
+    fn take_message(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let longest = cx.config.line(call.line).map_or(0, |line| line.longest);
+        call.outcome = Some(Outcome::Voicemail);
+        call.recording = Recording::Message;
+        call.pending.add(Pending::RECORD);
+        self.clock.set(id.index(), cx.now.after(Duration::from_secs(longest.into())));
+    }
+
+    /// The time is over that a call had in which nobody was rung.
+    pub(super) fn waited(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        match call.plan {
+            Plan::Goodbye(_, reason) => self.end(cx, id, reason),
+            Plan::Message => self.end(cx, id, Reason::MessageLeft),
+            _ if call.ring(cx.config, 0).is_some() => {
+                call.ticket_by = Instant::ZERO;
+                self.next_target(cx, id);
+            }
+            // The plan begins again.
+            _ => {
+                call.attempt = 0;
+                self.next_target(cx, id);
+            }
+        }
+    }
+
+    /// Who waits has pressed a key.
+    pub(super) fn key_pressed(&mut self, cx: &Cx<'_>, id: CallId, side: Side, digit: Digit) {
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.is_waited_in()) else { return };
+        let waits = call.anchor.and_then(|leg| self.legs.get(leg)).is_some_and(|leg| leg.place == side);
+        let does = |line: &Line| {
+            let keys = cx.config.keys(line).iter();
+            { keys }.find(|key| key.press == digit.code()).map(|key| key.then)
+        };
+        let then = cx.config.line(call.line).and_then(does);
+        let rings = call.plan.rings() && call.transfer.stage != Stage::Returning;
+        let Some(then) = then.filter(|_| waits && rings && call.stream == Stream::Open) else {
+            return;
+        };
+        let called = call.called.take();
+        called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::KeyPressed));
+        self.then(cx, id, then, Reason::KeyPressed);
+        self.wake(id);
+    }
+
+    /// Has the host make a ticket for a call that brings none, where its line says so.
+    pub(super) fn wants_ticket(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let budget = cx.config.line(call.line).map_or(0, |line| line.budget);
+        if budget > 0 && call.ticket.is_none() && call.ticket_by == Instant::ZERO {
+            call.ticket_by = cx.now.after(Duration::from_millis(budget.into()));
+            call.pending.add(Pending::TICKET);
+        }
+    }
+
+    /// Whether the target is not rung yet, since a ticket may still come for it.
+    pub(super) fn waits_for_ticket(&mut self, cx: &Cx<'_>, id: CallId, target: &Target) -> bool {
+        let zendesk = |config: &Config<'_>| config.trunk(target.trunk).map(|trunk| trunk.kind);
+        let Some(call) = self.calls.get_mut(id) else { return false };
+        if call.ticket_by <= cx.now || zendesk(cx.config) != Some(TrunkKind::Zendesk) {
+            return false;
+        }
+        call.progress = Progress::Waiting;
+        self.clock.set(id.index(), call.not_longer(call.ticket_by));
+        self.wake(id);
+        true
+    }
+
+    /// The host has made a ticket, or cannot.
+    pub(super) fn ticket_comes(&mut self, cx: &Cx<'_>, id: CallId, ticket: Option<NonZeroU64>) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.ticket = call.ticket.or(ticket);
+        call.ticket_by = Instant::ZERO;
+        call.unsettle();
+        if call.progress == Progress::Waiting && call.ring(cx.config, 0).is_some() {
+            self.next_target(cx, id);
+        }
+        self.wake(id);
+    }
+
+    /// Somebody has answered.
+    pub(super) fn comes_out(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let answers = call.target.and_then(|target| cx.config.target(target)).map(|target| target.answers);
+        let back = cx.config.trunk(call.trunk).and_then(|trunk| trunk.return_to).map(Plan::Instead);
+        call.outcome = Some(match (call.transfer.stage, call.plan, answers) {
+            (Stage::Returning, ..) => Outcome::Returned,
+            (_, plan @ Plan::Instead(_), _) if call.hears && back == Some(plan) => Outcome::Returned,
+            (_, Plan::Instead(_), _) => Outcome::Overflowed,
+            (.., Some(Answers::Queue { .. })) => Outcome::Queued,
+            _ => Outcome::Connected,
+        });
+        if let Some(Answers::Queue { settle: settle @ 1.. }) = answers {
+            call.settles = true;
+            call.ring_until = cx.now.after(Duration::from_secs(settle.into()));
+        }
+    }
+
+    /// Whoever answered hangs up: whether that was so soon that nobody was there, and the plan goes on.
+    pub(super) fn nobody_was_there(&mut self, cx: &Cx<'_>, id: CallId) -> bool {
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.progress == Progress::Answered) else {
+            return false;
+        };
+        let soon = core::mem::take(&mut call.settles) && cx.now < call.ring_until;
+        if !soon || !matches!(call.transfer.stage, Stage::None | Stage::Settling) {
+            return false;
+        }
+        if call.transfer.stage == Stage::Settling {
+            call.transfer.stage = Stage::Ringing;
+        } else {
+            call.hears = true;
+        }
+        call.progress = Progress::Opening;
+        call.outcome = None;
+        call.pending.add(Pending::BRIDGE);
+        call.pending.add(Pending::SETTLED);
+        self.target_failed(cx, id, Reason::NobodyThere, None);
+        true
+    }
+}
