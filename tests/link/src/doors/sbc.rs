@@ -9,6 +9,7 @@ use warmline_core::config::{
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
+use warmline_core::line::{Hours, Schedule, ScheduleIndex, Second, When};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
