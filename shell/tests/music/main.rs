@@ -88,7 +88,8 @@ fn five_hundred_hear_music_on_time() {
     for number in 0..calls {
         let call = house.connect(number);
         house.refer(&call);
-        house.third.hear("INVITE");
+        let rings = house.third.hear("INVITE");
+        house.third.respond(&rings, "180 Ringing", "");
     }
     house.rest();
     let (start, mut arrivals) = (Instant::now(), Vec::with_capacity(calls * 4_000));

@@ -143,15 +143,15 @@ threads = 2
         ),
         (
             "uri =",
-            r#"answers = "queue"
+            r#"weight = 3
 uri ="#,
-            r#"config.toml:29:1: unknown key "answers" in [[target]]; known keys are "name", "trunk" and "uri""#,
+            r#"config.toml:29:1: unknown key "weight" in [[target]]; known keys are "name", "trunk", "uri", "answers" and "settle""#,
         ),
         (
             "dial =",
-            r#"max_wait = "5m"
+            r#"weight = 3
 dial ="#,
-            r#"config.toml:33:1: unknown key "max_wait" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record" and "consent""#,
+            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key" and "voicemail""#,
         ),
         (
             "for =",

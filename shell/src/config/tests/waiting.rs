@@ -13,7 +13,7 @@ fn with(more: &str) -> String {
 #[test]
 fn what_is_said_is_read() {
     let line = "dial = [\"support\"]\nanswer = \"early-media\"\nrepeat = true\nmax_wait = \"90s\"";
-    let tables = "\n[line.unanswered]\nthen = \"overflow\"\ntarget = \"zendesk-support\"\n[[line.key]]\npress = \"#\"\n\
+    let tables = "\n[line.unanswered]\nthen = \"overflow\"\ntarget = \"support\"\n[[line.key]]\npress = \"#\"\n\
                   then = \"line\"\nline = \"support\"\n[[line.key]]\npress = \"0\"\nthen = \"goodbye\"\n";
     let loaded = parse("config.toml", &with(tables).replace(DIAL, line)).expect("it is sound");
     let config = loaded.lend();
@@ -56,7 +56,7 @@ fn mistakes() {
         ),
         said(
             "unanswered = { then = \"overflow\", target = \"zendesk\" }",
-            "44: unknown target \"zendesk\"; did you mean \"zendesk-support\"?",
+            "44: unknown target \"zendesk\"; the only target is \"support\"",
         ),
         said(
             "unanswered = { then = \"return\", prompt = \"a.wav\" }",
@@ -64,7 +64,7 @@ fn mistakes() {
         ),
         said(
             "key = [{ press = \"1\", then = \"return\" }, { press = \"1\", then = \"goodbye\" }]",
-            "53: this key does something already, at config.toml:34:18",
+            "52: this key does something already, at config.toml:34:18",
         ),
         said(
             "key = [{ press = \"12\", then = \"return\" }]",
@@ -72,7 +72,7 @@ fn mistakes() {
         ),
         said(
             "voicemail = { longest = \"1m\" }",
-            "1: there is no [recording] to say where messages go: write its \"directory\"",
+            "13: there is no [recording] to say where messages go: write its \"directory\"",
         ),
     ];
     let cases: Vec<_> = cases.iter().map(|(old, new, why)| (&old[..], &new[..], &why[..])).collect();
