@@ -11,6 +11,7 @@ pub mod demo;
 mod certificates;
 mod clips;
 mod clock;
+mod hours;
 mod loopback;
 mod media;
 mod node;

@@ -7,13 +7,16 @@ use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
 use super::notation::duration;
+use super::schedule::Schedules;
 use super::table::{At, Table};
 use super::target::Targets;
 use super::then::Around;
 use super::trunk::Trunks;
 use super::waiting;
+use super::when;
 use warmline_core::call::number;
 use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::line::When;
 use warmline_core::time::Duration;
 
 const KEYS: &[&str] = &[
@@ -31,6 +34,7 @@ const KEYS: &[&str] = &[
     "unanswered",
     "key",
     "voicemail",
+    "when",
 ];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
@@ -50,6 +54,7 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) whens: Vec<When>,
     pub(super) keys: Vec<Key>,
 }
 
@@ -61,6 +66,7 @@ pub(super) fn read<'t>(
     root: &Table<'t>,
     trunks: &Trunks<'t>,
     targets: &Targets<'t>,
+    schedules: &Schedules<'t>,
     country: Span,
     clips: &mut Clips,
     text: &mut Text,
@@ -84,6 +90,7 @@ pub(super) fn read<'t>(
         let mut around = Around { targets, lines: &names, clips, voicemail: false };
         let waiting = waiting::read(root, table, &mut around);
         let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
+        let when = append(&mut lines.whens, when::read(table, schedules, &mut around)).unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -102,6 +109,7 @@ pub(super) fn read<'t>(
             repeat: waiting.repeat,
             unanswered: waiting.unanswered,
             keys,
+            when,
             voicemail: waiting.voicemail,
             longest: waiting.longest,
             ..line

@@ -25,6 +25,7 @@ mod notation;
 mod ping;
 mod recording;
 mod register;
+mod schedule;
 mod secret;
 mod sources;
 mod srtp;
@@ -35,6 +36,7 @@ mod then;
 mod traffic;
 mod trunk;
 mod waiting;
+mod when;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use jiff::Timestamp;
 use toml::de::DeTable;
 use warmline_core::config::Node;
 use warmline_core::image::Board;
@@ -51,6 +54,7 @@ pub use loaded::{Loaded, Socket};
 pub use media::Media;
 pub use mistake::{Mistake, Mistakes, Position};
 pub use named::{NamedRange, Unusable};
+pub(crate) use schedule::Written;
 pub use suggest::suggest;
 
 use machine::Machine;
@@ -61,8 +65,19 @@ use table::Table;
 pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// What a file may consist of.
-const SECTIONS: &[&str] =
-    &["node", "interface", "media", "limits", "trunk", "target", "line", "recording", "dns", "appliance"];
+const SECTIONS: &[&str] = &[
+    "node",
+    "interface",
+    "media",
+    "limits",
+    "trunk",
+    "target",
+    "schedule",
+    "line",
+    "recording",
+    "dns",
+    "appliance",
+];
 
 /// What the TOML parser says of a key that is there already.
 const DOUBLED: &str = "duplicate key";
@@ -150,7 +165,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     trunks.find_returns(&targets);
     let mut clips = clip::Clips::default();
     let recording = recording::read(root, machine);
-    let lines = line::read(root, &trunks, &targets, node.country, &mut clips, &mut text);
+    let schedules = schedule::read(root, &mut text);
+    let lines = line::read(root, &trunks, &targets, &schedules, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -168,6 +184,10 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         trunks: trunks.entries.into_iter().flatten().collect(),
         sources: Vec::new(),
         shared: Vec::new(),
+        schedules: Vec::new(),
+        instants: Vec::new(),
+        whens: lines.whens,
+        written: Written::default(),
         media: trunks.media,
         trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),
@@ -187,6 +207,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     if loaded.take_sources(trunks.sources).is_none() {
         root.report().mistake(0, "more trunks share addresses than can be counted");
     }
+    loaded.take_schedules(root.report(), schedules, Timestamp::now());
     // Where there are mistakes, not every trunk and target is there.
     if root.report().is_clean() {
         ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);

@@ -20,6 +20,7 @@ use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
 use super::ending::{Ending, Step};
+use super::hours::Hours;
 use super::journal::Journal;
 use super::listeners::Listener;
 use super::lookups::Lookups;
@@ -52,6 +53,7 @@ pub(super) struct Driver<'s> {
     workers: Vec<Worker>,
     connections: Connections,
     lookups: Lookups,
+    hours: Hours,
     journal: Journal,
     recorder: Option<Recorder>,
     ending: Ending,
@@ -123,6 +125,7 @@ impl Driver<'_> {
             workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
             connections: Connections::new(contexts, loaded),
             lookups,
+            hours: Hours::new(inlets.asks.clone()),
             journal: Journal::new(calls),
             recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
@@ -159,6 +162,7 @@ impl Driver<'_> {
                 self.settle();
             }
             self.go_on();
+            self.hours.look(&self.loaded, self.clock.now(), Clock::utc());
             if self.end() == Step::Over {
                 break;
             }
@@ -169,7 +173,8 @@ impl Driver<'_> {
                 continue;
             }
             let next = self.next.as_ref().map(|next| next.until);
-            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next];
+            let hours = self.hours.deadline(&self.loaded);
+            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next, hours];
             let deadline = deadline.into_iter().flatten().min();
             let at = self.clock.system(deadline.unwrap_or_default()).into();
             tokio::select! {
@@ -313,6 +318,9 @@ impl Driver<'_> {
                     self.ending = Ending::Over(None);
                 }
                 Ask::Reload { new, done } => self.prepare(new, done),
+                Ask::Hours { written, compiled } => {
+                    self.loaded.with_hours(&written, &compiled).into_iter().for_each(|new| self.replace(new));
+                }
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();
                     let (questions, changed) = self.lookups.found(&self.loaded, &wanted, answer, now);

@@ -7,6 +7,7 @@ mod connection;
 mod connections;
 mod driver;
 mod ending;
+mod hours;
 mod journal;
 mod listeners;
 mod lookups;
@@ -27,7 +28,8 @@ use warmline_core::relay::Report;
 
 use crate::certificates::Contexts;
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Loaded, Written};
+use crate::hours::Compiled;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use crate::recording::Recorder;
@@ -54,6 +56,8 @@ pub(crate) enum Ask {
     Renew(Contexts),
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
+    /// To go by hours that were compiled anew.
+    Hours { written: Written, compiled: Vec<Compiled> },
 }
 
 /// Where signalling is asked.
