@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clip::ClipId;
 use crate::digest::{Login, Secret};
 use crate::filter;
+use crate::line::{Schedule, ScheduleIndex, Second, When};
 use crate::srtp::Policy;
 use crate::time::Duration;
 use crate::transport::Transport;
@@ -100,6 +101,12 @@ pub struct Config<'c> {
     pub rings: &'c [Ring],
     /// Who may speak for trunks; [`Trunk::users`] points here.
     pub users: &'c [User],
+    /// Hours.
+    pub schedules: &'c [Schedule],
+    /// When they begin and end; [`Schedule::changes`] points here.
+    pub instants: &'c [Second],
+    /// What lines do at some hours; [`Line::when`] points here.
+    pub whens: &'c [When],
     /// What callers may press while they wait; [`Line::keys`] points here.
     pub keys: &'c [Key],
 }
@@ -387,6 +394,8 @@ pub struct Line {
     pub record: bool,
     /// What both who talk hear before that: that they are.
     pub consent: Option<ClipId>,
+    /// What it does at some hours instead of ringing: the first that holds.
+    pub when: List<When>,
     /// When its caller's leg is answered.
     pub answer: Answer,
     /// For how many seconds callers wait at most, whoever is rung; 0 where the plan alone says.
@@ -454,6 +463,7 @@ impl Line {
             music: None,
             record: false,
             consent: None,
+            when: List::EMPTY,
             answer: Answer::WhenTaken,
             max_wait: 0,
             repeat: false,
@@ -519,8 +529,8 @@ impl<'c> Config<'c> {
         let of_line = move |line: &Line| {
             [line.greeting, line.music, line.consent, line.voicemail, said(line.unanswered)]
         };
-        let keys = self.keys.iter().filter_map(move |key| said(key.then));
-        self.lines.iter().flat_map(of_line).flatten().chain(keys)
+        let thens = self.keys.iter().map(|key| key.then).chain(self.whens.iter().map(|when| when.then));
+        self.lines.iter().flat_map(of_line).flatten().chain(thens.filter_map(said))
     }
 
     /// What callers of a line may press while they wait.
@@ -536,6 +546,21 @@ impl<'c> Config<'c> {
     /// The trunks a line may be dialled from.
     pub fn callers(&self, line: &Line) -> &'c [TrunkIndex] {
         entries(self.callers, line.from)
+    }
+
+    /// The schedule at `index`.
+    pub fn schedule(&self, index: ScheduleIndex) -> Option<&'c Schedule> {
+        self.schedules.get(usize::from(index.0))
+    }
+
+    /// When a schedule opens and closes, as far as that is known.
+    pub fn changes(&self, schedule: &Schedule) -> &'c [Second] {
+        entries(self.instants, schedule.changes)
+    }
+
+    /// What a line does at some hours.
+    pub fn whens(&self, line: &Line) -> &'c [When] {
+        entries(self.whens, line.when)
     }
 
     /// The trunks that speak from a source: what a value in [`Config::sources`] stands for.
@@ -584,8 +609,42 @@ impl fmt::Debug for Config<'_> {
             .field("callers", &self.callers)
             .field("rings", &self.rings)
             .field("users", &self.users)
+            .field("schedules", &self.schedules)
+            .field("whens", &self.whens)
             .finish_non_exhaustive()
     }
+}
+
+#[cfg(test)]
+impl Config<'static> {
+    /// Nothing at all.
+    pub(crate) const EMPTY: Self = Self {
+        text: &[],
+        node: Node {
+            name: Span::EMPTY,
+            country: Span::EMPTY,
+            new_calls: filter::Rate::UNLIMITED,
+            workers: 1,
+            silence: 0,
+        },
+        domains: &[],
+        interfaces: &[],
+        listeners: &[],
+        trunks: &[],
+        sources: &[],
+        shared: &[],
+        media: &[],
+        targets: &[],
+        lines: &[],
+        dials: &[],
+        callers: &[],
+        rings: &[],
+        users: &[],
+        keys: &[],
+        schedules: &[],
+        instants: &[],
+        whens: &[],
+    };
 }
 
 fn entries<T>(table: &[T], list: List<T>) -> &[T] {

@@ -7,7 +7,7 @@
 //! Two ways lead through it.
 //!
 //! * Signalling: [`filter`] (may this address speak) → [`sip`] (what does it say) → [`transaction`] → [`dialog`]
-//!   → [`call`], and back out the same way. The door is [`Sbc`].
+//!   → [`call`] → [`line`] (what happens at this hour), and back out the same way. The door is [`Sbc`].
 //! * Media: [`relay`] (is this the peer) → [`rtp`] → [`g711`] → out. The door is [`Relay`].
 //!
 //! The two meet only by the messages [`relay::Control`] and [`relay::Report`], so that a server can run one `Sbc`
@@ -41,6 +41,7 @@ pub mod filter;
 pub mod g711;
 pub mod image;
 pub mod ip;
+pub mod line;
 pub mod locate;
 pub mod memory;
 pub mod random;

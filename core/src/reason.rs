@@ -174,6 +174,8 @@ reasons! {
     WaitedTooLong = "waited-too-long", 480;
     /// One line led to another too often.
     TooManyLines = "too-many-lines", 480;
+    /// By its hours, the line rings nobody now.
+    OutOfHours = "out-of-hours", 480;
     /// The caller has left a message.
     MessageLeft = "message-left", 0;
     /// The node was restarted while the caller waited.

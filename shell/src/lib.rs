@@ -12,6 +12,7 @@ mod certificates;
 mod clips;
 mod clock;
 mod desk;
+mod hours;
 mod loopback;
 mod media;
 mod node;

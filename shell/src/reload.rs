@@ -8,12 +8,13 @@ use warmline_core::config::{
     TrunkIndex,
 };
 use warmline_core::filter::Range;
+use warmline_core::line::{Schedule, When};
 
 use crate::config::Loaded;
 use crate::media::Backend;
 use crate::room;
 
-/// What another configuration changed: each trunk, target and line by its name.
+/// What another configuration changed: each trunk, target, schedule and line by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Those that were not there before.
@@ -35,7 +36,11 @@ impl fmt::Display for Changes {
                 before = "; ";
             }
         }
-        f.write_str(if before.is_empty() { "no trunk, target or line is another than before" } else { "" })
+        f.write_str(if before.is_empty() {
+            "no trunk, target, schedule or line is another than before"
+        } else {
+            ""
+        })
     }
 }
 
@@ -136,8 +141,12 @@ pub(crate) fn changes(from: &Config<'_>, to: &Config<'_>) -> Changes {
     };
     let lines =
         |config: &Config<'_>| -> Vec<_> { config.lines.iter().map(|l| (l.name, line(config, l))).collect() };
+    let schedules = |config: &Config<'_>, other: &Config<'_>| -> Vec<_> {
+        config.schedules.iter().map(|s| (s.name, schedule((config, s), other))).collect()
+    };
     changes.compare("trunk", (from, trunks(from)), (to, trunks(to)));
     changes.compare("target", (from, targets(from)), (to, targets(to)));
+    changes.compare("schedule", (from, schedules(from, to)), (to, schedules(to, from)));
     changes.compare("line", (from, lines(from)), (to, lines(to)));
     changes
 }
@@ -208,16 +217,35 @@ fn target(config: &Config<'_>, target: &Target) -> String {
     format!("{trunk:?} {} {:?}", text(config, target.uri), target.answers)
 }
 
+/// When it opens and closes, for as long as the schedule of the same name in another configuration is known too: they may
+/// have been compiled at different times.
+fn schedule((config, schedule): (&Config<'_>, &Schedule), other: &Config<'_>) -> String {
+    let name = config.text(schedule.name);
+    let changes = config.changes(schedule);
+    let others = other.schedules.iter().find(|schedule| other.text(schedule.name) == name);
+    let others = others.map(|schedule| other.changes(schedule)).unwrap_or_default();
+    let from = changes.first().max(others.first());
+    let until = changes.last().min(others.last());
+    let before = changes.iter().filter(|change| Some(*change) <= from).count();
+    let first = if before % 2 == 1 { schedule.first } else { schedule.first.other() };
+    let edges: Vec<_> =
+        changes.iter().filter(|change| Some(*change) > from && Some(*change) < until).collect();
+    format!("{first:?} {edges:?} {:?}", schedule.unknown)
+}
+
 fn line(config: &Config<'_>, line: &Line) -> String {
     let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(config, dial)).collect();
     let callers = config.callers(line).iter().filter_map(|&trunk| config.trunk(trunk));
     let callers: Vec<_> = callers.map(|trunk| text(config, trunk.name)).collect();
     let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
     let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
+    let whose = |when: &When| config.schedule(when.schedule).map(|schedule| text(config, schedule.name));
+    let whens = config.whens(line).iter().map(|when| (whose(when), when.hours, then(config, when.then)));
+    let whens: Vec<_> = whens.collect();
     let keys: Vec<_> = config.keys(line).iter().map(|key| (key.press, then(config, key.then))).collect();
     let waits = (line.answer, line.max_wait, line.repeat, then(config, line.unanswered), line.budget);
     let played = (line.greeting, line.music, line.voicemail, line.longest, line.record, line.consent);
-    format!("{dials:?} {callers:?} {rings:?} {keys:?} {waits:?} {played:?}")
+    format!("{dials:?} {callers:?} {rings:?} {keys:?} {whens:?} {waits:?} {played:?}")
 }
 
 /// What becomes of a caller, by the names of whom and what it leads to.

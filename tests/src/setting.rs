@@ -269,6 +269,9 @@ impl Setting {
             users: &self.users,
             keys: &self.keys,
             shared: &[],
+            schedules: &[],
+            instants: &[],
+            whens: &[],
         }
     }
 

@@ -5,12 +5,16 @@ use core::net::SocketAddrV4;
 use core::time::Duration;
 
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Program, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
+    AI, CARRIER, PATIENCE, Postgres, Program, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
+    sipp_is_missing,
 };
 use warmline_tests::zendesk::api::{Act, Api, CLIENT};
 use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules, Visit};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
+
+/// A store in a file.
+const FILE: &str = "sqlite:tickets.db";
 
 struct Scene {
     stage: Stage,
@@ -21,7 +25,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn set(goodbye: Goodbye) -> Self {
+    fn set(goodbye: Goodbye, store: &str) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let rules = Rules { takes_addresses: true, ..Rules::default() };
         let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
@@ -42,6 +46,9 @@ client_secret = "{}"
 budget        = "1s"
 adopt         = "3s"
 tags          = ["warmline"]
+
+[store]
+url = "{store}"
 "#,
             api.base(),
             CLIENT.0,
@@ -92,10 +99,11 @@ tags          = ["warmline"]
 
 /// A whole call. Whether it carried its ticket.
 fn call(test: &str, misbehave: impl FnOnce(&Api)) -> Option<(Scene, bool)> {
-    if sipp_is_missing(test) {
-        return None;
-    }
-    let mut scene = Scene::set(Goodbye::After(1_000));
+    (!sipp_is_missing(test)).then(|| call_with(FILE, misbehave))
+}
+
+fn call_with(store: &str, misbehave: impl FnOnce(&Api)) -> (Scene, bool) {
+    let mut scene = Scene::set(Goodbye::After(1_000), store);
     misbehave(&scene.api);
     let player = scene.caller();
     let visit = scene.visit(|visit| visit.over);
@@ -103,7 +111,7 @@ fn call(test: &str, misbehave: impl FnOnce(&Api)) -> Option<(Scene, bool)> {
     let one = scene.one();
     let carried = visit.ticket.map(|ticket| ticket.parse::<u64>().expect("a number"));
     assert!(carried.is_none_or(|carried| carried == one), "{carried:?} {one}");
-    Some((scene, carried.is_some()))
+    (scene, carried.is_some())
 }
 
 #[test]
@@ -164,10 +172,87 @@ fn a_token_that_has_ended_is_renewed_in_time() {
 }
 
 #[test]
-fn a_crash_leaves_one_ticket_wherever_it_comes() {
-    if sipp_is_missing("a_crash_leaves_one_ticket_wherever_it_comes") {
+fn a_ticket_is_made_and_carried_and_what_is_to_be_sent_is_in_postgres() {
+    let test = "a_ticket_is_made_and_carried_and_what_is_to_be_sent_is_in_postgres";
+    if sipp_is_missing(test) || postgres_is_missing(test) {
         return;
     }
+    let postgres = Postgres::start("tickets");
+    assert!(call_with(&postgres.url(), |_| {}).1);
+    let late = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Late(Duration::from_secs(3)), Some(1));
+    assert!(!call_with(&postgres.url(), late).1);
+}
+
+fn a_local_desk_has_tickets(store: &str) {
+    let at = SocketAddrV4::new(ZENDESK, ports(2));
+    let rules = Rules { takes_addresses: true, ..Rules::default() };
+    let goodbye = Goodbye::After(500);
+    let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+    let far_end = far_end.expect("free ports");
+    let more = format!(
+        r#"
+  [line.ticket]
+  desk  = "here"
+  group = "Support"
+
+[[desk]]
+name = "here"
+
+[store]
+url = "{store}"
+"#
+    );
+    let mut stage = Stage::furnish(PROGRAM, &more, &[AI], at);
+    for number in ["1", "2"] {
+        let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
+        let script = script.acknowledges().gets("BYE").answers(200).lingers();
+        let player = stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
+        stage.cast.ends_well(player);
+        let visits = far_end.visits();
+        assert_eq!(visits.last().and_then(|visit| visit.ticket.as_deref()), Some(number), "{visits:?}");
+    }
+    stage.stop();
+    let list = stage.ask(PROGRAM, &["tickets"]).expect("a list");
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert_eq!(list.matches("Call from +821044440").count(), 2, "{list}");
+    let one = stage.ask(PROGRAM, &["tickets", "2"]).expect("a ticket");
+    for said in ["group: Support", "An AI agent hands over a call.", "has ended: "] {
+        assert!(one.contains(said), "{one}");
+    }
+    assert!(stage.ask(PROGRAM, &["tickets", "3"]).is_err());
+}
+
+#[test]
+fn a_local_desk_has_tickets_in_a_file() {
+    if !sipp_is_missing("a_local_desk_has_tickets_in_a_file") {
+        a_local_desk_has_tickets(FILE);
+    }
+}
+
+#[test]
+fn a_local_desk_has_tickets_in_postgres() {
+    let test = "a_local_desk_has_tickets_in_postgres";
+    if !sipp_is_missing(test) && !postgres_is_missing(test) {
+        a_local_desk_has_tickets(&Postgres::start("local").url());
+    }
+}
+
+#[test]
+fn a_crash_leaves_one_ticket_wherever_it_comes() {
+    if !sipp_is_missing("a_crash_leaves_one_ticket_wherever_it_comes") {
+        crash(FILE);
+    }
+}
+
+#[test]
+fn a_crash_leaves_one_ticket_wherever_it_comes_with_postgres() {
+    let test = "a_crash_leaves_one_ticket_wherever_it_comes_with_postgres";
+    if !sipp_is_missing(test) && !postgres_is_missing(test) {
+        crash(&Postgres::start("tickets-crash").url());
+    }
+}
+
+fn crash(store: &str) {
     // Before anything was answered; while the ticket is made; while it is made and its answer is lost; while the caller talks.
     let slow = Duration::from_secs(30);
     for (path, act) in [
@@ -176,7 +261,7 @@ fn a_crash_leaves_one_ticket_wherever_it_comes() {
         ("/api/v2/tickets", Some(Act::Late(slow))),
         ("", None),
     ] {
-        let mut scene = Scene::set(Goodbye::Never);
+        let mut scene = Scene::set(Goodbye::Never, store);
         if let Some(act) = act {
             scene.api.upon("POST", path, act, Some(1));
         }

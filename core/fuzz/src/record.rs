@@ -6,6 +6,7 @@ use warmline_core::config::{
     TrunkKind,
 };
 use warmline_core::filter::{Range, Rate};
+use warmline_core::line::{Hours, Schedule};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Control, Report, Statistics};
 use warmline_core::time::{Duration, Instant};
@@ -192,6 +193,9 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
         users: &[],
         shared: &[],
+        schedules: &[Schedule { name: line, changes: List::new(0, 3), first: Hours::Closed, unknown: Hours::Open }],
+        instants: &[0_u32, 1, u32::MAX].map(u32::to_be_bytes),
+        whens: &[],
         keys: &[],
     };
     run(&config)

@@ -177,24 +177,7 @@ mod tests {
         let span = |start, len| Span { start, len };
         let rate = crate::filter::Rate::UNLIMITED;
         let node = Node { name: Span::EMPTY, country: span(0, 2), new_calls: rate, workers: 1, silence: 60 };
-        let config = Config {
-            text,
-            node,
-            domains: &[],
-            interfaces: &[],
-            listeners: &[],
-            trunks: &[],
-            sources: &[],
-            media: &[],
-            targets: &[],
-            lines: &[],
-            dials: &[],
-            callers: &[],
-            rings: &[],
-            users: &[],
-            shared: &[],
-            keys: &[],
-        };
+        let config = Config { text, node, ..Config::EMPTY };
         let mut trunk = Trunk::new(Span::default(), TrunkKind::Ai, 0);
         trunk.identity =
             Identity { trusted, header: if header { span(2, 8) } else { Span::default() }, ..trunk.identity };

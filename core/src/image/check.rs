@@ -9,6 +9,7 @@ use crate::config::{
     Anonymous, Config, Credentials, Identity, Interface, Key, List, MediaPolicy, Span, Then, TrunkIndex, User,
 };
 use crate::filter::is_table;
+use crate::line::{Schedule, When};
 use crate::rtp::Digit;
 use crate::transport::Transport;
 
@@ -27,6 +28,7 @@ pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), Im
     ensure(is_text(config), "names, URIs or numbers")?;
     interface(config, appliance.network)?;
     trunks(config)?;
+    hours(config)?;
     lines(config)
 }
 
@@ -49,6 +51,7 @@ fn is_text(config: &Config<'_>) -> bool {
         && config.trunks.iter().all(|trunk| within(trunk.name) && is_identity(config, &trunk.identity))
         && config.targets.iter().all(|t| within(t.name) && within(t.uri) && within(t.host))
         && config.lines.iter().all(|line| within(line.name))
+        && config.schedules.iter().all(|schedule| within(schedule.name))
 }
 
 /// The text a span names; none where it leads outside.
@@ -151,6 +154,7 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
         let sound = within(line.dial, config.dials)
             && within(line.from, config.callers)
             && within(line.ring, config.rings)
+            && within(line.when, config.whens)
             && within(line.keys, config.keys)
             && is_then(config, line.unanswered);
         ensure(sound, "lines")?;
@@ -164,6 +168,17 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
     ensure(config.keys.iter().all(key), "keys that callers may press")?;
     ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
     ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")
+}
+
+/// Each schedule's changes in their order.
+fn hours(config: &Config<'_>) -> Result<(), ImageError> {
+    let sound = |schedule: &Schedule| {
+        within(schedule.changes, config.instants)
+            && config.changes(schedule).is_sorted_by(|one, next| one < next)
+    };
+    ensure(config.schedules.iter().all(sound), "when a schedule opens and closes")?;
+    let when = |when: &When| config.schedule(when.schedule).is_some() && is_then(config, when.then);
+    ensure(config.whens.iter().all(when), "what lines do when")
 }
 
 /// Whether what becomes of a caller leads somewhere, and can be done on a board.

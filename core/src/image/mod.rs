@@ -2,8 +2,8 @@
 //! `warmline appliance build`, read by the board when it starts.
 //!
 //! An image is the letters `WLCF`, the [`VERSION`] of its format (two bytes, the low one first), the length of its body
-//! (four), the body's CRC-32 as Ethernet has it (four), and the body: an [`Appliance`] and a [`Config`] in postcard's
-//! form, table after table. Behind that are the clips that its lines play, for [`Shelf`] to find. What lies behind them does
+//! (four), the body's CRC-32 as Ethernet has it (four), and the body: a [`Config`]'s instants, an [`Appliance`] and the
+//! rest of the configuration in postcard's form, table after table. Behind that are the clips that its lines play, for [`Shelf`] to find. What lies behind them does
 //! not count, so that all of the flash kept for it may be given.
 //!
 //! An image holds the secrets of trunks that ask for credentials as they are: who can read it, or the flash it lies in,
@@ -27,13 +27,15 @@ pub use board::{BOARDS, Board, board};
 pub use clips::{Shelf, write_clips};
 pub use error::{Excess, ImageError};
 pub use tables::{
-    MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_KEYS, MAX_LINES, MAX_LISTENERS, MAX_MEDIA,
-    MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS, Tables,
+    MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INSTANTS, MAX_INTERFACES, MAX_KEYS, MAX_LINES, MAX_LISTENERS,
+    MAX_MEDIA, MAX_RINGS, MAX_SCHEDULES, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS,
+    MAX_USERS, MAX_WHENS, Tables,
 };
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
 use crate::config::Config;
+use crate::line::Second;
 
 /// What an image begins with.
 pub const MAGIC: [u8; 4] = *b"WLCF";
@@ -70,15 +72,23 @@ pub fn write(config: &Config<'_>, appliance: &Appliance, out: &mut [u8]) -> Resu
 /// What is wrong with it; `tables` are then empty.
 pub fn read(bytes: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
     tables.clear();
-    let appliance = body(bytes).and_then(|body| tables::decode(body, tables));
-    let checked = appliance.and_then(|appliance| {
-        check::check(&tables.lend(), &appliance)?;
+    let checked = body(bytes).and_then(|body| {
+        let appliance = tables::decode(body, tables)?;
+        check::check(&Config { instants: tables::instants(body)?, ..tables.lend() }, &appliance)?;
         Ok(appliance)
     });
     if checked.is_err() {
         tables.clear();
     }
     checked
+}
+
+/// The times at which schedules open and close, for [`Config::instants`]: they stay where the image lies.
+///
+/// # Errors
+/// What [`read`] says of its header, and that it is malformed.
+pub fn instants(bytes: &[u8]) -> Result<&[Second], ImageError> {
+    tables::instants(body(bytes)?)
 }
 
 /// The body, as it was written.

@@ -13,6 +13,7 @@ use crate::config::{
     User,
 };
 use crate::filter::{Range, Rate};
+use crate::line::{Schedule, Second, When};
 
 /// Most bytes of all names, URIs, numbers and secrets together.
 pub const MAX_TEXT: usize = 4096;
@@ -45,6 +46,14 @@ pub const MAX_SHARED: usize = 8;
 /// Most users that trunks have, all trunks together.
 pub const MAX_USERS: usize = 16;
 
+/// Most schedules.
+pub const MAX_SCHEDULES: usize = 4;
+
+/// Most times at which schedules open and close, all schedules together: these stay in flash.
+pub const MAX_INSTANTS: usize = 2048;
+
+/// Most rules of what lines do at some hours, all lines together.
+pub const MAX_WHENS: usize = 16;
 /// Most keys that callers may press while they wait, all lines together.
 pub const MAX_KEYS: usize = 16;
 
@@ -66,6 +75,8 @@ pub struct Tables {
     rings: Vec<Ring, MAX_RINGS>,
     users: Vec<User, MAX_USERS>,
     shared: Vec<List<TrunkIndex>, MAX_SHARED>,
+    schedules: Vec<Schedule, MAX_SCHEDULES>,
+    whens: Vec<When, MAX_WHENS>,
     keys: Vec<Key, MAX_KEYS>,
     /// Whether the interface's address is whatever is leased, and so whether peers are told that one.
     leased: (bool, bool),
@@ -73,7 +84,7 @@ pub struct Tables {
 
 // A board's memory is counted; on a host, where a `u128` is aligned otherwise, they take some 500 bytes more.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(size_of::<Tables>() <= 13_640);
+const _: () = assert!(size_of::<Tables>() <= 14_600);
 
 const NODE: Node = Node {
     name: Span { start: 0, len: 0 },
@@ -102,12 +113,15 @@ impl Tables {
             rings: Vec::new(),
             users: Vec::new(),
             shared: Vec::new(),
+            schedules: Vec::new(),
+            whens: Vec::new(),
             keys: Vec::new(),
             leased: (false, false),
         }
     }
 
-    /// The configuration as core takes it.
+    /// The configuration as core takes it, but for [`Config::instants`], which are [`instants`](super::instants) of the
+    /// image.
     pub fn lend(&self) -> Config<'_> {
         Config {
             text: &self.text,
@@ -125,6 +139,9 @@ impl Tables {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &[],
+            whens: &self.whens,
             keys: &self.keys,
         }
     }
@@ -159,6 +176,8 @@ impl Tables {
         self.rings.clear();
         self.users.clear();
         self.shared.clear();
+        self.schedules.clear();
+        self.whens.clear();
         self.keys.clear();
         self.leased = (false, false);
     }
@@ -191,6 +210,9 @@ const CALLERS: &str = "trunks that lines are dialled from";
 const RINGS: &str = "targets that lines ring";
 const USERS: &str = "users of trunks";
 const SHARED: &str = "sets of trunks that speak from the same addresses";
+const SCHEDULES: &str = "schedules";
+const INSTANTS: &str = "times at which schedules open and close";
+const WHENS: &str = "rules of what lines do when";
 const KEYS: &str = "keys that callers may press";
 
 /// Whether every table is short enough.
@@ -210,6 +232,9 @@ pub(super) fn check_room(config: &Config<'_>) -> Result<(), ImageError> {
         (RINGS, config.rings.len(), MAX_RINGS),
         (USERS, config.users.len(), MAX_USERS),
         (SHARED, config.shared.len(), MAX_SHARED),
+        (SCHEDULES, config.schedules.len(), MAX_SCHEDULES),
+        (INSTANTS, config.instants.len(), MAX_INSTANTS),
+        (WHENS, config.whens.len(), MAX_WHENS),
         (KEYS, config.keys.len(), MAX_KEYS),
     ]
     .into_iter()
@@ -223,6 +248,7 @@ pub(super) fn encode(
     out: &mut [u8],
 ) -> Result<usize, ImageError> {
     let mut body = Encoder { out, len: 0 };
+    body.put(config.instants.as_flattened())?;
     body.put(&appliance.network)?;
     body.put(appliance.dns.as_slice())?;
     body.put(&appliance.calls)?;
@@ -241,13 +267,21 @@ pub(super) fn encode(
     body.put(config.rings)?;
     body.put(config.users)?;
     body.put(config.shared)?;
+    body.put(config.schedules)?;
+    body.put(config.whens)?;
     body.put(config.keys)?;
     Ok(body.len)
 }
 
-/// Reads a body into empty tables.
+/// The times at which schedules open and close, as they lie at the start of a body.
+pub(super) fn instants(body: &[u8]) -> Result<&[Second], ImageError> {
+    Decoder { rest: body }.instants()
+}
+
+/// Reads a body into empty tables, all but its instants.
 pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
     let mut body = Decoder { rest: body };
+    body.instants()?;
     let network = body.take()?;
     let mut dns = Vec::<Ipv4Addr, MAX_DNS>::new();
     body.entries("DNS servers", &mut dns)?;
@@ -269,6 +303,8 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     body.entries(RINGS, &mut tables.rings)?;
     body.entries(USERS, &mut tables.users)?;
     body.entries(SHARED, &mut tables.shared)?;
+    body.entries(SCHEDULES, &mut tables.schedules)?;
+    body.entries(WHENS, &mut tables.whens)?;
     body.entries(KEYS, &mut tables.keys)?;
     if let Some(interface) = tables.interfaces.first() {
         tables.leased = (interface.address.is_unspecified(), interface.advertise.is_unspecified());
@@ -301,6 +337,11 @@ impl<'b> Decoder<'b> {
         let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|_| ImageError::Malformed)?;
         self.rest = rest;
         Ok(value)
+    }
+
+    fn instants(&mut self) -> Result<&'b [Second], ImageError> {
+        let (instants, rest) = self.take::<&[u8]>()?.as_chunks();
+        if rest.is_empty() { Ok(instants) } else { Err(ImageError::Malformed) }
     }
 
     fn entries<T: Deserialize<'b>, const N: usize>(

@@ -9,6 +9,7 @@ use crate::call::{
     Addresses, Call, CallId, LegState, Outcome, Pending, Plan, Progress, Recording, Stage, Stream, Todo,
 };
 use crate::config::{Answer, Answers, Config, Line, LineIndex, Target, Then, TrunkKind};
+use crate::line::holding;
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::rtp::Digit;
@@ -57,6 +58,9 @@ impl Sbc<'_> {
             0 => Instant::ZERO,
             seconds => cx.now.after(Duration::from_secs(seconds.into())),
         };
+        if let Some(when) = line.and_then(|line| holding(cx.config, line, cx.utc)) {
+            return self.then(cx, id, when.then, Reason::OutOfHours);
+        }
         match line.map(|line| line.answer).filter(|_| call.transfer.stage == Stage::None) {
             None | Some(Answer::WhenTaken) => {}
             Some(Answer::EarlyMedia) => self.answer_caller(id, 183),

@@ -127,9 +127,7 @@ fn config() -> Config<'static> {
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
         rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
-        users: &[],
-        shared: &[],
-        keys: &[],
+        ..Config::EMPTY
     }
 }
 

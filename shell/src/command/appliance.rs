@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use warmline_core::config::Config;
 use warmline_core::image::{self, BOARDS, Board, ImageError, Shelf, Tables};
 
 use super::FILE;
@@ -184,7 +185,8 @@ fn show(file: &Path) -> Result<String, String> {
         ImageError::Missing => format!("{name}: this is no image; `warmline appliance build` makes one"),
         error => format!("{name}: {error}"),
     })?;
-    let config = tables.lend();
+    let instants = image::instants(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    let config = Config { instants, ..tables.lend() };
     let fits = |board: &&Board| board.check(&config, appliance.calls).is_ok();
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
     let (config, capacity) = (&config, appliance.calls.into());

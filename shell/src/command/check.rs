@@ -4,9 +4,12 @@ use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use warmline_core::image::BOARDS;
 
 use super::appliance::Image;
+use super::hours::{self, Then};
 use super::summary::Summary;
 use crate::config::{self, Loaded};
 use crate::desk::{Desk, Kind};
@@ -61,6 +64,34 @@ fn kept(file: &Path, loaded: &Loaded) -> String {
     };
     let desks: String = loaded.desks().iter().map(desk).collect();
     format!("store: {store}\n{desks}")
+}
+
+/// Says what each line does at a time.
+pub(super) fn at(file: &Path, at: DateTime, zone: Option<TimeZone>) -> ExitCode {
+    match config::load(file)
+        .map_err(|mistakes| mistakes.to_string())
+        .and_then(|loaded| then(loaded, at, zone))
+    {
+        Ok(said) => {
+            // As above.
+            let _ = write!(stdout(), "{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn then(mut loaded: Loaded, at: DateTime, zone: Option<TimeZone>) -> Result<String, String> {
+    let at = hours::moment(&loaded, at, zone)?;
+    let compiled = loaded.written().compile(at.timestamp());
+    let nothing = compiled.iter().any(|compiled| compiled.changes.is_empty());
+    if nothing || loaded.set_hours(&compiled).is_err() {
+        return Err(format!("what holds on {} cannot be told: say a time from 1970 to 2105", at.date()));
+    }
+    Ok(Then { config: &loaded.lend(), at: &at }.to_string())
 }
 
 /// Which boards an appliance's file fits, a line for each.

@@ -20,6 +20,7 @@ use warmline_core::time::Instant;
 use warmline_core::transport::Path;
 use warmline_core::{Cx, Event, Input, Output, Question, Sbc};
 
+use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::room::{self, LARGEST_MESSAGE};
 use crate::signal::Once;
@@ -301,7 +302,7 @@ impl<'c> Replay<'c, '_> {
     }
 
     fn cx(&self) -> Cx<'c> {
-        Cx { now: Instant::from_micros(1_000_000), utc: None, config: self.config }
+        Cx { now: Instant::from_micros(1_000_000), utc: Clock::utc(), config: self.config }
     }
 }
 

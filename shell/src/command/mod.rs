@@ -7,6 +7,7 @@ mod calls;
 mod check;
 mod columns;
 mod explain;
+mod hours;
 mod outbox;
 mod reload;
 mod run;
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use appliance::Appliance;
 use calls::Calls;
@@ -86,6 +89,12 @@ struct Check {
     /// The configuration
     #[arg(value_name = "FILE", default_value = FILE)]
     file: PathBuf,
+    /// Say what each line does at this time instead, like "2026-12-25 10:00"
+    #[arg(long, value_name = "TIME", value_parser = hours::time)]
+    at: Option<DateTime>,
+    /// The time zone in which that time is meant; that of the schedules when left out
+    #[arg(long, value_name = "ZONE", requires = "at", value_parser = hours::named_zone)]
+    zone: Option<TimeZone>,
 }
 
 /// Does what the command line says.
@@ -94,6 +103,7 @@ pub fn main() -> ExitCode {
     match line.command.unwrap_or(Command::Run(line.run)) {
         Command::Run(run) => run::run(run.config.as_deref(), run.grace, run.pid_file.as_deref()),
         Command::Reload(reload) => reload.command(),
+        Command::Check(Check { file, at: Some(at), zone }) => check::at(&file, at, zone),
         Command::Check(check) => check::check(&check.file),
         Command::Explain(explain) => explain.command(),
         Command::Calls(calls) => calls.command(),

@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use jiff::Timestamp;
 use warmline_core::clip::Clips;
-use warmline_core::config::{Answer, Answers, Config, Span, Then, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::config::{Answer, Answers, Config, Line, Span, Then, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
+use warmline_core::line::{Hours, Schedule, Second};
 use warmline_core::rtp::Digit;
 
 use crate::config::{Media, NamedRange};
@@ -42,20 +44,51 @@ pub(super) struct Summary<'c> {
     pub(super) clips: &'c dyn Clips,
 }
 
-impl Summary<'_> {
-    /// What becomes of a caller, in words.
-    fn then(&self, then: Then) -> String {
-        let config = self.config;
-        let text = |span: Option<Span>| {
-            span.and_then(|span| core::str::from_utf8(config.text(span)).ok()).unwrap_or("?")
+/// Whom a line rings, one after the other.
+pub(super) fn rings(config: &Config<'_>, line: &Line) -> String {
+    let rings = config.rings(line).iter().map(|ring| {
+        let target =
+            config.target(ring.target).and_then(|target| str::from_utf8(config.text(target.name)).ok());
+        format!("{} for {} s", target.unwrap_or("?"), ring.time.as_millis() / 1000)
+    });
+    rings.collect::<Vec<_>>().join(", then ")
+}
+
+/// What becomes of a caller, in words.
+pub(super) fn then(config: &Config<'_>, then: Then) -> String {
+    let name =
+        |span: Option<Span>| span.and_then(|span| str::from_utf8(config.text(span)).ok()).unwrap_or("?");
+    match then {
+        Then::Return => "back to where the call came from".to_owned(),
+        Then::Voicemail => "voicemail".to_owned(),
+        Then::Overflow(target) => {
+            format!("overflow to {}", name(config.target(target).map(|target| target.name)))
+        }
+        Then::Goodbye(Some(_)) => "goodbye, with a prompt".to_owned(),
+        Then::Goodbye(None) => "goodbye".to_owned(),
+        Then::Line(line) => format!("line \"{}\"", name(config.line(line).map(|line| line.name))),
+    }
+}
+
+/// Displays as how often a schedule opens, and how far that is known.
+struct Opening<'c>(&'c Config<'c>, &'c Schedule);
+
+impl fmt::Display for Opening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(config, schedule) = *self;
+        let changes = config.changes(schedule);
+        let taken = match schedule.unknown {
+            Hours::Open => "open",
+            Hours::Closed => "closed",
         };
-        match then {
-            Then::Return => "back to where the call came from".into(),
-            Then::Voicemail => "voicemail".into(),
-            Then::Overflow(target) => text(config.target(target).map(|target| target.name)).into(),
-            Then::Goodbye(Some(_)) => "a prompt, and the end".into(),
-            Then::Goodbye(None) => "the end".into(),
-            Then::Line(line) => format!("line \"{}\"", text(config.line(line).map(|line| line.name))),
+        let known = |change: &Second| Timestamp::from_second(u32::from_be_bytes(*change).into()).ok();
+        match changes.last().and_then(known) {
+            Some(until) => {
+                let times = changes.len().saturating_sub(1) / 2;
+                let until = until.strftime("%Y-%m-%d");
+                write!(f, "opens {times} times until {until}; {taken} beyond that, and without a clock")
+            }
+            None => write!(f, "{taken}, as this machine's clock is wrong"),
         }
     }
 }
@@ -136,23 +169,21 @@ impl fmt::Display for Summary<'_> {
             }
             writeln!(f)?;
         }
+        for schedule in config.schedules {
+            writeln!(f, "schedule \"{}\": {}", text(schedule.name), Opening(config, schedule))?;
+        }
         for line in config.lines {
             let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(dial)).collect();
             let name = |span: Option<Span>| span.map_or("?", text);
             let callers = config.callers(line).iter();
             let callers: Vec<_> = callers.map(|&t| name(config.trunk(t).map(|t| t.name))).collect();
-            let rings = config.rings(line).iter().map(|ring| {
-                let target = name(config.target(ring.target).map(|target| target.name));
-                format!("{target} for {} s", ring.time.as_millis() / 1000)
-            });
-            let rings: Vec<_> = rings.collect();
             write!(
                 f,
                 "line \"{}\": dialled as {} from {}, rings {}",
                 text(line.name),
                 dials.join(" "),
                 callers.join(" "),
-                rings.join(", then ")
+                rings(config, line)
             )?;
             for (what, clip) in
                 [("greeting", line.greeting), ("music", line.music), ("consent", line.consent)]
@@ -165,6 +196,14 @@ impl fmt::Display for Summary<'_> {
             if line.record {
                 f.write_str(", recorded")?;
             }
+            for when in config.whens(line) {
+                let schedule = name(config.schedule(when.schedule).map(|schedule| schedule.name));
+                let side = match when.hours {
+                    Hours::Open => "inside",
+                    Hours::Closed => "outside",
+                };
+                write!(f, ", {side} {schedule}: {}", then(config, when.then))?;
+            }
             f.write_str(match line.answer {
                 Answer::WhenTaken => "",
                 Answer::EarlyMedia => ", callers hear it as early media",
@@ -175,11 +214,11 @@ impl fmt::Display for Summary<'_> {
                 write!(f, "{again} for {} s at most", line.max_wait)?;
             }
             if line.unanswered != Then::Return {
-                write!(f, "; unanswered: {}", self.then(line.unanswered))?;
+                write!(f, "; unanswered: {}", then(config, line.unanswered))?;
             }
             for key in config.keys(line) {
                 let digit = Digit::of_code(key.press).map_or('?', |digit| digit.key().into());
-                write!(f, "; key {digit}: {}", self.then(key.then))?;
+                write!(f, "; key {digit}: {}", then(config, key.then))?;
             }
             writeln!(f)?;
         }

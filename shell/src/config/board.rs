@@ -1,8 +1,9 @@
 //! Whether everything in a file fits the tables of a board; what its sections say of themselves was checked before.
 
 use warmline_core::image::{
-    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INTERFACES, MAX_KEYS, MAX_LINES, MAX_LISTENERS,
-    MAX_MEDIA, MAX_RINGS, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT, MAX_TRUNKS, MAX_USERS,
+    Excess, MAX_CALLERS, MAX_DIALS, MAX_DOMAINS, MAX_INSTANTS, MAX_INTERFACES, MAX_KEYS, MAX_LINES,
+    MAX_LISTENERS, MAX_MEDIA, MAX_RINGS, MAX_SCHEDULES, MAX_SHARED, MAX_SOURCES, MAX_TARGETS, MAX_TEXT,
+    MAX_TRUNKS, MAX_USERS, MAX_WHENS,
 };
 
 use super::loaded::Loaded;
@@ -11,7 +12,7 @@ use super::table::Table;
 use warmline_core::config::{MediaPolicy, TrunkIndex};
 
 /// How much of the flash for an image the largest configuration takes, and each clip behind it beside its audio.
-const CONFIGURATION: usize = 16 << 10;
+const CONFIGURATION: usize = 32 << 10;
 const CLIP_HEADER: usize = 12;
 
 /// Says of what there is too much: at the section that is one too many, or at the one that has most of it.
@@ -25,6 +26,7 @@ pub(super) fn check(root: &Table<'_>, machine: Machine, loaded: &Loaded) {
     sections("interface", "interfaces", loaded.interfaces.len(), MAX_INTERFACES);
     sections("trunk", "trunks", loaded.trunks.len(), MAX_TRUNKS);
     sections("target", "targets", loaded.targets.len(), MAX_TARGETS);
+    sections("schedule", "schedules", loaded.schedules.len(), MAX_SCHEDULES);
     sections("line", "lines", loaded.lines.len(), MAX_LINES);
 
     let within = |key, sizes: Vec<usize>, what, found, most| {
@@ -65,6 +67,10 @@ pub(super) fn check(root: &Table<'_>, machine: Machine, loaded: &Loaded) {
         MAX_CALLERS,
     );
     within("line", lines(|line| line.ring.len), "targets that lines ring", loaded.rings.len(), MAX_RINGS);
+    within("line", lines(|line| line.when.len), "rules of what lines do when", loaded.whens.len(), MAX_WHENS);
+    let times = loaded.schedules.iter().map(|schedule| usize::from(schedule.changes.len)).collect();
+    let opens = "times at which schedules open and close";
+    within("schedule", times, opens, loaded.instants.len(), MAX_INSTANTS);
     within("line", lines(|line| line.keys.len), "keys that callers may press", loaded.keys.len(), MAX_KEYS);
 
     let listeners = root.section_at("interface", 0);

@@ -8,14 +8,17 @@ use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
 use super::notation::duration;
+use super::schedule::Schedules;
 use super::table::{At, Table};
 use super::target::Targets;
 use super::then::Around;
 use super::trunk::Trunks;
 use super::waiting;
+use super::when;
 use crate::desk::OfLine;
 use warmline_core::call::number;
 use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::line::When;
 use warmline_core::time::Duration;
 
 const KEYS: &[&str] = &[
@@ -33,6 +36,7 @@ const KEYS: &[&str] = &[
     "unanswered",
     "key",
     "voicemail",
+    "when",
     "ticket",
 ];
 const STEP: &[&str] = &["targets", "mode", "for"];
@@ -53,6 +57,7 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    pub(super) whens: Vec<When>,
     pub(super) keys: Vec<Key>,
     /// What each wants of a desk.
     pub(super) tickets: Vec<Option<OfLine>>,
@@ -62,15 +67,23 @@ pub(super) struct Lines {
 /// said.
 type Dialled<'t> = HashMap<(usize, String), (&'t str, At<&'t str>)>;
 
+/// What lines refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a, 't> {
+    pub(super) trunks: &'a Trunks<'t>,
+    pub(super) targets: &'a Targets<'t>,
+    pub(super) schedules: &'a Schedules<'t>,
+    pub(super) desks: &'a Desks<'t>,
+}
+
 pub(super) fn read<'t>(
     root: &Table<'t>,
-    trunks: &Trunks<'t>,
-    targets: &Targets<'t>,
-    desks: &Desks<'t>,
+    known: Known<'_, 't>,
     country: Span,
     clips: &mut Clips,
     text: &mut Text,
 ) -> Lines {
+    let Known { trunks, targets, schedules, desks } = known;
     let report = root.report();
     let mut names = Names::new(root, "line");
     let mut dialled = Dialled::new();
@@ -90,6 +103,7 @@ pub(super) fn read<'t>(
         let mut around = Around { targets, lines: &names, clips, voicemail: false };
         let waiting = waiting::read(root, table, &mut around);
         let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
+        let when = append(&mut lines.whens, when::read(table, schedules, &mut around)).unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);
@@ -111,6 +125,7 @@ pub(super) fn read<'t>(
             repeat: waiting.repeat,
             unanswered: waiting.unanswered,
             keys,
+            when,
             voicemail: waiting.voicemail,
             longest: waiting.longest,
             budget,

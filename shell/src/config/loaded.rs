@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::media::Media;
 use super::named::{Fixed, NamedRange};
+use super::schedule::Written;
 use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::desk::{Desk, OfLine};
@@ -15,6 +16,7 @@ use warmline_core::config::{
 };
 use warmline_core::filter::Range;
 use warmline_core::image::Appliance;
+use warmline_core::line::{Schedule, Second, When};
 use warmline_core::transport::Transport;
 
 /// A configuration that was checked, as tables to lend to core.
@@ -38,6 +40,11 @@ pub struct Loaded {
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
     pub(super) shared: Vec<List<TrunkIndex>>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) instants: Vec<Second>,
+    pub(super) whens: Vec<When>,
+    /// What `schedules` were compiled from.
+    pub(super) written: Written,
     pub(super) keys: Vec<Key>,
     /// The certificate of each interface that has one.
     pub(super) identities: Vec<Option<Identity>>,
@@ -87,6 +94,9 @@ impl Loaded {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &self.instants,
+            whens: &self.whens,
             keys: &self.keys,
         }
     }

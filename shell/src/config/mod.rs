@@ -26,6 +26,7 @@ mod notation;
 mod ping;
 mod recording;
 mod register;
+mod schedule;
 mod secret;
 mod sources;
 mod srtp;
@@ -37,6 +38,7 @@ mod then;
 mod traffic;
 mod trunk;
 mod waiting;
+mod when;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use jiff::Timestamp;
 use toml::de::DeTable;
 use warmline_core::config::Node;
 use warmline_core::image::Board;
@@ -53,6 +56,7 @@ pub use loaded::{Loaded, Socket};
 pub use media::Media;
 pub use mistake::{Mistake, Mistakes, Position};
 pub use named::{NamedRange, Unusable};
+pub(crate) use schedule::Written;
 pub use suggest::suggest;
 
 use machine::Machine;
@@ -70,6 +74,7 @@ const SECTIONS: &[&str] = &[
     "limits",
     "trunk",
     "target",
+    "schedule",
     "line",
     "recording",
     "dns",
@@ -164,8 +169,10 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     trunks.find_returns(&targets);
     let mut clips = clip::Clips::default();
     let recording = recording::read(root, machine);
+    let schedules = schedule::read(root, &mut text);
     let desks = desk::read(root, machine);
-    let lines = line::read(root, &trunks, &targets, &desks, node.country, &mut clips, &mut text);
+    let known = line::Known { trunks: &trunks, targets: &targets, schedules: &schedules, desks: &desks };
+    let lines = line::read(root, known, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -183,6 +190,10 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         trunks: trunks.entries.into_iter().flatten().collect(),
         sources: Vec::new(),
         shared: Vec::new(),
+        schedules: Vec::new(),
+        instants: Vec::new(),
+        whens: lines.whens,
+        written: Written::default(),
         media: trunks.media,
         trust: trunks.trust,
         targets: targets.entries.into_iter().flatten().collect(),
@@ -205,6 +216,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     if loaded.take_sources(trunks.sources).is_none() {
         root.report().mistake(0, "more trunks share addresses than can be counted");
     }
+    loaded.take_schedules(root.report(), schedules, Timestamp::now());
     // Where there are mistakes, not every trunk and target is there.
     if root.report().is_clean() {
         ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);

@@ -116,12 +116,16 @@ impl House {
         self.read(async |database| waiting(database.pool()).await.expect("entries"))
     }
 
-    /// Waits until nothing is to be done.
+    /// Waits until a ticket has been told the end of its call, and nothing is to be done any more.
     fn settles(&self) {
         let until = Instant::now() + PATIENCE;
+        let ended = |comment: &warmline_zendesk_api::Comment| comment.body.contains("has ended");
         loop {
             let left = self.waiting();
-            if left.is_empty() {
+            let told = self
+                .api
+                .account(|account| account.tickets.values().flat_map(|ticket| &ticket.comments).any(ended));
+            if told && left.is_empty() {
                 return;
             }
             assert!(Instant::now() < until, "{left:?}\n{:?}", self.api.asked());

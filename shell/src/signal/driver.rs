@@ -21,6 +21,7 @@ use super::clerk::Clerk;
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
 use super::ending::{Ending, Step};
+use super::hours::Hours;
 use super::journal::Journal;
 use super::listeners::Listener;
 use super::lookups::Lookups;
@@ -53,6 +54,7 @@ pub(super) struct Driver<'s> {
     workers: Vec<Worker>,
     connections: Connections,
     lookups: Lookups,
+    hours: Hours,
     journal: Journal,
     clerk: Clerk,
     recorder: Option<Recorder>,
@@ -125,6 +127,7 @@ impl Driver<'_> {
             workers: workers.into_iter().map(|handle| Worker { handle, handed: false }).collect(),
             connections: Connections::new(contexts, loaded),
             lookups,
+            hours: Hours::new(inlets.asks.clone()),
             journal: Journal::new(calls),
             clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone(), inlets.asks.clone()),
             recorder: inlets.recorder.clone(),
@@ -162,6 +165,7 @@ impl Driver<'_> {
                 self.settle();
             }
             self.go_on();
+            self.hours.look(&self.loaded, self.clock.now(), Clock::utc());
             if self.end() == Step::Over {
                 break;
             }
@@ -172,7 +176,8 @@ impl Driver<'_> {
                 continue;
             }
             let next = self.next.as_ref().map(|next| next.until);
-            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next];
+            let hours = self.hours.deadline(&self.loaded);
+            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next, hours];
             let deadline = deadline.into_iter().flatten().min();
             let at = self.clock.system(deadline.unwrap_or_default()).into();
             tokio::select! {
@@ -318,6 +323,9 @@ impl Driver<'_> {
                 Ask::Reload { new, done } => self.prepare(new, done),
                 Ask::Ticket { call, ticket } => {
                     self.handle(Input::Command(Command::Ticket { call, ticket }));
+                }
+                Ask::Hours { written, compiled } => {
+                    self.loaded.with_hours(&written, &compiled).into_iter().for_each(|new| self.replace(new));
                 }
                 Ask::Found { wanted, answer } => {
                     let now = self.clock.now();

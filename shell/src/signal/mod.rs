@@ -8,6 +8,7 @@ mod connection;
 mod connections;
 mod driver;
 mod ending;
+mod hours;
 mod journal;
 mod listeners;
 mod lookups;
@@ -30,8 +31,9 @@ use warmline_core::relay::Report;
 
 use crate::certificates::Contexts;
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Loaded, Written};
 use crate::desk::Desks;
+use crate::hours::Compiled;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use crate::recording::Recorder;
@@ -61,6 +63,8 @@ pub(crate) enum Ask {
     Ticket { call: CallId, ticket: Option<NonZeroU64> },
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
+    /// To go by hours that were compiled anew.
+    Hours { written: Written, compiled: Vec<Compiled> },
 }
 
 /// Where signalling is asked.

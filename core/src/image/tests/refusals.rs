@@ -7,6 +7,7 @@ use super::super::error::ANY;
 use super::*;
 use crate::config::{Anonymous, LineIndex, List, MediaPolicy, Span, TargetIndex, Then, TrunkIndex};
 use crate::filter::Range;
+use crate::line::ScheduleIndex;
 use crate::transport::Transport;
 
 const NOWHERE: Span = Span { start: 140, len: 8 };
@@ -94,6 +95,12 @@ const CASES: &[Case] = &[
     ("lines", |o| o.lines[0].dial = List::new(1, 1)),
     ("lines", |o| o.lines[0].from = List::new(3, 1)),
     ("lines", |o| o.lines[0].ring = List::new(u16::MAX, u16::MAX)),
+    ("lines", |o| o.lines[0].when = List::new(1, 1)),
+    ("names, URIs or numbers", |o| o.schedules[0].name = NOWHERE),
+    ("when a schedule opens and closes", |o| o.schedules[0].changes = List::new(1, 3)),
+    ("when a schedule opens and closes", |o| o.instants.swap(0, 1)),
+    ("when a schedule opens and closes", |o| o.instants[1] = o.instants[0]),
+    ("what lines do when", |o| o.whens[0].schedule = ScheduleIndex(1)),
     ("a line's recordings", |o| o.lines[0].record = true),
     ("a line's voicemail", |o| o.lines[0].longest = 60),
     ("a line's tickets", |o| o.lines[0].budget = 2_000),
@@ -146,6 +153,8 @@ fn more_than_a_board_keeps_is_refused() {
         ("targets that lines ring", MAX_RINGS, |o| o.rings.push(o.rings[0])),
         ("users of trunks", MAX_USERS, |o| o.users.push(o.users[0])),
         ("sets of trunks that speak from the same addresses", MAX_SHARED, |o| o.shared.push(o.shared[0])),
+        ("schedules", MAX_SCHEDULES, |o| o.schedules.push(o.schedules[0])),
+        ("rules of what lines do when", MAX_WHENS, |o| o.whens.push(o.whens[0])),
         ("keys that callers may press", MAX_KEYS, |o| o.keys.push(o.keys[0])),
     ];
     for &(what, most, push) in tables {
@@ -158,13 +167,23 @@ fn more_than_a_board_keeps_is_refused() {
     let mut body = vec![0; 64 * 1024];
     let owned = Owned::plain();
     let len = tables::encode(&owned.lend(), &owned.appliance, &mut body).unwrap();
-    // Three DNS servers: the number stands behind the network.
-    let at = 1 + 4 + 1 + 5;
+    // Three DNS servers: the number stands behind the instants and the network.
+    let at = 1 + 3 * 4 + 1 + 4 + 1 + 5;
     assert_eq!(body[at], 1);
     body[at] = 3;
     let excess = Excess { who: ANY, what: "DNS servers", found: 3, most: MAX_DNS };
     let read = read(&laws::sealed(&body[..len]), &mut Tables::new());
     assert_eq!(read, Err(ImageError::TooMany(excess)));
+}
+
+/// They stay in flash: what was written can be read.
+#[test]
+fn more_times_than_flash_is_kept_for_are_not_written() {
+    let mut owned = Owned::largest();
+    owned.instants.push([0xff; 4]);
+    let what = "times at which schedules open and close";
+    let excess = Excess { who: ANY, what, found: MAX_INSTANTS + 1, most: MAX_INSTANTS };
+    assert_eq!(owned.write().map(|_| ()), Err(ImageError::TooMany(excess)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::config::{
     TrunkIndex, TrunkKind, User,
 };
 use crate::filter::{Prefix, Range, Rate, build};
+use crate::line::{Hours, Schedule, ScheduleIndex, Second, When};
 use crate::srtp::Policy;
 use crate::time::Duration;
 use crate::transport::Transport;
@@ -37,6 +38,9 @@ pub(super) struct Owned {
     pub(super) rings: Vec<Ring>,
     pub(super) users: Vec<User>,
     pub(super) shared: Vec<List<TrunkIndex>>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) instants: Vec<Second>,
+    pub(super) whens: Vec<When>,
     pub(super) keys: Vec<Key>,
 }
 
@@ -68,6 +72,9 @@ impl Owned {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &self.instants,
+            whens: &self.whens,
             keys: &self.keys,
         }
     }
@@ -162,6 +169,7 @@ impl Owned {
             }],
             lines: vec![Line {
                 music: Some(ClipId(0x1234_5678)),
+                when: List::new(0, 1),
                 answer: Answer::EarlyMedia,
                 max_wait: 300,
                 repeat: true,
@@ -174,6 +182,18 @@ impl Owned {
             rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
             shared: vec![List::new(1, 2)],
+            schedules: vec![Schedule {
+                name: span(80, 7),
+                changes: List::new(0, 3),
+                first: Hours::Closed,
+                unknown: Hours::Open,
+            }],
+            instants: [1_795_000_000_u32, 1_795_046_400, 1_829_560_000].map(u32::to_be_bytes).to_vec(),
+            whens: vec![When {
+                schedule: ScheduleIndex(0),
+                hours: Hours::Closed,
+                then: Then::Overflow(TargetIndex(0)),
+            }],
             keys: vec![Key { press: 11, then: Then::Line(LineIndex(0)) }],
         }
     }
@@ -233,7 +253,7 @@ impl Owned {
         owned.targets = vec![target; MAX_TARGETS];
         let line = Line::new(long, List::new(0, 64), List::new(0, 64), List::new(0, 64));
         let line = Line { consent: Some(ClipId(u32::MAX)), ..line };
-        let line = Line { greeting: line.consent, music: line.consent, ..line };
+        let line = Line { greeting: line.consent, music: line.consent, when: List::new(0, 16), ..line };
         let then = Then::Goodbye(line.consent);
         let keys = List::new(0, MAX_KEYS as u16);
         let line = Line { max_wait: u16::MAX, unanswered: then, keys, ..line };
@@ -244,6 +264,11 @@ impl Owned {
         owned.shared = vec![List::new(0, MAX_CALLERS as u16); MAX_SHARED];
         let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX) };
         owned.rings = vec![ring; MAX_RINGS];
+        owned.instants = (0..MAX_INSTANTS as u32).map(|n| (u32::MAX - 5_000 + n).to_be_bytes()).collect();
+        let changes = List::new(0, MAX_INSTANTS as u16);
+        let schedule = Schedule { name: long, changes, first: Hours::Closed, unknown: Hours::Closed };
+        owned.schedules = vec![schedule; MAX_SCHEDULES];
+        owned.whens = vec![When { schedule: ScheduleIndex(3), hours: Hours::Closed, then }; MAX_WHENS];
         owned
     }
 }
@@ -264,6 +289,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
             prop::collection::vec(names.span(), MAX_DIALS),
             prop::collection::vec(names.caller(), MAX_CALLERS),
             prop::collection::vec(names.ring(), MAX_RINGS),
+            schedules(names),
         );
         let rest =
             (names.node(), names.interface(), prop::collection::hash_set(1..1024_u16, listeners), network());
@@ -275,6 +301,7 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 (owned.dials, owned.callers, owned.rings) = (tables.6, tables.7, tables.8);
                 owned.sources = sources(&tables.2, trunks);
                 owned.text = text.clone();
+                (owned.schedules, owned.instants, owned.whens) = tables.9;
                 owned.users.clear();
                 owned.shared.clear();
                 owned.keys.clear();
@@ -296,6 +323,29 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 owned.appliance = appliance;
                 owned
             },
+        )
+    })
+}
+
+/// Schedules, when they open and close, and what lines do then.
+fn schedules(names: Names) -> impl Strategy<Value = (Vec<Schedule>, Vec<Second>, Vec<When>)> {
+    let hours = || prop::sample::select(&[Hours::Open, Hours::Closed][..]);
+    let instants = prop::collection::btree_set(any::<u32>(), 0..=MAX_INSTANTS);
+    let schedule = (names.span(), any::<[prop::sample::Index; 2]>(), hours(), hours());
+    let when = (0..MAX_SCHEDULES as u16, hours(), names.then());
+    let tables =
+        (prop::collection::vec(schedule, MAX_SCHEDULES), instants, prop::collection::vec(when, MAX_WHENS));
+    tables.prop_map(|(schedules, instants, whens)| {
+        let most = instants.len() + 1;
+        let schedule = |(name, ends, first, unknown): (Span, [prop::sample::Index; 2], _, _)| {
+            let [one, other] = ends.map(|end| end.index(most) as u16);
+            Schedule { name, changes: List::new(one.min(other), one.abs_diff(other)), first, unknown }
+        };
+        let when = |(schedule, hours, then)| When { schedule: ScheduleIndex(schedule), hours, then };
+        (
+            schedules.into_iter().map(schedule).collect(),
+            instants.into_iter().map(u32::to_be_bytes).collect(),
+            whens.into_iter().map(when).collect(),
         )
     })
 }
@@ -408,12 +458,22 @@ impl Names {
     }
 
     fn line(self) -> impl Strategy<Value = Line> {
-        let lists = (list(MAX_DIALS), list(MAX_CALLERS), list(MAX_RINGS));
-        (self.span(), lists).prop_map(|(name, (dial, from, ring))| Line {
+        let lists = (list(MAX_DIALS), list(MAX_CALLERS), list(MAX_RINGS), list(MAX_WHENS));
+        (self.span(), lists).prop_map(|(name, (dial, from, ring, when))| Line {
+            when: List::new(when.0, when.1),
             greeting: (ring.1 % 2 == 0).then_some(ClipId(from.0.into())),
             music: (dial.1 % 2 == 0).then_some(ClipId(dial.0.into())),
             ..Line::new(name, List::new(dial.0, dial.1), List::new(from.0, from.1), List::new(ring.0, ring.1))
         })
+    }
+
+    fn then(self) -> impl Strategy<Value = Then> {
+        let target = 0..self.targets as u16;
+        prop_oneof![
+            Just(Then::Return),
+            target.prop_map(|target| Then::Overflow(TargetIndex(target))),
+            any::<Option<u32>>().prop_map(|clip| Then::Goodbye(clip.map(ClipId))),
+        ]
     }
 
     fn caller(self) -> impl Strategy<Value = TrunkIndex> {

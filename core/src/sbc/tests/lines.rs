@@ -7,6 +7,7 @@ use super::*;
 use crate::call::{Outcome, Progress};
 use crate::clip::ClipId;
 use crate::config::{Answer, Answers, Key, LineIndex, Then};
+use crate::line::{Hours, Schedule, ScheduleIndex, When};
 use crate::relay::Side;
 use crate::rtp::Digit;
 
@@ -372,4 +373,56 @@ fn who_hangs_up_while_waiting_has_given_up() {
     w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
+}
+
+/// `support`, which is closed now, and does something else then.
+fn closed(then: Then, change: impl Fn(&mut Line)) -> World {
+    let mut config = with(|line| {
+        line.when = List::new(0, 1);
+        change(line);
+    })
+    .config;
+    let changes = List::EMPTY;
+    config.schedules = leak(vec![Schedule {
+        name: Span::EMPTY,
+        changes,
+        first: Hours::Open,
+        // There is no clock here.
+        unknown: Hours::Closed,
+    }]);
+    config.whens = leak(vec![When { schedule: ScheduleIndex(0), hours: Hours::Closed, then }]);
+    World::with(7, config)
+}
+
+#[test]
+fn a_line_that_is_closed_rings_nobody() {
+    // Nobody is answered who goes back.
+    let mut w = closed(Then::Return, |line| line.answer = Answer::AtOnce);
+    let (call, outs) = w.dials();
+    assert!(message(&outs, AI, "SIP/2.0 480").contains("hours"), "{outs:?}");
+    assert_eq!(w.outcome(call), Some(Outcome::Returned));
+    w.ends(call);
+
+    let mut w = closed(Then::Goodbye(Some(BYE_CLIP)), |_| {});
+    let (call, outs) = w.dials();
+    assert!(has(&outs, "greet A by 13") && !has(&outs, "resolve"), "{:?}", told(&outs));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+    let outs = w.has_heard_all(call, BYE_CLIP);
+    assert!(message(&outs, AI, "BYE").contains("hours"), "{outs:?}");
+    w.answer_byes(&outs);
+    w.close(call);
+    w.is_clean();
+
+    let mut w = closed(Then::Overflow(TargetIndex(1)), |_| {});
+    let (call, outs) = w.dials();
+    find(&outs, "INVITE sip:agent@");
+    w.ends(call);
+
+    // Two lines that lead to each other end at some time.
+    let mut w = closed(Then::Line(LineIndex(0)), |_| {});
+    let (call, outs) = w.dials();
+    message(&outs, AI, "SIP/2.0 480");
+    assert_eq!(w.sbc.counters().get(Reason::TooManyLines), 1);
+    w.ends(call);
 }

@@ -59,13 +59,13 @@ fn that_cannot_be_played_are_mistakes() {
 #[test]
 fn that_a_board_has_no_flash_for_are_mistakes() {
     let board = warmline_core::image::board("mps2-an386");
-    for (name, samples, sound) in [("board", 1_032_180, true), ("full", 1_032_181, false)] {
+    for (name, samples, sound) in [("board", 1_015_796, true), ("full", 1_015_797, false)] {
         let folder = folder(name, samples, "", "");
         let text = FOR_BOARDS.replace("dial = [\"support\"]", "dial = [\"support\"]\nmusic = \"music.wav\"");
         let file = folder.join("board.toml").display().to_string();
         let said = parse_as(&file, &text, board).map(drop).map_err(|mistakes| mistakes.to_string());
         let told = said.as_ref().err().is_some_and(|said| {
-            said.contains("1032193 bytes of music and greetings, but a board takes at most 1032192")
+            said.contains("1015809 bytes of music and greetings, but a board takes at most 1015808")
         });
         assert!(if sound { said.is_ok() } else { told }, "{said:?}");
     }

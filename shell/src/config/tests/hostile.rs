@@ -12,7 +12,7 @@ fn survive(text: &str) -> Result<(), TestCaseError> {
     let loaded = parse_as("f", text, BOARDS.first());
     if let Ok(loaded) = &loaded {
         let appliance = loaded.appliance();
-        let mut image = vec![0; 16 * 1024];
+        let mut image = vec![0; 32 * 1024];
         prop_assert!(image::write(&loaded.lend(), appliance.unwrap(), &mut image).is_ok(), "{loaded:?}");
         prop_assert_eq!(BOARDS[0].check(&loaded.lend(), appliance.unwrap().calls), Ok(()));
     }
@@ -52,6 +52,15 @@ const WORDS: &[&str] = &[
     "[[trunk]]",
     "[[target]]",
     "[[line]]",
+    "[[schedule]]",
+    "[[line.when]]",
+    "timezone = \"Europe/Berlin\"",
+    "open = [\"Mon-Fri 09:00-18:00\"]",
+    "except = [\"2026-12-25\", \"2026-12-24 22:00-06:00\"]",
+    "except_ical = \"Cargo.toml\"",
+    "outside = \"a\"",
+    "inside = \"a\"",
+    "then = \"voicemail\"",
     "[dns]",
     "servers = [\"192.0.2.1\", \"[::1]:5\"]",
     "signalling = [\"dns:a.example\"]",

@@ -14,5 +14,6 @@ mod mistakes;
 mod references;
 mod register;
 mod return_to;
+mod schedules;
 mod values;
 mod waiting;

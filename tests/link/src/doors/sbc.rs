@@ -9,6 +9,7 @@ use warmline_core::config::{
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
+use warmline_core::line::{Hours, Schedule, ScheduleIndex, Second, When};
 use warmline_core::locate::{Found, Naptr, Place};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
 use warmline_core::relay::{Report, Side, Statistics, StreamId};
@@ -190,6 +191,9 @@ struct Tables {
     rings: [Ring; 2],
     users: [User; 2],
     shared: [List<TrunkIndex>; 2],
+    schedules: [Schedule; 2],
+    instants: [Second; 4],
+    whens: [When; 2],
     keys: [Key; 2],
 }
 
@@ -256,6 +260,7 @@ impl Tables {
                 music: values.flag().then(|| ClipId(values.u32())),
                 record: values.flag(),
                 consent: values.flag().then(|| ClipId(values.u32())),
+                when: List::new(values.u16(), values.u16()),
                 answer: match values.u8() % 3 {
                     0 => Answer::WhenTaken,
                     1 => Answer::EarlyMedia,
@@ -276,6 +281,18 @@ impl Tables {
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
             shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
+            schedules: [(); 2].map(|()| Schedule {
+                name: span(values),
+                changes: List::new(values.u16(), values.u16()),
+                first: hours(values),
+                unknown: hours(values),
+            }),
+            instants: [(); 4].map(|()| values.array()),
+            whens: [(); 2].map(|()| When {
+                schedule: ScheduleIndex(values.u16()),
+                hours: hours(values),
+                then: then(values),
+            }),
             keys: [(); 2].map(|()| Key { press: values.u8(), then: then(values) }),
         }
     }
@@ -297,9 +314,16 @@ impl Tables {
             rings: &self.rings,
             users: &self.users,
             shared: &self.shared,
+            schedules: &self.schedules,
+            instants: &self.instants,
+            whens: &self.whens,
             keys: &self.keys,
         }
     }
+}
+
+fn hours(values: &mut Values<'_>) -> Hours {
+    if values.flag() { Hours::Open } else { Hours::Closed }
 }
 
 fn trunk(values: &mut Values<'_>) -> Trunk {
