@@ -26,8 +26,8 @@ use crate::names::Names;
 use crate::time::{now, wake_at};
 use crate::wire::{NEWS, Shared};
 
-/// Bytes of SIP that wait to be read, over all listeners: where there is one, its largest message three times.
-const WAITING: usize = 12 * 1024;
+/// Bytes of SIP that wait to be read, over all listeners: where there is one, more than its largest message twice.
+const WAITING: usize = 11 * 1024;
 
 /// Messages that wait to be read at each listener.
 const MESSAGES: usize = 16;
