@@ -151,7 +151,7 @@ uri ="#,
             "dial =",
             r#"weight = 3
 dial ="#,
-            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail" and "ticket""#,
+            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
         ),
         (
             "for =",
