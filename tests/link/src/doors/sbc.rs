@@ -113,7 +113,9 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
                 });
                 sbc.handle(cx, Input::Resolved(question, black_box(&found[..])));
             }
-            Output::Event(Event::Started(call) | Event::Answered(call) | Event::Ended(call)) => {
+            Output::Event(
+                Event::Started(call) | Event::Answered(call) | Event::Ticket(call) | Event::Ended(call),
+            ) => {
                 see(sbc.call(call));
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),

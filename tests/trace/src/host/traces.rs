@@ -92,7 +92,7 @@ fn written(header: &Header<'_>, entered: &[(u64, Entered)]) -> Vec<u8> {
             Entered::Packet { port, from, bytes } => Input::Packet { port: *port, from: *from, bytes },
             Entered::Command(Command::Drain) => Input::Order(Order::Drain),
             Entered::Command(Command::HangUpAll) => Input::Order(Order::HangUpAll),
-            Entered::Command(Command::HangUp(_)) => panic!("a trace names no calls"),
+            Entered::Command(Command::HangUp(_) | Command::Ticket { .. }) => panic!("a trace names no calls"),
         };
         stream::write(&mut bytes, &Entry { at: *at, input }, &mut *room).expect("it has room");
     }
