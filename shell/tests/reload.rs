@@ -179,7 +179,7 @@ async fn a_line_is_added_while_a_call_goes_on() {
     let again = scene.reload(&scene.file.replace("for = \"30s\"", "for = \"20s\"")).await;
     assert_eq!(again.as_deref(), Ok("removed: line \"sales\"; changed: line \"support\""));
     let same = scene.reload(&scene.file.replace("for = \"30s\"", "for = \"20s\"")).await;
-    assert_eq!(same.as_deref(), Ok("no trunk, target or line is another than before"));
+    assert_eq!(same.as_deref(), Ok("no trunk, target, schedule or line is another than before"));
 }
 
 #[tokio::test]
