@@ -11,6 +11,7 @@ pub mod demo;
 mod certificates;
 mod clips;
 mod clock;
+mod desk;
 mod hours;
 mod loopback;
 mod media;
@@ -19,6 +20,7 @@ mod recording;
 mod reload;
 mod room;
 mod signal;
+mod store;
 
 pub use media::{Backend, Traffic, Unavailable};
 pub use node::{Node, Options, Snapshot, StartError};

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -21,15 +22,19 @@ use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
 use crate::recording::Recorder;
 use crate::reload::{self, Changes, ReloadError};
 use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
+use crate::store::{self, Store};
 
 /// Sockets and files that a node has open beside its calls'.
 const OPEN_FILES: u64 = 64;
 
 /// What a node is started with beside its configuration.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// A listener whose port is taken moves to the next free one, instead of that being an error.
     pub next_free_port: bool,
+    /// The configuration's file: where it names no store, calls are written to `warmline.db` beside it. Without one they
+    /// are written nowhere.
+    pub file: Option<PathBuf>,
 }
 
 /// A running Warmline. Dropped, it says BYE to everyone once, waits for nothing, and ends.
@@ -46,6 +51,7 @@ pub struct Node {
     signalling: Option<JoinHandle<()>>,
     relaying: Vec<JoinHandle<()>>,
     recording: Option<(Recorder, JoinHandle<()>)>,
+    storing: Option<JoinHandle<()>>,
     broken: Arc<Notify>,
 }
 
@@ -199,6 +205,7 @@ impl Node {
             signalling: None,
             relaying: vec![],
             recording: None,
+            storing: None,
             broken,
         };
         let mut recorder = None;
@@ -217,7 +224,18 @@ impl Node {
             node.workers.push(worker);
             node.relaying.push(thread);
         }
-        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder };
+        let beside = || options.file.as_deref().map(store::Setting::beside);
+        let (mut store, mut desks) = (None, None);
+        let kept = (!loaded.desks().is_empty()).then_some(store::Setting::Memory);
+        if let Some(setting) = loaded.store().cloned().or_else(beside).or(kept) {
+            let config = loaded.lend();
+            let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (handle, wishes, thread) = Store::start(setting, name, loaded.desks(), alarm)?;
+            (store, desks) = (Some(handle), Some(wishes));
+            node.storing = Some(thread);
+        }
+        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder, store, desks };
         let alarm = Alarm(Arc::clone(&node.broken));
         let workers = node.workers.clone();
         node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);
@@ -330,7 +348,10 @@ impl Drop for Node {
             recorder.stop();
             thread.join()
         });
-        if signalling.into_iter().chain(relaying).chain(recording).any(|ended| ended.is_err()) {
+        // It ends once signalling has let go of it, and everything is written.
+        let storing = self.storing.take().map(JoinHandle::join);
+        if signalling.into_iter().chain(relaying).chain(recording).chain(storing).any(|ended| ended.is_err())
+        {
             tracing::error!("a thread had failed");
         }
     }

@@ -42,7 +42,8 @@ async fn a_peer_is_pinged_again_and_again() {
     desk.set_read_timeout(Some(Duration::from_secs(20))).expect("a time to wait");
     let at = desk.local_addr().expect("an address");
     let loaded = config::parse("test", &NODE.replace("DESK", &at.to_string())).expect("it is sound");
-    let node = Node::start(loaded, Options { next_free_port: true }).expect("a node starts");
+    let node =
+        Node::start(loaded, Options { next_free_port: true, ..Options::default() }).expect("a node starts");
     let hear = || {
         let mut bytes = [0; 2048];
         let (len, from) = desk.recv_from(&mut bytes).expect("a ping comes");

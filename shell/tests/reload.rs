@@ -139,7 +139,8 @@ impl Scene {
         let (mut ai, mut desk) = (Phone::new([127, 0, 0, 1]), Phone::new([127, 0, 0, 2]));
         let file = NODE.replace("MEDIA", media).replace("DESK", &desk.at().to_string());
         let loaded = config::parse("test", &file).expect("a sound configuration");
-        let node = Node::start(loaded, Options { next_free_port: true }).expect("a node starts");
+        let node = Node::start(loaded, Options { next_free_port: true, ..Options::default() })
+            .expect("a node starts");
         (ai.node, desk.node) = (node.addresses()[0], node.addresses()[0]);
         Self { node, file, ai, desk }
     }
@@ -217,7 +218,8 @@ fn registered(media: &str) -> (Scene, String) {
     );
     let with = file.replace(kind, &register);
     let loaded = config::parse("test", &with).expect("a sound configuration");
-    let node = Node::start(loaded, Options { next_free_port: true }).expect("a node starts");
+    let node =
+        Node::start(loaded, Options { next_free_port: true, ..Options::default() }).expect("a node starts");
     (ai.node, desk.node) = (node.addresses()[0], node.addresses()[0]);
     let first = desk.hear("REGISTER");
     assert_eq!(header(&first, "Expires"), "3600");

@@ -81,6 +81,7 @@ fn a_port_that_is_taken_is_told_of_or_passed_over() {
     let error = Node::start(loaded(), Options::default()).expect_err("the port is taken");
     assert!(matches!(error, StartError::Taken(address) if address == taken));
     assert!(error.to_string().contains("another program"), "{error}");
-    let node = Node::start(loaded(), Options { next_free_port: true }).expect("the next port is free");
+    let node = Node::start(loaded(), Options { next_free_port: true, ..Options::default() })
+        .expect("the next port is free");
     assert!(node.addresses()[0].port() > taken.port());
 }

@@ -101,7 +101,7 @@ impl Calls {
         let ports = u16::try_from(self.capacity * 4).unwrap_or(u16::MAX);
         let ports = FIRST_PORT..=FIRST_PORT.saturating_add(ports - 1);
         let loaded = loopback::busy(self.capacity, limit, ports, peers.called())?;
-        let node = Node::start(loaded, Options { next_free_port: true })?;
+        let node = Node::start(loaded, Options { next_free_port: true, ..Options::default() })?;
         let warmline = *node.addresses().first().ok_or(Error::Worker)?;
         let mut told = 0;
         let mut watch = |over: u32| {

@@ -65,7 +65,7 @@ impl Kamailio {
             let pid: Thread = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             // The second field is a name in brackets, the fourth is the parent.
-            let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+            let parent: i32 = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
             (first == parent).then_some(pid)
         };
         let children = fs::read_dir("/proc").into_iter().flatten().filter_map(child);

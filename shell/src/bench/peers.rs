@@ -385,7 +385,7 @@ mod tests {
         let mut peers = Peers::new().expect("loopback");
         let media = crate::loopback::free_ports(400).expect("ports");
         let loaded = crate::loopback::busy(100, 1_000, media, peers.called()).expect("it is sound");
-        let options = crate::node::Options { next_free_port: true };
+        let options = crate::node::Options { next_free_port: true, ..Default::default() };
         let node = crate::node::Node::start(loaded, options).expect("it starts");
         let load = Load { calls: 50, rate: 100, hold: Duration::from_millis(20) };
         let run = peers.call(node.addresses()[0], load, &mut |_| {}).expect("sockets");

@@ -12,6 +12,8 @@ use super::appliance::Image;
 use super::hours::{self, Then};
 use super::summary::Summary;
 use crate::config::{self, Loaded};
+use crate::desk::{Desk, Kind};
+use crate::store::Setting;
 
 /// Says what is wrong with a configuration, or what it comes to.
 pub(super) fn check(file: &Path) -> ExitCode {
@@ -27,7 +29,13 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 clips: loaded.clips(),
             };
             // Whether it is sound does not depend on anyone reading why.
-            let _ = write!(stdout(), "{}: no mistakes\n{summary}{}", file.display(), boards(file, &loaded));
+            let _ = write!(
+                stdout(),
+                "{}: no mistakes\n{summary}{}{}",
+                file.display(),
+                kept(file, &loaded),
+                boards(file, &loaded)
+            );
             ExitCode::SUCCESS
         }
         Err(mistakes) => {
@@ -35,6 +43,27 @@ pub(super) fn check(file: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where calls and tickets are written down, a line for each place.
+fn kept(file: &Path, loaded: &Loaded) -> String {
+    if loaded.appliance().is_some() {
+        return String::new();
+    }
+    let store = loaded.store().cloned().unwrap_or_else(|| Setting::beside(file));
+    let desk = |desk: &Desk| {
+        let place = match &desk.kind {
+            Kind::Local => "in the store",
+            Kind::Zendesk(account) => &account.base,
+        };
+        format!(
+            "desk \"{}\": tickets {place}, at most {} ms while a caller waits\n",
+            desk.name,
+            desk.budget.as_millis()
+        )
+    };
+    let desks: String = loaded.desks().iter().map(desk).collect();
+    format!("store: {store}\n{desks}")
 }
 
 /// Says what each line does at a time.

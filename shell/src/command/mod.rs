@@ -3,12 +3,17 @@
 pub mod log;
 
 mod appliance;
+mod calls;
 mod check;
+mod columns;
 mod explain;
 mod hours;
+mod outbox;
 mod reload;
 mod run;
+mod store;
 mod summary;
+mod tickets;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,8 +23,11 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use appliance::Appliance;
+use calls::Calls;
 use explain::Explain;
+use outbox::Outbox;
 use reload::Reload;
+use tickets::Tickets;
 
 use crate::bench::Bench;
 use crate::demo;
@@ -47,6 +55,12 @@ enum Command {
     Check(Check),
     /// Say what would become of a message: which trunk, line and target, and what would be sent
     Explain(Explain),
+    /// List the calls that were written down
+    Calls(Calls),
+    /// List the tickets of local desks, or show one
+    Tickets(Tickets),
+    /// List what has yet to reach a desk, or have an entry tried again
+    Outbox(Outbox),
     /// Configure boards
     #[command(subcommand)]
     Appliance(Appliance),
@@ -92,6 +106,9 @@ pub fn main() -> ExitCode {
         Command::Check(Check { file, at: Some(at), zone }) => check::at(&file, at, zone),
         Command::Check(check) => check::check(&check.file),
         Command::Explain(explain) => explain.command(),
+        Command::Calls(calls) => calls.command(),
+        Command::Tickets(tickets) => tickets.command(),
+        Command::Outbox(outbox) => outbox.command(),
         Command::Appliance(appliance) => appliance.command(),
         Command::Demo => demo::command(),
         Command::Bench(bench) => bench.command(),

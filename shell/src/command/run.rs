@@ -63,8 +63,8 @@ async fn serve(named: Option<&Path>, grace: Duration, pid_file: Option<&Path>) -
 /// Starts a node, and says on the first line where it listens.
 fn start(file: Option<&Path>) -> Result<Node, String> {
     let (loaded, options) = match file {
-        Some(file) => (config::load(file), Options::default()),
-        None => (config::parse("embedded", EMBEDDED), Options { next_free_port: true }),
+        Some(file) => (config::load(file), Options { file: Some(file.to_owned()), ..Options::default() }),
+        None => (config::parse("embedded", EMBEDDED), Options { next_free_port: true, ..Options::default() }),
     };
     let loaded = loaded.map_err(|mistakes| format!("the configuration has mistakes\n{mistakes}"))?;
     let node = Node::start(loaded, options).map_err(|error| error.to_string())?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::clip::Clips;
+use super::desk::{self, Desks};
 use super::loaded::{Text, append};
 use super::mistake::Report;
 use super::names::Names;
@@ -14,6 +15,7 @@ use super::then::Around;
 use super::trunk::Trunks;
 use super::waiting;
 use super::when;
+use crate::desk::OfLine;
 use warmline_core::call::number;
 use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
 use warmline_core::line::When;
@@ -35,6 +37,7 @@ const KEYS: &[&str] = &[
     "key",
     "voicemail",
     "when",
+    "ticket",
 ];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
@@ -56,21 +59,31 @@ pub(super) struct Lines {
     pub(super) rings: Vec<Ring>,
     pub(super) whens: Vec<When>,
     pub(super) keys: Vec<Key>,
+    /// What each wants of a desk.
+    pub(super) tickets: Vec<Option<OfLine>>,
 }
 
 /// Each name or number that was dialled so far, with the trunk it is dialled from, by which line, how and where that is
 /// said.
 type Dialled<'t> = HashMap<(usize, String), (&'t str, At<&'t str>)>;
 
+/// What lines refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a, 't> {
+    pub(super) trunks: &'a Trunks<'t>,
+    pub(super) targets: &'a Targets<'t>,
+    pub(super) schedules: &'a Schedules<'t>,
+    pub(super) desks: &'a Desks<'t>,
+}
+
 pub(super) fn read<'t>(
     root: &Table<'t>,
-    trunks: &Trunks<'t>,
-    targets: &Targets<'t>,
-    schedules: &Schedules<'t>,
+    known: Known<'_, 't>,
     country: Span,
     clips: &mut Clips,
     text: &mut Text,
 ) -> Lines {
+    let Known { trunks, targets, schedules, desks } = known;
     let report = root.report();
     let mut names = Names::new(root, "line");
     let mut dialled = Dialled::new();
@@ -99,6 +112,9 @@ pub(super) fn read<'t>(
         if entry.is_none() && report.is_clean() {
             report.mistake(table.at, format!("all lines together hold more than {MOST} entries"));
         }
+        let ticket = desk::of_line(table, desks);
+        let budget = desk::budget(ticket.as_ref());
+        lines.tickets.push(ticket);
         lines.entries.push(entry.map(|line| Line {
             greeting,
             music,
@@ -112,6 +128,7 @@ pub(super) fn read<'t>(
             when,
             voicemail: waiting.voicemail,
             longest: waiting.longest,
+            budget,
             ..line
         }));
     }

@@ -7,7 +7,9 @@ use super::named::{Fixed, NamedRange};
 use super::schedule::Written;
 use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
+use crate::desk::{Desk, OfLine};
 use crate::recording::Setting;
+use crate::store;
 use warmline_core::config::{
     Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
     User,
@@ -55,6 +57,10 @@ pub struct Loaded {
     /// What lines play.
     pub(super) clips: Library,
     pub(super) recording: Option<Setting>,
+    pub(super) store: Option<store::Setting>,
+    pub(super) desks: Vec<Desk>,
+    /// What each line wants of a desk.
+    pub(super) tickets: Vec<Option<OfLine>>,
 }
 
 /// A socket to listen on.
@@ -114,6 +120,21 @@ impl Loaded {
     /// Where recordings go.
     pub(crate) fn recording(&self) -> Option<&Setting> {
         self.recording.as_ref()
+    }
+
+    /// Where calls are written down, where the file says so.
+    pub(crate) fn store(&self) -> Option<&store::Setting> {
+        self.store.as_ref()
+    }
+
+    /// Where tickets live.
+    pub(crate) fn desks(&self) -> &[Desk] {
+        &self.desks
+    }
+
+    /// What a line wants of a desk.
+    pub(crate) fn ticket(&self, line: u16) -> Option<&OfLine> {
+        self.tickets.get(usize::from(line))?.as_ref()
     }
 
     /// What its lines play.

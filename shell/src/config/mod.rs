@@ -9,6 +9,7 @@ mod board;
 mod certificate;
 mod clip;
 mod credentials;
+mod desk;
 mod dns;
 mod identity;
 mod interface;
@@ -29,6 +30,7 @@ mod schedule;
 mod secret;
 mod sources;
 mod srtp;
+pub(crate) mod store;
 mod suggest;
 mod table;
 mod target;
@@ -77,6 +79,8 @@ const SECTIONS: &[&str] = &[
     "recording",
     "dns",
     "appliance",
+    "store",
+    "desk",
 ];
 
 /// What the TOML parser says of a key that is there already.
@@ -166,7 +170,9 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let mut clips = clip::Clips::default();
     let recording = recording::read(root, machine);
     let schedules = schedule::read(root, &mut text);
-    let lines = line::read(root, &trunks, &targets, &schedules, node.country, &mut clips, &mut text);
+    let desks = desk::read(root, machine);
+    let known = line::Known { trunks: &trunks, targets: &targets, schedules: &schedules, desks: &desks };
+    let lines = line::read(root, known, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
         if let Some(Some(trunk)) = trunks.entries.get_mut(trunk) {
             trunk.registration = Some(registrar);
@@ -202,6 +208,9 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         dns: dns::servers(root),
         clips: clips.library,
         recording,
+        store: store::read(root, machine),
+        desks: desks.entries.into_iter().flatten().collect(),
+        tickets: lines.tickets,
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

@@ -152,7 +152,7 @@ async fn call() -> Result<Outcome, Error> {
     let mut zendesk = Audio::bind(ZENDESK, Law::A, FROM_ZENDESK)?;
     // Two pairs of ports that belong to one worker, or there is no call.
     let loaded = loopback::config(1, loopback::free_ports(4)?, 1, Some(answerer.local()))?;
-    let node = Node::start(loaded, Options { next_free_port: true })?;
+    let node = Node::start(loaded, Options { next_free_port: true, ..Options::default() })?;
     let warmline =
         node.addresses().first().copied().ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
 

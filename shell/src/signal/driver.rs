@@ -17,6 +17,7 @@ use warmline_core::time::{Duration, Instant};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 
+use super::clerk::Clerk;
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
 use super::ending::{Ending, Step};
@@ -55,6 +56,7 @@ pub(super) struct Driver<'s> {
     lookups: Lookups,
     hours: Hours,
     journal: Journal,
+    clerk: Clerk,
     recorder: Option<Recorder>,
     ending: Ending,
     /// Until when registrars' last answers are waited for.
@@ -127,6 +129,7 @@ impl Driver<'_> {
             lookups,
             hours: Hours::new(inlets.asks.clone()),
             journal: Journal::new(calls),
+            clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone(), inlets.asks.clone()),
             recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
@@ -318,6 +321,9 @@ impl Driver<'_> {
                     self.ending = Ending::Over(None);
                 }
                 Ask::Reload { new, done } => self.prepare(new, done),
+                Ask::Ticket { call, ticket } => {
+                    self.handle(Input::Command(Command::Ticket { call, ticket }));
+                }
                 Ask::Hours { written, compiled } => {
                     self.loaded.with_hours(&written, &compiled).into_iter().for_each(|new| self.replace(new));
                 }
@@ -403,7 +409,10 @@ impl Driver<'_> {
                         self.owed.push_back(Owed::Answer(question));
                     }
                 }
-                Output::Event(event) => self.journal.event(&cx, &self.sbc, event),
+                Output::Event(event) => {
+                    self.journal.event(&cx, &self.sbc, event);
+                    self.clerk.event(&cx, &loaded, &self.sbc, event);
+                }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

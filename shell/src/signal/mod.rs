@@ -3,6 +3,7 @@
 //! What comes in by sockets, relay workers, lookups and the operator is handed to core one by one, and after each
 //! the way out is drained: bytes to sockets, controls to workers, questions to the resolver, events to the log.
 
+mod clerk;
 mod connection;
 mod connections;
 mod driver;
@@ -18,22 +19,26 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot};
+use warmline_core::call::CallId;
 use warmline_core::relay::Report;
 
 use crate::certificates::Contexts;
 use crate::clock::Clock;
 use crate::config::{Loaded, Written};
+use crate::desk::Desks;
 use crate::hours::Compiled;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
 use crate::recording::Recorder;
 use crate::reload::Changes;
+use crate::store::Store;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
@@ -54,6 +59,8 @@ pub(crate) enum Ask {
     Reload { new: Box<(Loaded, Contexts)>, done: oneshot::Sender<Changes> },
     /// To show, and to believe, other certificates from now on.
     Renew(Contexts),
+    /// To go on with a call whose ticket was asked for: with this one, or without.
+    Ticket { call: CallId, ticket: Option<NonZeroU64> },
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
     /// To go by hours that were compiled anew.
@@ -86,6 +93,10 @@ pub(crate) struct Inlets {
     pub(crate) bell: Arc<Notify>,
     /// Which recordings begin is told to it, where there are any.
     pub(crate) recorder: Option<Recorder>,
+    /// What happens to calls is written there, where there is one.
+    pub(crate) store: Option<Store>,
+    /// Tickets are wished for there.
+    pub(crate) desks: Option<Desks>,
 }
 
 /// Starts signalling.

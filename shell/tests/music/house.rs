@@ -127,7 +127,8 @@ impl House {
         let file = folder.join("warmline.toml");
         fs::write(&file, text).expect("a file");
         let loaded = config::load(&file).expect("a sound configuration");
-        let node = Node::start(loaded, Options { next_free_port: true }).expect("a node starts");
+        let node = Node::start(loaded, Options { next_free_port: true, ..Options::default() })
+            .expect("a node starts");
         let address = node.addresses()[0];
         [&mut agent, &mut caller, &mut third].into_iter().for_each(|phone| phone.node = address);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

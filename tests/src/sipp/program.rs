@@ -99,6 +99,16 @@ impl Program {
         self.child.try_wait().expect("the system says how a child is")
     }
 
+    /// Ends it as a crash does.
+    ///
+    /// # Panics
+    /// When the system does not say how it ended.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        self.child.wait().expect("the system says how a child ended");
+    }
+
     /// Sends it SIGTERM.
     ///
     /// # Panics

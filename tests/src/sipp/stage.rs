@@ -1,6 +1,7 @@
 //! One test's stage: a configuration, Warmline as users start it, and a cast around it.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Cast, PATIENCE, Program, ports};
@@ -100,6 +101,45 @@ impl Stage {
         let media = ports(4 * capacity);
         let cast = Cast::new(sip, targets[0].at);
         Self::open(program, more, cast, &configuration(callers, sip, targets, (media, capacity), transport))
+    }
+
+    /// The same with one target that its line rings, and with what `more` says after the line's keys, of the line first.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn furnish(program: &str, more: &str, callers: &[Ipv4Addr], target: SocketAddrV4) -> Self {
+        let sip = SocketAddrV4::new(WARMLINE, ports(2));
+        let uri = format!("sip:support@{target}");
+        let media = ports(4 * FEW);
+        let plain = configuration(callers, sip, &[Rung::new(target, &uri)], (media, FEW), "udp");
+        Self::open(program, &[], Cast::new(sip, target), &format!("{plain}{more}"))
+    }
+
+    /// Starts Warmline again, with the same file: it has ended before, or been killed.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn restart(&mut self, program: &str) {
+        let mut command = Command::new(program);
+        command.arg("--config").arg(self.file()).env_remove("WARMLINE_LOG");
+        self.warmline = Program::start("warmline-again", command, self.cast.folder());
+        self.warmline.has_written("listens on");
+    }
+
+    /// Its configuration.
+    pub fn file(&self) -> PathBuf {
+        self.cast.folder().join("warmline.toml")
+    }
+
+    /// What `warmline` writes when it is asked for something with the same file; what it complains of, where it fails.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn ask(&self, program: &str, words: &[&str]) -> Result<String, String> {
+        let asked = Command::new(program).args(words).arg("--config").arg(self.file()).output();
+        let asked = asked.expect("warmline can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if asked.status.success() { Ok(text(&asked.stdout)) } else { Err(text(&asked.stderr)) }
     }
 
     /// Starts `program` around which `cast` stands, with more arguments `more` and this configuration, and waits until

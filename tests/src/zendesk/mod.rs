@@ -3,7 +3,8 @@
 //! It refuses what the real one refuses ([`Rules`]), rings, answers with a greeting of its own, which means that the
 //! caller is in its queue, and hangs up as a queue does ([`Goodbye`]). The rig plays it in virtual time
 //! ([`Answer::Zendesk`](crate::Answer::Zendesk)); [`FarEnd`] is the same on sockets, for Warmline as users start it.
-//! It knows nothing of tickets but how they are named to it: whoever links it to Zendesk's API reads [`Visit`]s.
+//! It knows nothing of tickets but how they are named to it: whoever links it to Zendesk's API ([`api`]) reads
+//! [`Visit`]s.
 
 mod far_end;
 mod greeting;
@@ -12,3 +13,4 @@ mod rules;
 pub use far_end::{FarEnd, Goodbye, Manners, Visit};
 pub use greeting::Heard;
 pub use rules::{Refusal, Rules, Security};
+pub use warmline_zendesk_api as api;

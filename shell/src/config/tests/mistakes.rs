@@ -98,12 +98,12 @@ fn unknown_sections() {
         (
             "[limits]",
             "[web]",
-            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns" and "appliance""#,
+            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
         ),
         (
             "[limits]",
             r#"["a\nb"]"#,
-            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns" and "appliance""#,
+            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
         ),
     ]);
 }
@@ -151,7 +151,7 @@ uri ="#,
             "dial =",
             r#"weight = 3
 dial ="#,
-            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail" and "when""#,
+            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
         ),
         (
             "for =",

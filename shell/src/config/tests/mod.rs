@@ -5,6 +5,7 @@ mod board;
 mod certificates;
 mod clips;
 mod credentials;
+mod desk;
 mod dns;
 mod hostile;
 mod identity;

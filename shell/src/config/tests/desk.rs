@@ -1,0 +1,139 @@
+//! Desks, and what lines want of them.
+
+use core::time::Duration;
+
+use crate::config::{Loaded, parse};
+use crate::desk::{Kind, Missing};
+use crate::store::Setting;
+
+fn file(line: &str, more: &str) -> String {
+    format!(
+        r#"
+[node]
+name = "n"
+
+[[interface]]
+name    = "loopback"
+address = "127.0.0.1"
+listen  = ["udp:5060"]
+
+[[trunk]]
+name       = "ai"
+kind       = "ai"
+signalling = ["127.0.0.1"]
+media      = ["127.0.0.1"]
+
+[[trunk]]
+name       = "phones"
+kind       = "phones"
+signalling = ["127.0.0.2"]
+media      = ["127.0.0.2"]
+
+[[target]]
+name  = "desk-201"
+trunk = "phones"
+uri   = "sip:201@127.0.0.2"
+
+[[line]]
+name = "support"
+dial = ["support"]
+from = ["ai"]
+ring = [{{ targets = ["desk-201"] }}]
+{line}
+{more}
+"#
+    )
+}
+
+fn loads(line: &str, more: &str) -> Loaded {
+    parse("test.toml", &file(line, more)).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn mistakes(line: &str, more: &str) -> String {
+    parse("test.toml", &file(line, more)).expect_err("a mistake").to_string()
+}
+
+const ZENDESK: &str = r#"
+[[desk]]
+name          = "acme"
+kind          = "zendesk"
+subdomain     = "acme"
+client_id     = "warmline"
+client_secret = "secret"
+budget        = "500ms"
+tags          = ["warmline"]
+"#;
+
+#[test]
+fn a_line_has_what_its_desk_has_and_more() {
+    let line =
+        "[line.ticket]\ndesk = \"acme\"\ngroup = \"Support\"\npriority = \"high\"\ntags = [\"night\"]\n";
+    let loaded = loads(line, ZENDESK);
+    let ticket = loaded.ticket(0).expect("it wants tickets");
+    assert_eq!(
+        (&*ticket.desk, ticket.budget, ticket.missing),
+        ("acme", Duration::from_millis(500), Missing::Create)
+    );
+    assert_eq!(ticket.tags, ["warmline", "night"]);
+    assert_eq!((ticket.group.as_deref(), ticket.priority.as_deref()), (Some("Support"), Some("high")));
+    let [desk] = loaded.desks() else { panic!("{:?}", loaded.desks()) };
+    let Kind::Zendesk(account) = &desk.kind else { panic!("{desk:?}") };
+    assert_eq!((&*account.base, account.adopt), ("https://acme.zendesk.com", Duration::from_secs(600)));
+    assert!(!format!("{loaded:?}").contains("secret\""), "secrets are shown to nobody");
+}
+
+#[test]
+fn a_desk_is_local_where_nothing_is_said() {
+    let loaded = loads("[line.ticket]\ndesk = \"here\"\nmissing = \"pass\"\n", "[[desk]]\nname = \"here\"\n");
+    assert_eq!(loaded.desks()[0].kind, Kind::Local);
+    assert_eq!(loaded.ticket(0).expect("it has a desk").missing, Missing::Pass);
+    assert_eq!(loads("ticket = \"pass\"\n", "").ticket(0), None);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    for (line, more, expected) in [
+        (
+            "[line.ticket]\ndesk = \"acmee\"\n",
+            ZENDESK,
+            "test.toml:33:8: unknown desk \"acmee\"; did you mean \"acme\"?",
+        ),
+        ("[line.ticket]\n", ZENDESK, "missing key \"desk\" in [line.ticket]"),
+        ("[line.ticket]\ndesk = \"acme\"\npriority = \"hi\"\n", ZENDESK, "unknown priority \"hi\""),
+        ("ticket = \"create\"\n", ZENDESK, "unknown ticket \"create\""),
+        (
+            "",
+            "[[desk]]\nname = \"a\"\nclient_id = \"x\"\n",
+            "\"client_id\" is for desks of kind = \"zendesk\"",
+        ),
+        ("", "[[desk]]\nname = \"a\"\ntags = [\"two words\"]\n", "is no tag"),
+        ("", "[[desk]]\nname = \"a\"\nbudget = \"11s\"\n", "\"11s\" is not from 100ms to 10s"),
+        ("", "[[desk]]\nname = \"a\"\nkind = \"zendesk\"\n", "missing key \"subdomain\""),
+        ("", "[store]\nurl = \"mysql://x\"\n", "the store's url is to be like"),
+    ] {
+        let found = mistakes(line, more);
+        assert!(found.contains(expected), "{found}\n{expected}");
+    }
+    for (url, expected) in [
+        ("http://acme.zendesk.com", "unprotected"),
+        ("acme.zendesk.com", "is no URL of a server"),
+        ("https://acme.zendesk.com/?x", "is no URL of a server"),
+    ] {
+        let more = ZENDESK.replace("subdomain     = \"acme\"", &format!("base_url = \"{url}\""));
+        let found = mistakes("", &more);
+        assert!(found.contains(expected), "{found}");
+    }
+    let more = ZENDESK.replace("subdomain     = \"acme\"", "base_url = \"http://127.0.0.1:9000/\"");
+    let loaded = loads("", &more);
+    assert!(
+        matches!(&loaded.desks()[0].kind, Kind::Zendesk(account) if account.base == "http://127.0.0.1:9000")
+    );
+}
+
+#[test]
+fn a_store_lies_beside_the_file() {
+    let text = file("", "[store]\nurl = \"sqlite:w.db\"\n");
+    let loaded = parse("/etc/warmline/warmline.toml", &text).expect("no mistakes");
+    assert_eq!(loaded.store(), Some(&Setting::Sqlite("/etc/warmline/w.db".into())));
+    assert_eq!(loads("", "").store(), None);
+}

@@ -1,0 +1,276 @@
+//! Requests to an account of Zendesk's: the token they take (OAuth client credentials), and how many it bears.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Instant;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::setting::Account;
+
+/// How long a connection, and an answer, are waited for. Who waits for less goes on meanwhile.
+const CONNECT: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a token is asked for, in seconds: an account may give less.
+const LIFE: u64 = 86_400;
+
+/// What a token is for.
+const SCOPE: &str = "tickets:read tickets:write users:read users:write read";
+
+/// How long before its end a token is renewed, at most.
+const EARLY: Duration = Duration::from_secs(300);
+
+/// How long to wait after 429 and 503 that do not say, and after 401 with a token that is new.
+const TOO_MANY: Duration = Duration::from_secs(10);
+const STRANGE: Duration = Duration::from_secs(60);
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It was not done, and may be another time.
+    Later {
+        why: String,
+        /// How soon.
+        after: Option<Duration>,
+    },
+    /// Whether it was done is not known.
+    Unsure(String),
+    /// It is refused, and would be again.
+    Refused { status: u16, why: String },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Later { why, .. } | Self::Unsure(why) => f.write_str(why),
+            Self::Refused { status, why } => write!(f, "{status}: {why}"),
+        }
+    }
+}
+
+/// An account, as it is reached.
+pub(super) struct Api {
+    http: Client,
+    account: Account,
+    token: Mutex<Option<Token>>,
+    /// Until when the account has asked to be left alone.
+    rests: StdMutex<Option<Instant>>,
+}
+
+#[derive(Clone)]
+struct Token {
+    text: String,
+    /// From when on it is to be another.
+    old: Instant,
+}
+
+impl Api {
+    pub(super) fn new(account: Account) -> Self {
+        Self { http: client(), account, token: Mutex::default(), rests: StdMutex::default() }
+    }
+
+    /// Has a token that will do for a while.
+    pub(super) async fn warm(&self) -> Result<(), Failure> {
+        self.token().await.map(drop)
+    }
+
+    /// What is there.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.request(Method::GET, path, None, None).await
+    }
+
+    /// Makes something. With a `key`, it is made once for all requests that have it (for two hours).
+    pub(super) async fn post(&self, path: &str, body: String, key: Option<&str>) -> Result<Value, Failure> {
+        self.request(Method::POST, path, Some(body), key).await
+    }
+
+    /// Changes something.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.request(Method::PUT, path, Some(body.to_string()), None).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let token = self.token().await?;
+        let unauthorised = match self.send(&token, &method, path, body.clone(), key).await {
+            Err(Failure::Refused { status: 401, why }) => why,
+            other => return other,
+        };
+        // It has ended early, or was taken back.
+        self.forget(&token).await;
+        tracing::debug!("a token of {} is no good any more: {unauthorised}", self.account.base);
+        let token = self.token().await?;
+        self.send(&token, &method, path, body, key).await.map_err(|failure| match failure {
+            Failure::Refused { status: 401, why } => Failure::Later {
+                why: format!("a new token is refused ({why}): look at what its OAuth client may do"),
+                after: Some(STRANGE),
+            },
+            other => other,
+        })
+    }
+
+    async fn send(
+        &self,
+        token: &str,
+        method: &Method,
+        path: &str,
+        body: Option<String>,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let mut request =
+            self.http.request(method.clone(), format!("{}{path}", self.account.base)).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        self.exchange(request).await
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        let rests = *self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(left) = rests.and_then(|until| until.checked_duration_since(Instant::now())) {
+            let why = "the account takes no more requests now".to_owned();
+            return Err(Failure::Later { why, after: Some(left) });
+        }
+        let response = request.send().await.map_err(|error| match error.is_connect() {
+            true => Failure::Later { why: reason(&error), after: None },
+            false => Failure::Unsure(reason(&error)),
+        })?;
+        let (status, after) = (response.status(), self.limits(response.status(), response.headers()));
+        let bytes = response.bytes().await.map_err(|error| Failure::Unsure(reason(&error)))?;
+        let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(value);
+        }
+        let why = complaint(status, &value);
+        Err(match status.as_u16() {
+            409 | 429 => Failure::Later { why, after },
+            500.. => match after {
+                // Its database had no time for it.
+                Some(_) => Failure::Later { why, after },
+                None => Failure::Unsure(why),
+            },
+            status => Failure::Refused { status, why },
+        })
+    }
+
+    /// Notes what the account says of how much it bears. How long to wait, where it says so.
+    fn limits(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let said = number(RETRY_AFTER.as_str()).map(Duration::from_secs);
+        let after = match status.as_u16() {
+            409 => Some(Duration::from_secs(1)),
+            429 => Some(said.unwrap_or(TOO_MANY)),
+            503 => said,
+            _ => None,
+        };
+        let spent = number("ratelimit-remaining").or_else(|| number("x-rate-limit-remaining")) == Some(0);
+        let reset = number("ratelimit-reset").map(Duration::from_secs).filter(|_| spent);
+        let all = if status == StatusCode::TOO_MANY_REQUESTS { after } else { reset };
+        if let Some(all) = all {
+            *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + all);
+        }
+        after
+    }
+
+    /// A token that is good for a while. Who comes meanwhile waits for the same.
+    async fn token(&self) -> Result<String, Failure> {
+        let mut kept = self.token.lock().await;
+        if let Some(token) = kept.as_ref().filter(|token| token.old > Instant::now()) {
+            return Ok(token.text.clone());
+        }
+        let asked = Instant::now();
+        let body = json!({
+            "grant_type": "client_credentials",
+            "client_id": self.account.client_id,
+            "client_secret": self.account.client_secret,
+            "scope": SCOPE,
+            "expires_in": LIFE,
+        });
+        let request = self.http.post(format!("{}/oauth/tokens", self.account.base));
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let answer = self.exchange(request).await.map_err(|failure| match failure {
+            Failure::Later { why, after } => Failure::Later { why: format!("no token: {why}"), after },
+            // Another one does no harm.
+            Failure::Unsure(why) => Failure::Later { why: format!("no token: {why}"), after: None },
+            Failure::Refused { status, why } => Failure::Later {
+                why: format!("no token: {status}: {why}; look at client_id and client_secret"),
+                after: Some(STRANGE),
+            },
+        })?;
+        let Some(text) = answer["access_token"].as_str() else {
+            return Err(Failure::Later {
+                why: "no token: the answer has none".to_owned(),
+                after: Some(STRANGE),
+            });
+        };
+        let life = Duration::from_secs(answer["expires_in"].as_u64().unwrap_or(LIFE));
+        let old = asked + life.saturating_sub(EARLY.min(life / 5));
+        *kept = Some(Token { text: text.to_owned(), old });
+        Ok(text.to_owned())
+    }
+
+    /// Takes this token no more.
+    async fn forget(&self, text: &str) {
+        let mut kept = self.token.lock().await;
+        if kept.as_ref().is_some_and(|token| token.text == text) {
+            *kept = None;
+        }
+    }
+}
+
+/// What was said of a request that failed. An error is a word, or an object; what it is about may come beside.
+fn complaint(status: StatusCode, answer: &Value) -> String {
+    let word = |value: &Value| value.as_str().map(str::to_owned);
+    let error = word(&answer["error"]).or_else(|| word(&answer["error"]["title"]));
+    let description = word(&answer["description"]).or_else(|| word(&answer["error"]["message"]));
+    let details = answer.get("details").map(|details| format!(" {details}"));
+    match (error, description) {
+        (None, None) => format!("{status}"),
+        (error, description) => {
+            let said: Vec<_> = [error, description].into_iter().flatten().collect();
+            format!("{status}: {}{}", said.join(": "), details.unwrap_or_default())
+        }
+    }
+}
+
+/// Why there is no answer, to its root.
+fn reason(error: &reqwest::Error) -> String {
+    let mut why = error.to_string();
+    let mut source = core::error::Error::source(error);
+    while let Some(cause) = source {
+        why = format!("{why}: {cause}");
+        source = cause.source();
+    }
+    why
+}
+
+fn client() -> Client {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
+    let builder = Client::builder()
+        .user_agent(concat!("warmline/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .timeout(ANSWER)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    match tls {
+        Ok(tls) => builder.tls_backend_preconfigured(tls).build().unwrap_or_default(),
+        Err(_) => Client::default(),
+    }
+}

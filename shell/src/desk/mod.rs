@@ -1,0 +1,185 @@
+//! Desks: where tickets live. Zendesk, by its API, or the local desk in our own store.
+//!
+//! A hand-over asks its line's desk for a ticket, and the caller waits for that no longer than the desk's budget: then the
+//! call goes on without, and what was due follows by the outbox. All of it runs beside the store, on its thread.
+
+mod api;
+mod errand;
+mod handover;
+mod outbox;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod zendesk;
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub(crate) use handover::{Closing, Handover};
+pub(crate) use setting::{Account, Desk, Kind, Missing, OfLine};
+
+use crate::store::{Change, Database, Entry, Step, Store};
+use errand::Errand;
+use outbox::Outbox;
+use zendesk::Zendesk;
+
+/// How many wishes may wait, for a moment: more of them go without.
+const WAITING: usize = 4_096;
+
+/// How often the outbox is looked at.
+const ROUND: Duration = Duration::from_millis(500);
+
+/// How long requests that are under way are waited for when the node ends; what is not answered then is in the outbox.
+const LAST: Duration = Duration::from_secs(2);
+
+/// How much of a budget is kept for the way back.
+const WAY_BACK: Duration = Duration::from_millis(30);
+
+/// What signalling wants of desks.
+pub(crate) enum Wish {
+    /// A caller is here whom a desk may soon be asked about.
+    Expect {
+        /// The desk's name.
+        desk: String,
+        /// The caller's number.
+        caller: String,
+    },
+    /// A call is handed over and needs a ticket by then; its number is told there, or that there is none.
+    Open(Box<Handover>, Instant, Answer),
+    /// A call has ended that was handed over.
+    Close(Box<(Handover, Closing)>),
+}
+
+/// Who waits for a ticket.
+pub(crate) type Answer = Box<dyn FnOnce(Option<u64>) + Send>;
+
+/// Where signalling says so.
+#[derive(Clone, Debug)]
+pub(crate) struct Desks(Sender<Wish>);
+
+impl Desks {
+    /// Never waits. False where it is too much now.
+    pub(crate) fn wish(&self, wish: Wish) -> bool {
+        self.0.try_send(wish).is_ok()
+    }
+}
+
+/// The desks at work.
+pub(crate) struct Office {
+    wishes: Receiver<Wish>,
+    desks: HashMap<String, Place>,
+    node: String,
+    store: Store,
+    database: watch::Receiver<Option<Database>>,
+}
+
+/// What has been done.
+enum Done {
+    /// Nothing that anybody waits for.
+    Nothing,
+    /// A call was seen to.
+    Call(u64),
+    /// This is due.
+    Asked(Vec<Entry>),
+}
+
+/// Where a desk's tickets are.
+#[derive(Clone)]
+enum Place {
+    Local,
+    Zendesk(Arc<Zendesk>),
+}
+
+impl Office {
+    /// Desks that write to this store, and read what they left there.
+    pub(crate) fn new(
+        desks: &[Desk],
+        node: String,
+        store: Store,
+        database: watch::Receiver<Option<Database>>,
+    ) -> (Desks, Self) {
+        let (sender, wishes) = mpsc::channel(WAITING);
+        let place = |desk: &Desk| match &desk.kind {
+            Kind::Local => Place::Local,
+            Kind::Zendesk(account) => Place::Zendesk(Arc::new(Zendesk::new(&desk.name, account.clone()))),
+        };
+        let desks = desks.iter().map(|desk| (desk.name.clone(), place(desk))).collect();
+        (Desks(sender), Self { wishes, desks, node, store, database })
+    }
+
+    /// Works until signalling has let go of [`Desks`].
+    pub(crate) async fn run(mut self) {
+        let mut under_way = JoinSet::new();
+        let mut outbox = Outbox::new(self.node.clone(), self.store.clone(), self.database.clone());
+        let mut round = tokio::time::interval(ROUND);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                wish = self.wishes.recv() => match wish {
+                    Some(wish) => self.grant(wish, &mut under_way, &mut outbox),
+                    None => break,
+                },
+                _ = round.tick() => outbox.ask(&mut under_way),
+                Some(over) = under_way.join_next(), if !under_way.is_empty() => match over {
+                    Ok(Done::Nothing) => {}
+                    Ok(Done::Call(call)) => outbox.over(call),
+                    Ok(Done::Asked(due)) => outbox.begin(due, &self.desks, &mut under_way),
+                    Err(error) => tracing::error!("a desk's task has failed: {error}"),
+                },
+            }
+        }
+        let all = async { while under_way.join_next().await.is_some() {} };
+        // What has no answer by then is found again: it is in the outbox.
+        let _ = tokio::time::timeout(LAST, all).await;
+    }
+
+    fn grant(&self, wish: Wish, under_way: &mut JoinSet<Done>, outbox: &mut Outbox) {
+        match wish {
+            Wish::Expect { desk, caller } => {
+                if let Some(Place::Zendesk(zendesk)) = self.desks.get(&desk) {
+                    let zendesk = Arc::clone(zendesk);
+                    under_way.spawn(async move {
+                        zendesk.expect(&caller).await;
+                        Done::Nothing
+                    });
+                }
+            }
+            Wish::Open(handover, until, answer) => {
+                let until = until.checked_sub(WAY_BACK).unwrap_or(until);
+                match self.desks.get(&handover.desk) {
+                    None => answer(None),
+                    Some(Place::Local) => {
+                        let made = self.store.ask(Change::Ticket(handover));
+                        under_way.spawn(async move {
+                            let made = tokio::time::timeout_at(until.into(), made).await;
+                            answer(made.ok().and_then(Result::ok).flatten());
+                            Done::Nothing
+                        });
+                    }
+                    Some(Place::Zendesk(zendesk)) => {
+                        let number = handover.call;
+                        outbox.begins(number);
+                        let errand = Errand { zendesk: Arc::clone(zendesk), store: self.store.clone() };
+                        under_way.spawn(async move {
+                            errand.open(*handover, until, answer).await;
+                            Done::Call(number)
+                        });
+                    }
+                }
+            }
+            Wish::Close(both) => match self.desks.get(&both.0.desk) {
+                None => {}
+                Some(Place::Local) => self.store.write(Change::TicketClosed(both)),
+                Some(Place::Zendesk(_)) => {
+                    self.store.write(Change::Outbox(Step::Closed(both)));
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Looks into the outbox now and then, and has what is due done.
+
+use core::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::errand::Errand;
+use super::{Done, Place};
+use crate::clock::Clock;
+use crate::store::{Change, Database, Entry, Step, Store, due};
+
+/// How many entries are seen to at once, so that hand-overs find their way beside them.
+const AT_ONCE: usize = 4;
+
+/// How long the store is waited for.
+const STORED: Duration = Duration::from_secs(10);
+
+pub(super) struct Outbox {
+    node: String,
+    store: Store,
+    database: watch::Receiver<Option<Database>>,
+    /// Calls that are seen to.
+    busy: HashSet<u64>,
+    /// Whether the store is asked what is due.
+    asking: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(node: String, store: Store, database: watch::Receiver<Option<Database>>) -> Self {
+        Self { node, store, database, busy: HashSet::new(), asking: false }
+    }
+
+    /// A call is seen to by somebody else.
+    pub(super) fn begins(&mut self, call: u64) {
+        self.busy.insert(call);
+    }
+
+    /// It is not any more.
+    pub(super) fn over(&mut self, call: u64) {
+        self.busy.remove(&call);
+    }
+
+    /// Asks what is due.
+    pub(super) fn ask(&mut self, under_way: &mut JoinSet<Done>) {
+        let Some(database) = self.database.borrow().clone() else { return };
+        if core::mem::replace(&mut self.asking, true) {
+            return;
+        }
+        let node = self.node.clone();
+        under_way.spawn(async move {
+            let now = Clock::utc().map_or(0, |now| now.0);
+            let found = due(database.pool(), &node, now, 32).await;
+            Done::Asked(found.unwrap_or_else(|error| {
+                // Whoever writes there says so aloud.
+                tracing::debug!("cannot look into the outbox: {error}");
+                Vec::new()
+            }))
+        });
+    }
+
+    /// Begins what is due, as much as there may be at once.
+    pub(super) fn begin(
+        &mut self,
+        entries: Vec<Entry>,
+        desks: &HashMap<String, Place>,
+        under_way: &mut JoinSet<Done>,
+    ) {
+        self.asking = false;
+        for entry in entries {
+            let call = entry.handover.call;
+            if self.busy.len() >= AT_ONCE || self.busy.contains(&call) {
+                continue;
+            }
+            self.busy.insert(call);
+            let store = self.store.clone();
+            let errand = match desks.get(&entry.handover.desk) {
+                Some(Place::Zendesk(zendesk)) => {
+                    Some(Errand { zendesk: Arc::clone(zendesk), store: store.clone() })
+                }
+                _ => None,
+            };
+            under_way.spawn(async move {
+                let step = match errand {
+                    Some(errand) => errand.settle(&entry).await,
+                    None => {
+                        let why = format!("there is no [[desk]] \"{}\" any more", entry.handover.desk);
+                        Step::Aside { call, why }
+                    }
+                };
+                // Until it is written, the entry looks as it did.
+                let written = store.ask(Change::Outbox(step));
+                let _ = tokio::time::timeout(STORED, written).await;
+                Done::Call(call)
+            });
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The store: what must last. SQLite in one file, or PostgreSQL.
+//!
+//! It has a thread of its own. Whoever has something for it hands it over through a bounded queue and never waits; what
+//! the database does not take now is held in memory, said once, and written later.
+
+mod calls;
+mod database;
+mod outbox;
+mod record;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod writer;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::UNIX_EPOCH;
+
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{oneshot, watch};
+
+pub(crate) use calls::calls;
+pub(crate) use database::{Database, OpenError};
+pub(crate) use outbox::{Entry, Step, due, retry, waiting};
+pub(crate) use record::{Audio, Record, hex};
+pub(crate) use setting::Setting;
+pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
+use writer::Writer;
+
+use crate::desk::{Closing, Desk, Desks, Handover, Office};
+use crate::node::{Alarm, StartError};
+
+/// A time in microseconds since 1970 as people and programs read it: `2026-11-29T13:45:02Z`.
+pub(crate) fn utc(micros: i64) -> String {
+    let since = core::time::Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+}
+
+/// How many changes are held while the database takes none: some ten minutes of calls at 10 a second.
+const HELD: usize = 16_384;
+
+/// What is to be written.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A call, as far as it has come. What was written of it before is replaced, unless it had ended.
+    Call(Box<Record>),
+    /// A ticket of the local desk's; its number is the answer.
+    Ticket(Box<Handover>),
+    /// What became of such a ticket's call.
+    TicketClosed(Box<(Handover, Closing)>),
+    /// What happens to an entry of the outbox.
+    Outbox(Step),
+}
+
+/// A change, and who waits until it is written: for a number, where there is one.
+type Order = (Change, Option<oneshot::Sender<Option<u64>>>);
+
+/// Where changes are handed to.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    orders: Sender<Order>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Starts the thread, with the desks beside. What `node` left unfinished when it was last ended is finished first. It ends
+    /// once the last handle is gone and everything is written.
+    pub(crate) fn start(
+        setting: Setting,
+        node: String,
+        desks: &[Desk],
+        alarm: Alarm,
+    ) -> Result<(Self, Desks, JoinHandle<()>), StartError> {
+        let thread = |source| StartError::Thread { name: "the store", source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread)?;
+        let (orders, queue) = mpsc::channel(HELD);
+        let lost = Arc::new(AtomicU64::new(0));
+        let store = Self { orders, lost: Arc::clone(&lost) };
+        let (opened, database) = watch::channel(None);
+        let (desks, office) = Office::new(desks, node.clone(), store.clone(), database);
+        let writer = Writer::new(setting, node, queue, lost, opened);
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
+            let _alarm = alarm;
+            runtime.block_on(async {
+                let writing = tokio::spawn(writer.run());
+                office.run().await;
+                if let Err(error) = writing.await {
+                    std::panic::resume_unwind(error.into_panic());
+                }
+            });
+            // A name that is looked up for a database that is away is waited for by nobody.
+            runtime.shutdown_background();
+        });
+        Ok((store, desks, thread.map_err(|source| StartError::Thread { name: "the store", source })?))
+    }
+
+    /// Has this written. Never waits: what finds no room is counted, and told when the database is back.
+    pub(crate) fn write(&self, change: Change) {
+        self.order((change, None));
+    }
+
+    /// The same, and says when it is written; that it never will be, where it found no room.
+    pub(crate) fn ask(&self, change: Change) -> oneshot::Receiver<Option<u64>> {
+        let (written, answer) = oneshot::channel();
+        self.order((change, Some(written)));
+        answer
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

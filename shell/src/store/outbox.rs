@@ -1,0 +1,164 @@
+//! The outbox: what is to reach a desk elsewhere. An entry for each call, so that what a call has to say stays in order.
+//!
+//! An entry is `open` while its call goes on, `due` once it has ended, then `done`, or `aside` where a person has to look.
+//! What is about to be sent is written here before, so that who finds an entry after a crash knows what may be there.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AnyPool, Row};
+
+use super::hex;
+use super::record::{column, count};
+use crate::desk::{Closing, Handover};
+
+/// What happens to an entry.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// The call is handed over.
+    Opened(Box<Handover>),
+    /// This ticket is about to be sent, at this time.
+    Sending { call: u64, body: String, at: i64 },
+    /// It was made; `told`: in time for the call to carry it.
+    Made { call: u64, ticket: u64, told: bool },
+    /// The call has ended. Its entry is made here where it has none: it brought its ticket.
+    Closed(Box<(Handover, Closing)>),
+    /// Talk's own ticket is waited for, until this time.
+    Waits { call: u64, due: i64 },
+    /// It did not work, and is due again at this time.
+    Later { call: u64, due: i64, why: String },
+    /// All is done.
+    Done { call: u64, ticket: u64, note: String },
+    /// It did not work, and never will by itself.
+    Aside { call: u64, why: String },
+}
+
+/// An entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) handover: Handover,
+    /// None where the node did not live to see the end of the call.
+    pub(crate) closing: Option<Closing>,
+    pub(crate) state: String,
+    pub(crate) body: Option<String>,
+    pub(crate) sent: Option<i64>,
+    pub(crate) ticket: Option<u64>,
+    pub(crate) told: bool,
+    pub(crate) attempts: u64,
+    pub(crate) due: i64,
+    pub(crate) note: Option<String>,
+}
+
+impl Step {
+    pub(super) async fn write(&self, to: &mut AnyConnection, node: &str) -> sqlx::Result<()> {
+        let query = match self {
+            Self::Opened(handover) => sqlx::query(
+                "INSERT INTO outbox (call, node, desk, state, handover, told, attempts, due) \
+                 VALUES ($1, $2, $3, 'open', $4, 0, 0, 0) ON CONFLICT (call) DO NOTHING",
+            )
+            .bind(hex(handover.call))
+            .bind(node.to_owned())
+            .bind(handover.desk.clone())
+            .bind(json(&**handover)),
+            Self::Sending { call, body, at } => {
+                sqlx::query("UPDATE outbox SET body = $2, sent = COALESCE(sent, $3) WHERE call = $1")
+                    .bind(hex(*call))
+                    .bind(body.clone())
+                    .bind(*at)
+            }
+            Self::Made { call, ticket, told } => {
+                sqlx::query("UPDATE outbox SET ticket = $2, told = $3 WHERE call = $1")
+                    .bind(hex(*call))
+                    .bind(column(*ticket))
+                    .bind(i64::from(*told))
+            }
+            Self::Closed(both) => {
+                let (handover, closing) = &**both;
+                sqlx::query(
+                    "INSERT INTO outbox (call, node, desk, state, handover, closing, told, attempts, due) \
+                     VALUES ($1, $2, $3, 'due', $4, $5, 0, 0, 0) \
+                     ON CONFLICT (call) DO UPDATE SET closing = excluded.closing, state = 'due' WHERE outbox.state = 'open'",
+                )
+                .bind(hex(handover.call))
+                .bind(node.to_owned())
+                .bind(handover.desk.clone())
+                .bind(json(handover))
+                .bind(json(closing))
+            }
+            Self::Waits { call, due } => sqlx::query(
+                "UPDATE outbox SET due = $2, note = 'Talk''s own ticket is waited for' WHERE call = $1",
+            )
+            .bind(hex(*call))
+            .bind(*due),
+            Self::Later { call, due, why } => {
+                sqlx::query("UPDATE outbox SET attempts = attempts + 1, due = $2, note = $3 WHERE call = $1")
+                    .bind(hex(*call))
+                    .bind(*due)
+                    .bind(why.clone())
+            }
+            Self::Done { call, ticket, note } => {
+                sqlx::query("UPDATE outbox SET state = 'done', ticket = $2, note = $3 WHERE call = $1")
+                    .bind(hex(*call))
+                    .bind(column(*ticket))
+                    .bind(note.clone())
+            }
+            Self::Aside { call, why } => sqlx::query(
+                "UPDATE outbox SET state = 'aside', attempts = attempts + 1, note = $2 WHERE call = $1",
+            )
+            .bind(hex(*call))
+            .bind(why.clone()),
+        };
+        query.execute(to).await.map(drop)
+    }
+}
+
+/// Makes what a node left open when it was last ended due. How many there were.
+pub(super) async fn recover(to: &mut AnyConnection, node: &str) -> sqlx::Result<u64> {
+    let query = sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE node = $1 AND state = 'open'");
+    Ok(query.bind(node.to_owned()).execute(to).await?.rows_affected())
+}
+
+/// A node's entries that are due by `now`, the one that waits longest first.
+pub(crate) async fn due(pool: &AnyPool, node: &str, now: i64, most: i64) -> sqlx::Result<Vec<Entry>> {
+    let query = sqlx::query(
+        "SELECT * FROM outbox WHERE node = $1 AND state = 'due' AND due <= $2 ORDER BY due, call LIMIT $3",
+    );
+    let rows = query.bind(node.to_owned()).bind(now).bind(most).fetch_all(pool).await?;
+    rows.iter().map(Entry::read).collect()
+}
+
+/// Every entry that is not done.
+pub(crate) async fn waiting(pool: &AnyPool) -> sqlx::Result<Vec<Entry>> {
+    let rows = sqlx::query("SELECT * FROM outbox WHERE state <> 'done' ORDER BY state, due, call");
+    rows.fetch_all(pool).await?.iter().map(Entry::read).collect()
+}
+
+/// Has an entry that is aside, or waits, tried at once; whether there is one.
+pub(crate) async fn retry(pool: &AnyPool, call: &str) -> sqlx::Result<bool> {
+    let query =
+        sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE call = $1 AND state IN ('aside', 'due')");
+    Ok(query.bind(call.to_owned()).execute(pool).await?.rows_affected() > 0)
+}
+
+impl Entry {
+    fn read(row: &AnyRow) -> sqlx::Result<Self> {
+        let parsed = |error: serde_json::Error| sqlx::Error::Decode(error.into());
+        let closing: Option<String> = row.try_get("closing")?;
+        Ok(Self {
+            handover: serde_json::from_str(&row.try_get::<String, _>("handover")?).map_err(parsed)?,
+            closing: closing.map(|text| serde_json::from_str(&text)).transpose().map_err(parsed)?,
+            state: row.try_get("state")?,
+            body: row.try_get("body")?,
+            sent: row.try_get("sent")?,
+            ticket: row.try_get::<Option<i64>, _>("ticket")?.map(count),
+            told: row.try_get::<i64, _>("told")? != 0,
+            attempts: count(row.try_get("attempts")?),
+            due: row.try_get("due")?,
+            note: row.try_get("note")?,
+        })
+    }
+}
+
+/// What is kept as one text.
+fn json(value: &impl serde::Serialize) -> String {
+    // Texts, numbers and lists of them: nothing that JSON has not.
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,207 @@
+//! What is kept of a call.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use warmline_core::Cx;
+use warmline_core::call::{Progress, View};
+use warmline_core::config::{Config, Span};
+use warmline_core::relay::Statistics;
+use warmline_core::time::{Instant, Utc};
+
+/// What is kept of a call. Times are microseconds since 1970 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// What it is known by outside: the value of `X-Warmline-Call`.
+    pub(crate) id: u64,
+    /// The node it went through.
+    pub(crate) node: String,
+    /// The caller's Call-ID.
+    pub(crate) sip_call_id: String,
+    /// The caller's number in E.164.
+    pub(crate) caller: Option<String>,
+    pub(crate) line: String,
+    pub(crate) trunk: String,
+    /// Who was rung last, or answered.
+    pub(crate) target: Option<String>,
+    pub(crate) started: i64,
+    pub(crate) answered: Option<i64>,
+    /// When it ended, why (a name), and why in a sentence; none while it goes on.
+    pub(crate) end: Option<(i64, String, String)>,
+    pub(crate) ticket: Option<u64>,
+    /// What was left out of what it brought.
+    pub(crate) note: Option<String>,
+    /// What came from the caller and from the target.
+    pub(crate) audio: [Audio; 2],
+}
+
+/// What came from one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Audio {
+    pub(crate) packets: u64,
+    pub(crate) lost: u64,
+    /// Its mean, in microseconds.
+    pub(crate) jitter: u64,
+    /// How good it sounded, in hundredths.
+    pub(crate) mos: Option<u16>,
+    /// How good what it was sent sounded, in hundredths, by its own reports.
+    pub(crate) heard: Option<u16>,
+}
+
+impl Record {
+    /// A call as it is now; none while the system's clock says nothing of use.
+    pub(crate) fn of(cx: &Cx<'_>, view: &View<'_>) -> Option<Self> {
+        let Utc(now) = cx.utc?;
+        let at = |instant: Instant| {
+            now.saturating_sub(i64::try_from(cx.now.since(instant).as_micros()).unwrap_or(i64::MAX))
+        };
+        let config = cx.config;
+        let name = |span: Option<Span>| text(config, span.unwrap_or_default());
+        let target = view.target.and_then(|target| config.target(target));
+        let end = match view.progress {
+            Progress::Ended(reason) => Some((
+                at(view.ended.unwrap_or(cx.now)),
+                reason.code().to_owned(),
+                reason.sentence().trim().to_owned(),
+            )),
+            _ => None,
+        };
+        let [a, b] = view.statistics;
+        Some(Self {
+            id: view.id,
+            node: text(config, config.node.name),
+            sip_call_id: printed(view.call_id),
+            caller: view.caller.map(printed),
+            line: name(config.line(view.line).map(|line| line.name)),
+            trunk: name(config.trunk(view.trunk).map(|trunk| trunk.name)),
+            target: target.map(|target| text(config, target.name)),
+            started: at(view.started),
+            answered: view.answered.map(at),
+            end,
+            ticket: view.ticket.map(core::num::NonZeroU64::get),
+            note: view.note.map(|note| note.code().to_owned()),
+            audio: [Audio::of(a), Audio::of(b)],
+        })
+    }
+
+    /// Writes it in place of what was there; but a call ends once.
+    pub(super) async fn write(&self, to: &mut AnyConnection) -> sqlx::Result<()> {
+        let [a, b] = self.audio.map(Audio::columns);
+        let (ended, reason, sentence) = match &self.end {
+            Some((ended, reason, sentence)) => (Some(*ended), Some(reason.clone()), Some(sentence.clone())),
+            None => (None, None, None),
+        };
+        let mut query = sqlx::query(
+            "INSERT INTO calls (id, node, sip_call_id, caller, line, trunk, target, started, answered, ended, reason, sentence, \
+             ticket, note, caller_packets, caller_lost, caller_jitter, caller_mos, caller_heard, target_packets, target_lost, \
+             target_jitter, target_mos, target_heard) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+             $24) \
+             ON CONFLICT (id) DO UPDATE SET target = excluded.target, answered = excluded.answered, ended = excluded.ended, \
+             reason = excluded.reason, sentence = excluded.sentence, ticket = excluded.ticket, note = excluded.note, \
+             caller_packets = excluded.caller_packets, caller_lost = excluded.caller_lost, \
+             caller_jitter = excluded.caller_jitter, caller_mos = excluded.caller_mos, caller_heard = excluded.caller_heard, \
+             target_packets = excluded.target_packets, target_lost = excluded.target_lost, \
+             target_jitter = excluded.target_jitter, target_mos = excluded.target_mos, target_heard = excluded.target_heard \
+             WHERE calls.ended IS NULL",
+        )
+        .bind(hex(self.id))
+        .bind(self.node.clone())
+        .bind(self.sip_call_id.clone())
+        .bind(self.caller.clone())
+        .bind(self.line.clone())
+        .bind(self.trunk.clone())
+        .bind(self.target.clone())
+        .bind(self.started)
+        .bind(self.answered)
+        .bind(ended)
+        .bind(reason)
+        .bind(sentence)
+        .bind(self.ticket.map(column))
+        .bind(self.note.clone());
+        for ([packets, lost, jitter], [mos, heard]) in [a, b] {
+            query = query.bind(packets).bind(lost).bind(jitter).bind(mos).bind(heard);
+        }
+        query.execute(to).await.map(drop)
+    }
+
+    /// What a row of the table says.
+    pub(super) fn read(row: &AnyRow) -> sqlx::Result<Self> {
+        let number = |name: &str| row.try_get::<i64, _>(name);
+        let perhaps = |name: &str| row.try_get::<Option<i64>, _>(name);
+        let text = |name: &str| row.try_get::<String, _>(name);
+        let words = |name: &str| row.try_get::<Option<String>, _>(name);
+        let audio = |[packets, lost, jitter, mos, heard]: [&str; 5]| -> sqlx::Result<Audio> {
+            Ok(Audio {
+                packets: count(number(packets)?),
+                lost: count(number(lost)?),
+                jitter: count(number(jitter)?),
+                mos: perhaps(mos)?.and_then(|mos| mos.try_into().ok()),
+                heard: perhaps(heard)?.and_then(|heard| heard.try_into().ok()),
+            })
+        };
+        let end = match perhaps("ended")? {
+            Some(at) => {
+                Some((at, words("reason")?.unwrap_or_default(), words("sentence")?.unwrap_or_default()))
+            }
+            None => None,
+        };
+        Ok(Self {
+            id: u64::from_str_radix(&text("id")?, 16).unwrap_or_default(),
+            node: text("node")?,
+            sip_call_id: text("sip_call_id")?,
+            caller: words("caller")?,
+            line: text("line")?,
+            trunk: text("trunk")?,
+            target: words("target")?,
+            started: number("started")?,
+            answered: perhaps("answered")?,
+            end,
+            ticket: perhaps("ticket")?.map(count),
+            note: words("note")?,
+            audio: [
+                audio(["caller_packets", "caller_lost", "caller_jitter", "caller_mos", "caller_heard"])?,
+                audio(["target_packets", "target_lost", "target_jitter", "target_mos", "target_heard"])?,
+            ],
+        })
+    }
+}
+
+impl Audio {
+    fn of(side: &Statistics) -> Self {
+        Self {
+            packets: side.packets_received,
+            lost: side.lost,
+            jitter: side.mean_jitter.as_micros(),
+            mos: side.quality_received().map(|mos| mos.0),
+            heard: side.quality_sent().map(|mos| mos.0),
+        }
+    }
+
+    fn columns(self) -> ([i64; 3], [Option<i64>; 2]) {
+        let score = |mos: Option<u16>| mos.map(i64::from);
+        ([self.packets, self.lost, self.jitter].map(column), [score(self.mos), score(self.heard)])
+    }
+}
+
+/// What a call is known by outside.
+pub(crate) fn hex(id: u64) -> String {
+    format!("{id:016x}")
+}
+
+/// A count as the tables hold it.
+pub(super) fn column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) fn count(column: i64) -> u64 {
+    u64::try_from(column).unwrap_or_default()
+}
+
+fn text(config: &Config<'_>, span: Span) -> String {
+    String::from_utf8_lossy(config.text(span)).into_owned()
+}
+
+/// What a peer wrote, as it prints: PostgreSQL takes no zero bytes, and nobody is to read others.
+fn printed(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}

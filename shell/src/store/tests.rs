@@ -1,0 +1,163 @@
+//! What is handed over is there, also after a lock and a crash.
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use sqlx::Executor;
+use tokio::sync::Notify;
+
+use super::*;
+
+/// A folder of a test's own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("warmline-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder can be made");
+        Self(path)
+    }
+
+    fn setting(&self) -> Setting {
+        Setting::Sqlite(self.0.join("warmline.db"))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start(setting: Setting) -> (Store, JoinHandle<()>) {
+    let alarm = Alarm(Arc::new(Notify::new()));
+    let (store, _, thread) = Store::start(setting, "edge-1".into(), &[], alarm).expect("a thread starts");
+    (store, thread)
+}
+
+fn stop((store, thread): (Store, JoinHandle<()>)) {
+    drop(store);
+    thread.join().expect("it ends well");
+}
+
+fn read<T>(setting: &Setting, ask: impl AsyncFnOnce(Database) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { ask(Database::open(setting).await.expect("it opens")).await })
+}
+
+fn all(setting: &Setting) -> Vec<Record> {
+    read(setting, async |database| calls(database.pool(), 0).await.expect("calls"))
+}
+
+fn record(id: u64, over: bool) -> Record {
+    let end = (1_795_959_968_500_000, "caller-hung-up".to_owned(), "The caller hung up.".to_owned());
+    Record {
+        id,
+        node: "edge-1".into(),
+        sip_call_id: "a@b".into(),
+        caller: Some("+821044440100".into()),
+        line: "support".into(),
+        trunk: "ai".into(),
+        target: over.then(|| "desk-201".to_owned()),
+        started: 1_795_959_902_000_000 + i64::try_from(id % 1_000_000).expect("a small number"),
+        answered: over.then_some(1_795_959_904_000_000),
+        end: over.then_some(end),
+        ticket: over.then_some(u64::from(u32::MAX) + 7),
+        note: None,
+        audio: match over {
+            true => [
+                Audio { packets: 100, lost: 1, jitter: 1_250, mos: Some(438), heard: Some(435) },
+                Audio::default(),
+            ],
+            false => Default::default(),
+        },
+    }
+}
+
+fn call(id: u64, over: bool) -> Change {
+    Change::Call(Box::new(record(id, over)))
+}
+
+#[test]
+fn a_call_is_one_record_however_often_it_is_told() {
+    let folder = Folder::new("store-one");
+    let running = start(folder.setting());
+    for id in [1, u64::MAX] {
+        running.0.write(call(id, false));
+        running.0.write(call(id, true));
+        // Too late: it has ended.
+        running.0.write(call(id, false));
+        running.0.write(call(id, true));
+    }
+    stop(running);
+    let mut found = all(&folder.setting());
+    found.sort_by_key(|record| record.id);
+    assert_eq!(found, [record(1, true), record(u64::MAX, true)]);
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(folder.0.join("warmline.db")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_call_that_a_crash_cut_off_has_ended_after_it() {
+    let folder = Folder::new("store-crash");
+    let running = start(folder.setting());
+    running.0.write(call(1, false));
+    running.0.write(call(2, true));
+    stop(running);
+    let running = start(folder.setting());
+    running.0.write(call(3, false));
+    stop(running);
+    let ends: Vec<_> = all(&folder.setting()).into_iter().map(|record| record.end.map(|end| end.1)).collect();
+    assert_eq!(ends, [Some("interrupted".to_owned()), Some("caller-hung-up".to_owned()), None]);
+}
+
+#[test]
+fn nobody_waits_for_a_locked_database_and_nothing_is_lost() {
+    let folder = Folder::new("store-lock");
+    let setting = folder.setting();
+    let running = start(setting.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        // Its tables are made by one alone.
+        assert_eq!(running.0.ask(call(1, true)).await, Ok(None));
+        let database = Database::open(&setting).await.expect("it opens");
+        let mut other = database.pool().acquire().await.expect("a connection");
+        other.execute("BEGIN EXCLUSIVE").await.expect("it is locked");
+        let before = Instant::now();
+        (2..2_000).for_each(|id| running.0.write(call(id, true)));
+        assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+        let waiting = running.0.ask(call(2_000, true));
+        let waited = tokio::time::timeout(Duration::from_millis(300), waiting).await;
+        assert!(waited.is_err(), "it cannot be written: {waited:?}");
+        other.execute("COMMIT").await.expect("it is free");
+        drop(other);
+        database.close().await;
+    });
+    stop(running);
+    assert_eq!(all(&setting).len(), 2_000);
+}
+
+#[test]
+fn what_finds_no_room_is_counted() {
+    // Nobody can write there.
+    let running = start(Setting::Sqlite("/proc/warmline.db".into()));
+    let most = u64::try_from(HELD).expect("a number");
+    (0..2 * most).for_each(|id| running.0.write(call(id, true)));
+    let lost = running.0.lost.load(Ordering::Relaxed);
+    assert!((most / 2..=most).contains(&lost), "{lost}");
+    stop(running);
+}
+
+#[test]
+fn a_store_in_memory_is_one() {
+    let running = start(Setting::Memory);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for id in 0..3 {
+        assert_eq!(runtime.block_on(running.0.ask(call(id, true))), Ok(None));
+    }
+    stop(running);
+}

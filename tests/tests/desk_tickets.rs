@@ -1,0 +1,282 @@
+//! Tickets of calls that bring none, made at an account like Zendesk's while the caller waits: in time, late or after a
+//! crash there is one for each call, and its INVITE carries it where it was in time.
+
+use core::net::SocketAddrV4;
+use core::time::Duration;
+
+use warmline_tests::sipp::{
+    AI, CARRIER, PATIENCE, Postgres, Program, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
+    sipp_is_missing,
+};
+use warmline_tests::zendesk::api::{Act, Api, CLIENT};
+use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules, Visit};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
+
+/// A store in a file.
+const FILE: &str = "sqlite:tickets.db";
+
+struct Scene {
+    stage: Stage,
+    far_end: FarEnd,
+    api: Api,
+    /// How many calls Talk has made a ticket for.
+    taken: usize,
+}
+
+impl Scene {
+    fn set(goodbye: Goodbye, store: &str) -> Self {
+        let at = SocketAddrV4::new(ZENDESK, ports(2));
+        let rules = Rules { takes_addresses: true, ..Rules::default() };
+        let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+        let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let more = format!(
+            r#"
+  [line.ticket]
+  desk     = "acme"
+  group    = "Support"
+  priority = "high"
+
+[[desk]]
+name          = "acme"
+kind          = "zendesk"
+base_url      = "{}"
+client_id     = "{}"
+client_secret = "{}"
+budget        = "1s"
+adopt         = "3s"
+tags          = ["warmline"]
+
+[store]
+url = "{store}"
+"#,
+            api.base(),
+            CLIENT.0,
+            CLIENT.1
+        );
+        let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
+        Self { stage, far_end: far_end.expect("free ports"), api, taken: 0 }
+    }
+
+    /// A carrier's call: it brings no ticket.
+    fn caller(&self) -> Program {
+        let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
+        let script = script.acknowledges().gets("BYE").answers(200).lingers();
+        self.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)))
+    }
+
+    /// The far end's first call, once it holds; Talk makes tickets meanwhile for those that bring none.
+    fn visit(&mut self, holds: impl Fn(&Visit) -> bool) -> Visit {
+        let visit = poll(PATIENCE, || {
+            let visits = self.far_end.visits();
+            for visit in visits.iter().skip(self.taken).filter(|visit| visit.answered) {
+                self.taken += 1;
+                if visit.ticket.is_none() {
+                    self.api.account(|account| account.talk_takes(&visit.caller));
+                }
+            }
+            visits.into_iter().next().filter(|visit| holds(visit))
+        });
+        visit.unwrap_or_else(|| panic!("{:?}\n{}", self.far_end.visits(), self.stage.warmline.written()))
+    }
+
+    /// Waits until nothing has yet to reach the account, and gives the one ticket that stands there.
+    fn one(&self) -> u64 {
+        let empty = poll(PATIENCE, || {
+            let list = self.stage.ask(PROGRAM, &["outbox"]).expect("a list");
+            (list.lines().count() == 1).then_some(())
+        });
+        let list = || self.stage.ask(PROGRAM, &["outbox"]);
+        assert!(empty.is_some(), "{:?}\n{}", list(), self.stage.warmline.written());
+        self.api.account(|account| {
+            let [ticket] = account.standing()[..] else { panic!("{:?}", account.tickets) };
+            let told = ticket.comments.iter().filter(|comment| comment.body.contains("has ended")).count();
+            assert_eq!(told, 1, "{ticket:?}");
+            ticket.id
+        })
+    }
+}
+
+/// A whole call. Whether it carried its ticket.
+fn call(test: &str, misbehave: impl FnOnce(&Api)) -> Option<(Scene, bool)> {
+    (!sipp_is_missing(test)).then(|| call_with(FILE, misbehave))
+}
+
+fn call_with(store: &str, misbehave: impl FnOnce(&Api)) -> (Scene, bool) {
+    let mut scene = Scene::set(Goodbye::After(1_000), store);
+    misbehave(&scene.api);
+    let player = scene.caller();
+    let visit = scene.visit(|visit| visit.over);
+    scene.stage.cast.ends_well(player);
+    let one = scene.one();
+    let carried = visit.ticket.map(|ticket| ticket.parse::<u64>().expect("a number"));
+    assert!(carried.is_none_or(|carried| carried == one), "{carried:?} {one}");
+    (scene, carried.is_some())
+}
+
+#[test]
+fn a_ticket_is_made_and_carried() {
+    let Some((mut scene, carried)) = call("a_ticket_is_made_and_carried", |_| {}) else { return };
+    assert!(carried);
+    let log = scene.stage.stop();
+    assert!(!log.contains("ERROR"), "{log}");
+    scene.api.account(|account| {
+        let ticket = account.standing()[0].clone();
+        assert_eq!((ticket.group, ticket.priority.as_deref()), (Some(360_001), Some("high")));
+        let [begins, ends] = &ticket.comments[..] else { panic!("{ticket:?}") };
+        assert!(begins.body.contains("Caller: +821044440"), "{begins:?}");
+        assert!(ends.body.contains("Audio of the other side: good"), "{ends:?}");
+    });
+    let table = scene.stage.ask(PROGRAM, &["calls"]).expect("a table");
+    let one = scene.api.account(|account| account.standing()[0].id).to_string();
+    assert!(table.contains(&one), "{table}");
+}
+
+#[test]
+fn a_slow_account_delays_a_call_no_longer_than_its_budget() {
+    let test = "a_slow_account_delays_a_call_no_longer_than_its_budget";
+    let slow = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Late(Duration::from_secs(3)), Some(1));
+    let Some((_, carried)) = call(test, slow) else { return };
+    assert!(!carried);
+}
+
+#[test]
+fn a_dead_account_loses_no_call() {
+    let dead = |api: &Api| {
+        api.upon("POST", "/oauth", Act::Dead, Some(2));
+    };
+    let Some((_, carried)) = call("a_dead_account_loses_no_call", dead) else { return };
+    assert!(!carried);
+}
+
+#[test]
+fn too_many_requests_lose_no_call() {
+    let busy = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Status(429, Some(2)), Some(1));
+    let Some((_, carried)) = call("too_many_requests_lose_no_call", busy) else { return };
+    assert!(!carried);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_in_time() {
+    let lost = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Lost, Some(1));
+    let Some((_, carried)) = call("a_lost_answer_is_asked_for_again_in_time", lost) else { return };
+    assert!(carried);
+}
+
+#[test]
+fn a_token_that_has_ended_is_renewed_in_time() {
+    let ended = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Unauthorised, Some(1));
+    let Some((scene, carried)) = call("a_token_that_has_ended_is_renewed_in_time", ended) else { return };
+    assert!(carried);
+    assert_eq!(scene.api.account(|account| account.minted()), 2);
+}
+
+#[test]
+fn a_ticket_is_made_and_carried_and_what_is_to_be_sent_is_in_postgres() {
+    let test = "a_ticket_is_made_and_carried_and_what_is_to_be_sent_is_in_postgres";
+    if sipp_is_missing(test) || postgres_is_missing(test) {
+        return;
+    }
+    let postgres = Postgres::start("tickets");
+    assert!(call_with(&postgres.url(), |_| {}).1);
+    let late = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Late(Duration::from_secs(3)), Some(1));
+    assert!(!call_with(&postgres.url(), late).1);
+}
+
+fn a_local_desk_has_tickets(store: &str) {
+    let at = SocketAddrV4::new(ZENDESK, ports(2));
+    let rules = Rules { takes_addresses: true, ..Rules::default() };
+    let goodbye = Goodbye::After(500);
+    let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+    let far_end = far_end.expect("free ports");
+    let more = format!(
+        r#"
+  [line.ticket]
+  desk  = "here"
+  group = "Support"
+
+[[desk]]
+name = "here"
+
+[store]
+url = "{store}"
+"#
+    );
+    let mut stage = Stage::furnish(PROGRAM, &more, &[AI], at);
+    for number in ["1", "2"] {
+        let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
+        let script = script.acknowledges().gets("BYE").answers(200).lingers();
+        let player = stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
+        stage.cast.ends_well(player);
+        let visits = far_end.visits();
+        assert_eq!(visits.last().and_then(|visit| visit.ticket.as_deref()), Some(number), "{visits:?}");
+    }
+    stage.stop();
+    let list = stage.ask(PROGRAM, &["tickets"]).expect("a list");
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert_eq!(list.matches("Call from +821044440").count(), 2, "{list}");
+    let one = stage.ask(PROGRAM, &["tickets", "2"]).expect("a ticket");
+    for said in ["group: Support", "An AI agent hands over a call.", "has ended: "] {
+        assert!(one.contains(said), "{one}");
+    }
+    assert!(stage.ask(PROGRAM, &["tickets", "3"]).is_err());
+}
+
+#[test]
+fn a_local_desk_has_tickets_in_a_file() {
+    if !sipp_is_missing("a_local_desk_has_tickets_in_a_file") {
+        a_local_desk_has_tickets(FILE);
+    }
+}
+
+#[test]
+fn a_local_desk_has_tickets_in_postgres() {
+    let test = "a_local_desk_has_tickets_in_postgres";
+    if !sipp_is_missing(test) && !postgres_is_missing(test) {
+        a_local_desk_has_tickets(&Postgres::start("local").url());
+    }
+}
+
+#[test]
+fn a_crash_leaves_one_ticket_wherever_it_comes() {
+    if !sipp_is_missing("a_crash_leaves_one_ticket_wherever_it_comes") {
+        crash(FILE);
+    }
+}
+
+#[test]
+fn a_crash_leaves_one_ticket_wherever_it_comes_with_postgres() {
+    let test = "a_crash_leaves_one_ticket_wherever_it_comes_with_postgres";
+    if !sipp_is_missing(test) && !postgres_is_missing(test) {
+        crash(&Postgres::start("tickets-crash").url());
+    }
+}
+
+fn crash(store: &str) {
+    // Before anything was answered; while the ticket is made; while it is made and its answer is lost; while the caller talks.
+    let slow = Duration::from_secs(30);
+    for (path, act) in [
+        ("/oauth", Some(Act::Slow(slow))),
+        ("/api/v2/tickets", Some(Act::Slow(slow))),
+        ("/api/v2/tickets", Some(Act::Late(slow))),
+        ("", None),
+    ] {
+        let mut scene = Scene::set(Goodbye::Never, store);
+        if let Some(act) = act {
+            scene.api.upon("POST", path, act, Some(1));
+        }
+        let _player = scene.caller();
+        match act {
+            None => drop(scene.visit(|visit| visit.answered)),
+            Some(_) => {
+                let list =
+                    || scene.stage.ask(PROGRAM, &["outbox"]).is_ok_and(|list| list.lines().count() > 1);
+                assert!(poll(PATIENCE, || list().then_some(())).is_some(), "{:?}", scene.api.asked());
+            }
+        }
+        scene.stage.warmline.kill();
+        scene.api.behave();
+        scene.stage.restart(PROGRAM);
+        scene.one();
+    }
+}
