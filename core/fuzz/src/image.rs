@@ -26,7 +26,7 @@ fn sound(body: &mut [u8; MOST]) -> usize {
 pub fn image(data: &[u8]) {
     let mut tables = Tables::new();
     if let Ok(appliance) = read(data, &mut tables) {
-        write_again(&tables.lend(), &appliance);
+        write_again(&lent(data, &tables), &appliance);
     }
     with_a_config(|config| clips(data, config));
     sealed(data, &mut tables).ok();
@@ -53,12 +53,17 @@ fn sealed(body: &[u8], tables: &mut Tables) -> Result<(), ImageError> {
     let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(body);
     image[10..HEADER].copy_from_slice(&crc.to_le_bytes());
     let appliance = read(&image, tables)?;
-    write_again(&tables.lend(), &appliance);
+    write_again(&lent(&image, tables), &appliance);
     tables.set_address(Ipv4Addr::new(192, 0, 2, 77));
     for interface in tables.lend().interfaces {
         assert!(!interface.address.is_unspecified() && !interface.advertise.is_unspecified());
     }
     Ok(())
+}
+
+/// The configuration as a board lends it: its tables, and what stays in flash.
+fn lent<'l>(image: &'l [u8], tables: &'l Tables) -> Config<'l> {
+    Config { instants: core_image::instants(image).unwrap_or_default(), ..tables.lend() }
 }
 
 fn read(image: &[u8], tables: &mut Tables) -> Result<Appliance, ImageError> {
@@ -106,5 +111,5 @@ fn write_again(config: &Config<'_>, appliance: &Appliance) {
     let len = core_image::write(config, appliance, &mut image).expect("what was read can be written");
     let mut tables = Tables::new();
     let read = core_image::read(&image[..len], &mut tables).expect("what was written can be read");
-    assert_eq!((&read, &tables.lend()), (appliance, config));
+    assert_eq!((&read, &lent(&image, &tables)), (appliance, config));
 }
