@@ -32,6 +32,9 @@ impl Clerk {
         else {
             return;
         };
+        if self.store.is_none() && self.desks.is_none() {
+            return;
+        }
         let Some(view) = sbc.call(call) else { return };
         let Some(record) = Record::of(cx, &view) else { return };
         match event {
