@@ -193,7 +193,12 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
         users: &[],
         shared: &[],
-        schedules: &[Schedule { name: line, changes: List::new(0, 3), first: Hours::Closed, unknown: Hours::Open }],
+        schedules: &[Schedule {
+            name: line,
+            changes: List::new(0, 3),
+            first: Hours::Closed,
+            unknown: Hours::Open,
+        }],
         instants: &[0_u32, 1, u32::MAX].map(u32::to_be_bytes),
         whens: &[],
         keys: &[],
