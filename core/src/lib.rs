@@ -7,7 +7,7 @@
 //! Two ways lead through it.
 //!
 //! * Signalling: [`filter`] (may this address speak) → [`sip`] (what does it say) → [`transaction`] → [`dialog`]
-//!   → [`call`] → [`line`] (what happens at this hour), and back out the same way. The door is [`Sbc`].
+//!   → [`call`] → [`mod@line`] (what happens at this hour), and back out the same way. The door is [`Sbc`].
 //! * Media: [`relay`] (is this the peer) → [`rtp`] → [`g711`] → out. The door is [`Relay`].
 //!
 //! The two meet only by the messages [`relay::Control`] and [`relay::Report`], so that a server can run one `Sbc`

@@ -85,11 +85,17 @@ impl Office {
         let answer = self.agent.hear("SIP/2.0 200");
         self.agent.ack(&answer);
         self.desk.hear("ACK");
-        [&answer, &rings].map(|sdp| {
-            let port =
-                sdp.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok());
-            SocketAddr::from(([127, 0, 0, 1], port.expect("a port")))
-        })
+        [&answer, &rings].map(|sdp| media_of(sdp))
+    }
+
+    /// The next samples that a side hears.
+    fn hears(&self, side: usize, samples: usize) -> Vec<u8> {
+        let (mut heard, mut bytes) = (vec![], [0; 2048]);
+        while heard.len() < samples {
+            let len = self.rtp[side].recv(&mut bytes).expect("there is audio");
+            heard.extend(&bytes[12..len]);
+        }
+        heard
     }
 
     /// Both speak for so long: a packet each every 20 ms, whose samples say which it is. Whether each was heard by the other.
@@ -137,6 +143,19 @@ impl Office {
         self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
         said
     }
+}
+
+/// Where a session description has audio sent to.
+fn media_of(sdp: &str) -> SocketAddr {
+    let port = sdp.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok());
+    SocketAddr::from(([127, 0, 0, 1], port.expect("a port")))
+}
+
+/// A file of the house's, as it is heard, up to so many samples.
+fn as_heard(samples: usize) -> Vec<u8> {
+    let mut heard: Vec<u8> = house::samples(MUSIC).into_iter().map(|sample| Law::Mu.encode(sample)).collect();
+    heard.resize(samples, 0xff);
+    heard
 }
 
 /// What a side says in its packet of this number: loud, and never what the other says.
@@ -227,18 +246,8 @@ fn what_is_ended_leaves_everything() {
 fn both_hear_that_they_are_recorded_before_they_are() {
     let mut office = Office::open("consent", "", &format!("consent = \"{MUSIC}\""));
     let to = office.connect();
-    let mut heard: [Vec<u8>; 2] = [vec![], vec![]];
-    for (heard, socket) in heard.iter_mut().zip(&office.rtp) {
-        let mut bytes = [0; 2048];
-        while heard.len() < 4_640 {
-            let len = socket.recv(&mut bytes).expect("there is audio");
-            heard.extend(&bytes[12..len]);
-        }
-    }
-    let mut prompt: Vec<u8> =
-        house::samples(MUSIC).into_iter().map(|sample| Law::Mu.encode(sample)).collect();
-    prompt.resize(4_640, 0xff);
-    assert!(heard.iter().all(|heard| *heard == prompt));
+    let heard = [0, 1].map(|side| office.hears(side, 4_640));
+    assert!(heard.iter().all(|heard| *heard == as_heard(4_640)));
     office.talk(to, 60);
     office.stop();
     let first = assert_whole(&office.file(), 50);
@@ -279,4 +288,40 @@ fn where_nothing_can_be_written_calls_go_on() {
     }
     let said = office.stop();
     assert_eq!(said.matches("calls are not recorded: ").count(), 1, "{said}");
+}
+
+#[test]
+fn who_reaches_nobody_leaves_a_message() {
+    let line = format!("unanswered = {{ then = \"voicemail\" }}\nvoicemail = {{ greeting = \"{MUSIC}\" }}");
+    let mut office = Office::open("message", "", &line);
+    office.agent.invite("desk", 0);
+    let rings = office.desk.hear("INVITE");
+    office.desk.respond(&rings, "486 Busy Here", "");
+    let answer = office.agent.hear("SIP/2.0 200");
+    office.agent.ack(&answer);
+    // Nothing is recorded of what is said before all of the prompt was heard.
+    assert_eq!(office.hears(0, 4_640), as_heard(4_640));
+    let nobody = office.rtp[1].local_addr().expect("an address");
+    office.talk([media_of(&answer), nobody], 60);
+    office.stop();
+    let [says, hears] = decoded(&office.file());
+    let (says, _) = packets(0, &says);
+    assert!(says.len() >= 50 && says.windows(2).all(|pair| pair[1] == (pair[0] + 1) % 16), "{says:?}");
+    assert!(hears.iter().all(|sample| *sample == 0), "nobody speaks to who leaves a message");
+}
+
+#[test]
+fn who_is_answered_at_once_hears_music_until_the_desk_is_there() {
+    let mut office = Office::open("at-once", "", &format!("answer = \"at-once\"\nmusic = \"{MUSIC}\""));
+    office.agent.invite("desk", 0);
+    let answer = office.agent.hear("SIP/2.0 200");
+    office.agent.ack(&answer);
+    let rings = office.desk.hear("INVITE");
+    office.desk.respond(&rings, "180 Ringing", "");
+    assert_eq!(office.hears(0, 4_560)[..4_480], as_heard(4_560)[..4_480]);
+    office.desk.respond(&rings, "200 OK", &office.desk.sdp());
+    office.desk.hear("ACK");
+    office.talk([&answer, &rings].map(|sdp| media_of(sdp)), 60);
+    office.stop();
+    assert_whole(&office.file(), 50);
 }
