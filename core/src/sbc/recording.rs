@@ -23,6 +23,7 @@ impl Sbc<'_> {
 
     /// What the relay is to do next for a recording.
     pub(super) fn flush_recording(&mut self, config: &Config<'_>, id: CallId) -> Option<Output> {
+        let waits = self.calls.get(id)?.anchor.and_then(|leg| self.legs.get(leg)).map(|leg| leg.place);
         let call = self.calls.get_mut(id)?;
         if !call.pending.take(Pending::RECORD) || call.stream != Stream::Open {
             return None;
@@ -31,7 +32,7 @@ impl Sbc<'_> {
         let talks = call.progress == Progress::Answered && !call.is_waited_in();
         let consent = config.line(call.line).and_then(|line| line.consent);
         let control = match (call.recording, consent) {
-            (Recording::Message, _) => Control::Record { stream, side: anchor },
+            (Recording::Message, _) => Control::Record { stream, side: waits? },
             (Recording::Telling { told, heard }, Some(clip)) if talks && told < 2 => {
                 call.recording = Recording::Telling { told: told.saturating_add(1), heard };
                 call.pending.add(Pending::RECORD);

@@ -209,6 +209,25 @@ fn a_caller_leaves_a_message() {
     w.is_clean();
 }
 
+/// Whoever was called is who is handed over, and so who leaves the message.
+#[test]
+fn a_message_is_of_who_waits_whichever_side_that_is() {
+    let mut w = with(|line| (line.unanswered, line.longest) = (Then::Voicemail, 60));
+    let (call, asked, _) = w.dials_and_rings();
+    let outs = w.hear(ZENDESK, &respond(&asked, "200 OK", "", ANSWER));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    w.hear(AI, &(request("ACK", "2", 1, &ok) + END));
+    let mut agent = End::calling(AI, &ok);
+    let outs = w.hear(AI, &agent.refer("<sip:support@sbc.example.com>"));
+    w.answer_notify(&outs);
+    w.place_joined(call, Side::C);
+    let asked = find(&w.zendesk_found(call), "INVITE").to_string();
+    let outs = w.hear(ZENDESK, &respond(&asked, "486 Busy Here", "", ""));
+    assert!(has(&outs, "record B"), "{:?}", told(&outs));
+    w.answer_notifies(&outs);
+    w.ends(call);
+}
+
 #[test]
 fn keys_while_waiting() {
     let mut w = with(|line| {
