@@ -1,7 +1,6 @@
 //! `warmline calls`.
 
 use core::time::Duration;
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::columns::columns;
-use super::store::Where;
+use super::store::{Where, tell};
 use crate::store::{self, Audio, Record, hex, utc};
 
 /// Which calls, and how they are shown.
@@ -66,17 +65,7 @@ impl Calls {
             .place
             .read(async |database| store::calls(database.pool(), since).await)
             .and_then(|calls| self.show(&calls));
-        match found {
-            Ok(text) => {
-                // Who reads may have seen enough.
-                let _ = stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(why) => {
-                eprintln!("warmline: {why}");
-                ExitCode::FAILURE
-            }
-        }
+        tell(found)
     }
 
     fn show(&self, calls: &[Record]) -> Result<String, String> {

@@ -1,12 +1,11 @@
 //! `warmline outbox`: what has yet to reach a desk, and what cannot.
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
 use super::columns::columns;
-use super::store::Where;
+use super::store::{Where, tell};
 use crate::store::{Entry, hex, retry, utc, waiting};
 
 /// What to do with it.
@@ -42,17 +41,7 @@ impl Outbox {
                 })
             }
         };
-        match said {
-            Ok(text) => {
-                // Who reads may have seen enough.
-                let _ = stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(why) => {
-                eprintln!("warmline: {why}");
-                ExitCode::FAILURE
-            }
-        }
+        tell(said)
     }
 }
 

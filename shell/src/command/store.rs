@@ -1,7 +1,9 @@
 //! What the commands share that read the store of a node, which may be running.
 
 use core::future::Future;
+use std::io::{Write, stdout};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
 
@@ -42,5 +44,20 @@ impl Where {
             database.close().await;
             found
         })
+    }
+}
+
+/// Prints what was found, or why there is nothing.
+pub(super) fn tell(found: Result<String, String>) -> ExitCode {
+    match found {
+        Ok(text) => {
+            // Who reads may have seen enough.
+            let _ = stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("warmline: {why}");
+            ExitCode::FAILURE
+        }
     }
 }

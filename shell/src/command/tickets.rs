@@ -1,12 +1,11 @@
 //! `warmline tickets`: those of local desks.
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::columns::columns;
-use super::store::Where;
+use super::store::{Where, tell};
 use crate::store::{Comment, Ticket, ticket, tickets, utc};
 
 /// Which tickets.
@@ -30,17 +29,7 @@ impl Tickets {
                 })
             }
         };
-        match said {
-            Ok(text) => {
-                // Who reads may have seen enough.
-                let _ = stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(why) => {
-                eprintln!("warmline: {why}");
-                ExitCode::FAILURE
-            }
-        }
+        tell(said)
     }
 }
 
