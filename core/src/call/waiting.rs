@@ -72,6 +72,8 @@ waiting! {
         RECORD = 15,
         /// The host makes a ticket.
         TICKET = 16,
+        /// What would end the legs that are not answered has changed.
+        UNANSWERED = 17,
     }
 }
 

@@ -331,6 +331,7 @@ impl<'p> Player<'p> {
             | Event::Unreachable { .. } => (None, None),
             Event::Started(id)
             | Event::Answered(id)
+            | Event::Unanswered(id)
             | Event::Ticket(id)
             | Event::Ended(id)
             | Event::Digit { call: id, .. }
