@@ -25,7 +25,7 @@ use super::restore::RestoreError;
 
 /// How many requests and session descriptions of ours may have left after a record was written: their numbers are
 /// left out.
-const AHEAD: u32 = 64;
+pub(super) const AHEAD: u32 = 64;
 
 /// The key of the hashes that name things in a record: no secret, and the same for ever.
 const NAMES: Key = Key::new(0x7761_726d_6c69_6e65, 0x7265_636f_7264_0001);

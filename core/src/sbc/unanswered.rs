@@ -3,9 +3,9 @@
 //! They cannot go on after a restart, and a peer that has had a provisional response waits for minutes. So what ends each
 //! is written down while it waits: the refusal of the caller's INVITE, and the CANCEL of a target's. After a restart they
 //! are transactions that belong to no leg, and are repeated until they are heard. Whoever answers even so has an answer
-//! too many, and is hung up (see `forks`).
+//! too many, and is hung up (see `forks`). The same holds of whoever was let go from an answered call, and has not hung up.
 
-use crate::call::{CallId, Leg, LegId, LegState, Todo};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Progress, Todo};
 use crate::config::TargetIndex;
 use crate::reason::Reason;
 use crate::record::{Reader, Writer};
@@ -26,7 +26,7 @@ impl Sbc<'_> {
     /// Writes what ends the legs of a call that are not answered, should the node fall over: how many bytes, at the start
     /// of `out`. That is a record like one of [`Sbc::save`], and takes the place of the one before.
     ///
-    /// None when all legs are answered, or when half of `out` is too small: 4,096 bytes are enough for two usual legs.
+    /// None when all legs are answered and are the call's own, or when half of `out` is too small: 4,096 bytes are enough for two usual legs.
     pub fn save_unanswered(&self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<usize> {
         let (out, room) = out.split_at_mut_checked(out.len() / 2)?;
         let mut w = Writer::new(out);
@@ -40,10 +40,12 @@ impl Sbc<'_> {
 
     /// Writes what ends a leg, where it is not answered. `room` is to write the message to.
     fn save_end(&self, cx: &Cx<'_>, id: LegId, room: &mut [u8], w: &mut Writer<'_>) -> Option<()> {
-        let leg = self.legs.get(id).filter(|leg| leg.is_unanswered())?;
+        let leg = self.legs.get(id)?;
         let (path, len) = match leg.side {
+            _ if self.is_left_over(id, leg) => (leg.path, self.bye(cx, leg, room)?),
+            _ if !leg.is_unanswered() => return None,
             Side::A => (leg.reply_path, self.refusal(cx, leg, room)?),
-            Side::B | Side::C => (leg.path, self.farewell(cx, leg, room)?),
+            Side::B | Side::C => (leg.path, self.cancel_of(cx, leg, room)?),
         };
         let target = cx.config.target(leg.target).map(|target| target.name);
         saved::write_place(cx.config, &path, w)?;
@@ -66,7 +68,7 @@ impl Sbc<'_> {
     }
 
     /// The CANCEL of an INVITE that went to a target.
-    fn farewell(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
+    fn cancel_of(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let mut w = sip::Writer::new(room);
         leg.dialog.first_request(&mut w, b"CANCEL", leg.dialog.dialled(), leg.invited, 70, |w| {
@@ -74,6 +76,26 @@ impl Sbc<'_> {
         });
         w.empty_body();
         w.finish().ok()
+    }
+
+    /// The BYE of a leg that its call goes on without.
+    fn bye(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let branch = self.key.hash(&[b"left", &leg.dialog.local_tag().to_le_bytes()]);
+        let cseq = leg.dialog.sent().saturating_add(saved::AHEAD);
+        let mut w = sip::Writer::new(room);
+        leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
+        w.empty_body();
+        w.finish().ok()
+    }
+
+    /// Whether its call goes on without a leg that is answered: there is no place for it in the call's own record.
+    fn is_left_over(&self, id: LegId, leg: &Leg) -> bool {
+        let left = |call: &Call| {
+            matches!(call.progress, Progress::Answered | Progress::Ended(_))
+                && ![call.anchor, call.called].contains(&Some(id))
+        };
+        leg.can_be_saved() && self.calls.get(leg.call).is_some_and(left)
     }
 
     /// Ends the legs that [`Sbc::save_unanswered`] wrote before a restart. What follows the record in `record` does not
@@ -109,9 +131,11 @@ impl Sbc<'_> {
             }
             None => {
                 let branch = e.via.branch().and_then(our_branch).unwrap_or_default();
-                let (invite, key) =
-                    (self.client_key(branch, Method::Invite), self.client_key(branch, Method::Cancel));
-                self.transactions.abandoned(cx.now, invite, target);
+                if e.cseq.method == Method::Cancel {
+                    let invite = self.client_key(branch, Method::Invite);
+                    self.transactions.abandoned(cx.now, invite, target);
+                }
+                let key = self.client_key(branch, e.cseq.method);
                 self.transactions.send(cx.now, key, path, kept, &mut self.blocks)
             }
         };

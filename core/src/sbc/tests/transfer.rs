@@ -270,6 +270,16 @@ fn the_agent_transfers_its_caller() {
         told(&outs),
         ["point C", "bridge Some([A, C])", &format!("ACK sip:54.172.60.1:5060 {ZENDESK}"), "settled"]
     );
+    // Who has yet to leave would be hung up after a restart, and the others would not.
+    let mut words = [0; 4_096];
+    w.sbc.save_unanswered(&w.cx(), call, &mut words).unwrap();
+    let mut other = World::with(8, setting(false));
+    other.sbc.end_unanswered(&other.cx(), &words).unwrap();
+    let outs = other.drain();
+    assert_eq!(told(&outs), [format!("BYE sip:{AI} {AI}")]);
+    assert!(silent(&other.hear(AI, &respond(find(&outs, "BYE"), "200 OK", "", ""))));
+    other.is_clean();
+
     let outs = w.hear(AI, &respond(&notify, "200 OK", "", ""));
     assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 200 OK terminated")]);
     assert!(field(find(&outs, "NOTIFY"), "CSeq") > field(&notify, "CSeq"));
