@@ -21,7 +21,7 @@ use crate::config::Loaded;
 use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
 use crate::recording::Recorder;
 use crate::reload::{self, Changes, ReloadError};
-use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
+use crate::signal::{self, Ask, Asks, Inlets, Keeper, Listeners, MOST_CONNECTIONS};
 use crate::store::{self, Store};
 
 /// Sockets and files that a node has open beside its calls'.
@@ -231,11 +231,19 @@ impl Node {
             let config = loaded.lend();
             let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
             let alarm = Alarm(Arc::clone(&node.broken));
-            let (handle, wishes, thread) = Store::start(setting, name, loaded.desks(), alarm)?;
+            let (handle, wishes, thread) =
+                Store::start(setting, loaded.keeping(), name, loaded.desks(), alarm)?;
             (store, desks) = (Some(handle), Some(wishes));
             node.storing = Some(thread);
         }
-        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder, store, desks };
+        let live = loaded.keeping().live.clone().or_else(|| {
+            let setting = loaded.store().cloned().or_else(beside)?;
+            setting.live(options.file.as_deref())
+        });
+        let keeper = live.and_then(|path| {
+            Keeper::open(path.clone(), calls).inspect_err(|why| signal::unkept(&path, why)).ok()
+        });
+        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder, store, keeper, desks };
         let alarm = Alarm(Arc::clone(&node.broken));
         let workers = node.workers.clone();
         node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);

@@ -5,7 +5,9 @@
 
 mod calls;
 mod database;
+mod lease;
 mod outbox;
+mod prune;
 mod record;
 mod setting;
 #[cfg(test)]
@@ -22,10 +24,11 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use calls::calls;
-pub(crate) use database::{Database, OpenError};
+pub(crate) use database::Database;
+pub(crate) use lease::{beat, take_over};
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
 pub(crate) use record::{Audio, Record, hex};
-pub(crate) use setting::Setting;
+pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
 
@@ -52,6 +55,9 @@ pub(crate) enum Change {
     TicketClosed(Box<(Handover, Closing)>),
     /// What happens to an entry of the outbox.
     Outbox(Step),
+    /// The node has started, and goes on with these calls of those that it was in the middle of: the records of all others
+    /// end, and their tickets are seen to.
+    TakenUp(Vec<u64>),
 }
 
 /// A change, and who waits until it is written: for a number, where there is one.
@@ -65,10 +71,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts the thread, with the desks beside. What `node` left unfinished when it was last ended is finished first. It ends
-    /// once the last handle is gone and everything is written.
+    /// Starts the thread, with the desks beside. It ends once the last handle is gone and everything is written. What `node`
+    /// left unfinished when it was last ended waits for [`Change::TakenUp`].
     pub(crate) fn start(
         setting: Setting,
+        keeping: &Keeping,
         node: String,
         desks: &[Desk],
         alarm: Alarm,
@@ -79,8 +86,8 @@ impl Store {
         let lost = Arc::new(AtomicU64::new(0));
         let store = Self { orders, lost: Arc::clone(&lost) };
         let (opened, database) = watch::channel(None);
-        let (desks, office) = Office::new(desks, node.clone(), store.clone(), database);
-        let writer = Writer::new(setting, node, queue, lost, opened);
+        let (desks, office) = Office::new(desks, node.clone(), keeping.lease, store.clone(), database);
+        let writer = Writer::new(setting, keeping.keep, node, queue, lost, opened);
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
             let _alarm = alarm;
             runtime.block_on(async {
