@@ -197,6 +197,8 @@ pub struct Trunk {
     pub learn: bool,
     /// Whether its audio is protected by SRTP: its peers' keys come by TLS.
     pub srtp: Policy,
+    /// Whether they may come by UDP and TCP as well, since nobody else reads what is said on the way to it.
+    pub keys_in_clear: bool,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
     /// What it may start.
@@ -231,6 +233,7 @@ impl Trunk {
             media: MediaPolicy::Signalled,
             learn: false,
             srtp: Policy::Off,
+            keys_in_clear: false,
             max_calls: u32::MAX,
             starts: Limits::NONE,
             takes: Limits::NONE,
@@ -248,6 +251,11 @@ impl Trunk {
             return_to: None,
             ping: None,
         }
+    }
+
+    /// Whether keys for SRTP may be said on this way to it (RFC 4568 section 7: they are as secret as their carrier).
+    pub fn keys_may_go_by(&self, transport: Transport) -> bool {
+        self.keys_in_clear || transport == Transport::Tls
     }
 }
 

@@ -535,11 +535,11 @@ pub(super) fn agree(
     message: &Message<'_>,
 ) -> Result<Option<Agreed>, Reason> {
     let Some(session) = session(message)? else {
-        not_in_the_open(None, srtp, from.path.transport)?;
+        not_in_the_open(None, trunk, srtp, from.path.transport)?;
         return Ok(None);
     };
     let agreed = sdp::choose(&session, srtp).map_err(refusal)?;
-    not_in_the_open(Some(&agreed), srtp, from.path.transport)?;
+    not_in_the_open(Some(&agreed), trunk, srtp, from.path.transport)?;
     if !media_allowed(config, trunk, &agreed) {
         return Err(Reason::MediaOutsideRange);
     }

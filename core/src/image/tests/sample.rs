@@ -143,7 +143,8 @@ impl Owned {
                     return_to: Some(TargetIndex(0)),
                     ping: NonZeroU16::new(30),
                     learn: true,
-                    srtp: Policy::Off,
+                    srtp: Policy::Allowed,
+                    keys_in_clear: true,
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -234,7 +235,8 @@ impl Owned {
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ping: Some(NonZeroU16::MAX),
             learn: true,
-            srtp: Policy::Off,
+            srtp: Policy::Required,
+            keys_in_clear: true,
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -422,14 +424,15 @@ impl Names {
         let back = prop::option::of(0..self.targets as u16);
         let learn = any::<bool>();
         let ping = any::<u16>().prop_map(NonZeroU16::new);
-        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping, learn));
+        let srtp = prop::sample::select(&[Policy::Off, Policy::Allowed, Policy::Required][..]);
+        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping, learn, srtp));
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
             |(
                 name,
                 kind,
                 listener,
                 list,
-                (max_calls, (starts, takes), (user, realm, secret), (back, ping, learn)),
+                (max_calls, (starts, takes), (user, realm, secret), (back, ping, learn, srtp)),
             )| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
@@ -441,7 +444,8 @@ impl Names {
                 return_to: back.map(TargetIndex),
                 ping,
                 learn,
-                srtp: Policy::Off,
+                srtp,
+                keys_in_clear: srtp.is_on(),
                 ..Trunk::new(name, kind, listener)
             },
         )
