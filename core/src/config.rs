@@ -141,6 +141,9 @@ pub struct Node {
     /// `media.silence`: after how many seconds without RTP and RTCP from a leg that should speak its call ends; 0 where it
     /// never does.
     pub silence: u16,
+    /// `limits.blocked`: numbers in E.164, separated by commas, whose calls are turned away; one that ends in `*` is what
+    /// numbers begin with, and `anonymous` is who withholds it.
+    pub blocked: Span,
 }
 
 /// A network we stand in.
@@ -408,6 +411,8 @@ pub struct Line {
     pub answer: Answer,
     /// For how many seconds callers wait at most, whoever is rung; 0 where the plan alone says.
     pub max_wait: u16,
+    /// How many callers may wait at once; 0 where that is not bounded.
+    pub max_waiting: u16,
     /// Whether the plan begins again at its end, until [`Line::max_wait`] is over.
     pub repeat: bool,
     /// What happens when nobody answers.
@@ -474,6 +479,7 @@ impl Line {
             when: List::EMPTY,
             answer: Answer::WhenTaken,
             max_wait: 0,
+            max_waiting: 0,
             repeat: false,
             unanswered: Then::Return,
             keys: List::EMPTY,
@@ -634,6 +640,7 @@ impl Config<'static> {
             new_calls: filter::Rate::UNLIMITED,
             workers: 1,
             silence: 0,
+            blocked: Span::EMPTY,
         },
         domains: &[],
         interfaces: &[],

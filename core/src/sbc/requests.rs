@@ -111,6 +111,9 @@ impl Sbc<'_> {
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener)?;
         let caller = call::caller(config, trunk, message, e);
+        if trunk.kind != TrunkKind::Phones && caller.is_blocked(config.text(config.node.blocked)) {
+            return Err(Reason::CallerBlocked);
+        }
         if self.is_brought_back(config, request, line) {
             return Err(Reason::Loop);
         }

@@ -111,6 +111,7 @@ impl Owned {
                 new_calls: Rate { per_second: 2, burst: 1 },
                 workers: 1,
                 silence: 60,
+                blocked: span(5, 2),
             },
             domains: vec![span(7, 15)],
             interfaces: vec![Interface {
@@ -212,7 +213,14 @@ impl Owned {
         owned.text[3900..3916].copy_from_slice(b"+821012345678901");
         owned.text[3917] = b'-';
         let fast = Rate { per_second: u32::MAX, burst: u32::MAX };
-        owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1, silence: u16::MAX };
+        owned.node = Node {
+            name: long,
+            country: span(5, 2),
+            new_calls: fast,
+            workers: 1,
+            silence: u16::MAX,
+            blocked: long,
+        };
         owned.domains.resize(MAX_DOMAINS, long);
         let port = |n| Listener { interface: 0, transport: Transport::Udp, port: 65_000 + n };
         owned.listeners = (0..MAX_LISTENERS as u16).map(port).collect();
@@ -307,7 +315,8 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 owned.users.clear();
                 owned.shared.clear();
                 owned.keys.clear();
-                owned.node = Node { name, country: span(0, 0), new_calls, workers: 1, silence };
+                owned.node =
+                    Node { name, country: span(0, 0), new_calls, workers: 1, silence, blocked: name };
                 let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
                 owned.listeners = ports.into_iter().map(listener).collect();
                 let (own, told) = match appliance.network {

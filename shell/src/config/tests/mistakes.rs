@@ -130,9 +130,15 @@ listen = ["#,
         ),
         (
             "new_calls",
-            "blocked = []
+            "blockd = []
 new_calls",
-            r#"config.toml:12:1: unknown key "blocked" in [limits]; the only key is "new_calls""#,
+            r#"config.toml:12:1: unknown key "blockd" in [limits]; did you mean "blocked"?"#,
+        ),
+        (
+            "new_calls",
+            "blocked = [\"+8270*\", \"anonymous\", \"0701\"]
+new_calls",
+            r#"config.toml:12:37: "0701" is nobody who calls; write a number like "+827012345678", what numbers begin with like "+8270*", or "anonymous""#,
         ),
         (
             "[limits]",
@@ -151,7 +157,7 @@ uri ="#,
             "dial =",
             r#"weight = 3
 dial ="#,
-            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
+            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "max_waiting", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
         ),
         (
             "for =",
