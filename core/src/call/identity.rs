@@ -5,7 +5,7 @@ use crate::memory::Chain;
 use crate::reason::Reason;
 use crate::sip::{Essentials, Message, Name, NameAddr, Scheme, Uri, unescape};
 
-use super::{Causes, Number, number};
+use super::{Call, Causes, Number, number};
 
 /// The header that tells an AI platform which call an INVITE belongs to.
 pub const CALL_HEADER: &[u8] = b"X-Warmline-Call";
@@ -61,6 +61,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// It is the caller of another call, where that has one with a number: the same one's stay.
+    pub(crate) fn is_that_of(&mut self, call: &Call) {
+        if call.caller.is_some() {
+            let Identity { withheld, vouched, .. } = call.identity;
+            *self = Self { number: call.caller.clone(), withheld, vouched, note: None };
+        }
+    }
+
     /// Whether a list like [`Node::blocked`](crate::config::Node::blocked) names it.
     pub(crate) fn is_blocked(&self, list: &[u8]) -> bool {
         let number = self.number.as_ref().map(Number::as_slice).unwrap_or_default();
