@@ -167,6 +167,7 @@ impl Sbc<'_> {
         call.note = note.or(call.note);
         call.rung = place;
         call.set_place(place, Place::Join, port);
+        call.pending.add(Pending::UNANSWERED);
         match goal {
             Goal::Line(line) => {
                 (call.anchor, call.called) = (Some(other), None);

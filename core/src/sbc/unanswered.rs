@@ -3,7 +3,8 @@
 //! They cannot go on after a restart, and a peer that has had a provisional response waits for minutes. So what ends each
 //! is written down while it waits: the refusal of the caller's INVITE, and the CANCEL of a target's. After a restart they
 //! are transactions that belong to no leg, and are repeated until they are heard. Whoever answers even so has an answer
-//! too many, and is hung up (see `forks`). The same holds of whoever was let go from an answered call, and has not hung up.
+//! too many, and is hung up (see `forks`). The same holds of whoever was let go from an answered call and has not hung up,
+//! and a referrer who has its caller back by the record from before its transfer is told so.
 
 use crate::call::{Call, CallId, Leg, LegId, LegState, Progress, Todo};
 use crate::config::TargetIndex;
@@ -14,7 +15,8 @@ use crate::sip::{self, Message, Method, phrase};
 use crate::transport::Path;
 
 use super::dialogs::our_branch;
-use super::replies::{via, warning};
+use super::notify;
+use super::replies::{contact, via, warning};
 use super::restore::RestoreError;
 use super::saved::{self, Place};
 use super::{Cx, Sbc};
@@ -42,9 +44,10 @@ impl Sbc<'_> {
     fn save_end(&self, cx: &Cx<'_>, id: LegId, room: &mut [u8], w: &mut Writer<'_>) -> Option<()> {
         let leg = self.legs.get(id)?;
         let (path, len) = match leg.side {
-            _ if self.is_left_over(id, leg) => (leg.path, self.bye(cx, leg, room)?),
+            _ if self.is_left_over(id, leg) => (leg.path, self.bye_of(cx, leg, room)?),
+            _ if self.has_its_caller_back(leg) => (leg.path, self.notify_of(cx, leg, room)?),
             _ if !leg.is_unanswered() => return None,
-            Side::A => (leg.reply_path, self.refusal(cx, leg, room)?),
+            Side::A => (leg.reply_path, self.refusal_of(cx, leg, room)?),
             Side::B | Side::C => (leg.path, self.cancel_of(cx, leg, room)?),
         };
         let target = cx.config.target(leg.target).map(|target| target.name);
@@ -55,7 +58,7 @@ impl Sbc<'_> {
     }
 
     /// The refusal of a caller's INVITE.
-    fn refusal(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
+    fn refusal_of(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
         let status = REASON.status()?;
         let mut w = sip::Writer::new(room);
         w.status_line(status, phrase(status));
@@ -79,7 +82,7 @@ impl Sbc<'_> {
     }
 
     /// The BYE of a leg that its call goes on without.
-    fn bye(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
+    fn bye_of(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
         let (listener, interface) = cx.config.listener(leg.path.listener)?;
         let branch = self.key.hash(&[b"left", &leg.dialog.local_tag().to_le_bytes()]);
         let cseq = leg.dialog.sent().saturating_add(saved::AHEAD);
@@ -87,6 +90,25 @@ impl Sbc<'_> {
         leg.dialog.request(&mut w, b"BYE", cseq, 70, |w| via(w, listener, interface, branch));
         w.empty_body();
         w.finish().ok()
+    }
+
+    /// The NOTIFY that says to a referrer that its transfer has come to nothing.
+    fn notify_of(&self, cx: &Cx<'_>, leg: &Leg, room: &mut [u8]) -> Option<usize> {
+        let (listener, interface) = cx.config.listener(leg.path.listener)?;
+        let branch = self.key.hash(&[b"told", &leg.dialog.local_tag().to_le_bytes()]);
+        // Others of ours may leave before, and those of the leg that is taken up come after it.
+        let cseq = leg.dialog.sent().saturating_add(saved::AHEAD / 2);
+        let mut w = sip::Writer::new(room);
+        leg.dialog.request(&mut w, b"NOTIFY", cseq, 70, |w| via(w, listener, interface, branch));
+        contact(&mut w, listener, interface);
+        notify::write(&mut w, leg.notifier.id(), REASON.status()?, true);
+        w.finish().ok()
+    }
+
+    /// Whether a referrer is told of a transfer that goes on: what was saved of its call is from before that.
+    fn has_its_caller_back(&self, leg: &Leg) -> bool {
+        let goes_on = |call: &Call| !matches!(call.progress, Progress::Answered | Progress::Ended(_));
+        leg.can_be_saved() && leg.notifier.is_active() && self.calls.get(leg.call).is_some_and(goes_on)
     }
 
     /// Whether its call goes on without a leg that is answered: there is no place for it in the call's own record.
