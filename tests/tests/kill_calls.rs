@@ -39,19 +39,21 @@ struct Scene {
     seen: BTreeSet<String>,
     /// Callers whose call was handed over.
     handed_over: BTreeSet<String>,
-    /// Callers who talked on after it, and hung up themselves.
+    /// Callers who talked on after it and hung up themselves, and those who waited and were hung up.
     went_on: BTreeSet<String>,
+    cut_off: BTreeSet<String>,
 }
 
 impl Scene {
-    fn set() -> Self {
+    /// With a line of which `line` says more.
+    fn set(line: &str) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let rules = Rules { takes_addresses: true, ..Rules::default() };
         let far_end = FarEnd::open(&[at.into()], Manners { rules, ..Manners::default() });
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         api.account(|account| account.per_minute = 100_000);
         let more = format!(
-            r#"
+            r#"{line}
   [line.ticket]
   desk = "acme"
 
@@ -73,8 +75,8 @@ url = "sqlite:killed.db"
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
         let far_end = far_end.expect("free ports");
-        let (seen, handed_over, went_on) = Default::default();
-        let scene = Self { stage, far_end, api, seen, handed_over, went_on };
+        let (seen, handed_over, went_on, cut_off) = Default::default();
+        let scene = Self { stage, far_end, api, seen, handed_over, went_on, cut_off };
         // Its tables are made by it alone.
         assert!(poll(PATIENCE, || scene.stage.ask(PROGRAM, &["calls"]).ok()).is_some());
         scene
@@ -120,8 +122,8 @@ url = "sqlite:killed.db"
         }
     }
 
-    /// One call, in the middle of which Warmline is killed. What became of the caller.
-    fn kill(&mut self, number: &str, account: Account, dice: &mut Dice) -> Stay {
+    /// One call, in the middle of which Warmline is killed.
+    fn kill(&mut self, number: &str, account: Account, dice: &mut Dice) {
         let slow = |millis| Act::Slow(Duration::from_millis(millis));
         let act = match account {
             Account::Up => None,
@@ -152,11 +154,14 @@ url = "sqlite:killed.db"
         assert!(answered, "{about}: the caller waits on\n{}", self.stage.warmline.written());
         let after = guest.stay;
         if after == Stay::Talking {
-            // Nobody hangs up on the caller, who talks on.
+            // Nobody hangs up on a caller who talks with somebody.
             let hung_up = self.minds(&mut guest, TALK, |guest, _| guest.stay != Stay::Talking);
-            assert!(!hung_up, "{about}\n{}", self.stage.warmline.written());
-            guest.hang_up();
-            self.went_on.insert(number.to_owned());
+            if hung_up {
+                self.cut_off.insert(number.to_owned());
+            } else {
+                guest.hang_up();
+                self.went_on.insert(number.to_owned());
+            }
         }
         let gone = |guest: &Guest, visits: &[Visit]| {
             guest.stay != Stay::Leaving && visits.iter().all(|visit| visit.over || visit.cancelled)
@@ -176,7 +181,6 @@ url = "sqlite:killed.db"
             self.handed_over.insert(number.to_owned());
         }
         println!("{about}: {after:?}, at the far end {}, in the outbox {opened}", visits.len());
-        after
     }
 
     fn judge(&mut self, numbers: &[String]) {
@@ -191,6 +195,9 @@ url = "sqlite:killed.db"
             assert!(records.iter().all(|record| !record["ended"].is_null()), "{records:?}");
             if self.went_on.contains(number) {
                 assert_eq!(records[0]["reason"], "caller-hung-up", "{records:?}");
+            }
+            if self.cut_off.contains(number) {
+                assert_eq!(records[0]["reason"], "wait-cut", "{records:?}");
             }
             self.api.account(|account| {
                 let users: Vec<u64> = account
@@ -217,48 +224,79 @@ url = "sqlite:killed.db"
 }
 
 /// Kills it so often.
-fn kills(count: usize, account: Account, usual: u64) {
+fn kills(line: &str, count: usize, account: Account, usual: u64) -> Scene {
     let mut dice = Dice::new(seed(usual));
-    let mut scene = Scene::set();
+    let mut scene = Scene::set(line);
     let numbers: Vec<String> = (0..count).map(|number| format!("+821077{number:06}")).collect();
-    let mut stays = Vec::new();
     for number in &numbers {
-        stays.push(scene.kill(number, account, &mut dice));
+        scene.kill(number, account, &mut dice);
     }
     scene.judge(&numbers);
-    let taken_up = stays.iter().filter(|stay| **stay == Stay::Talking).count();
-    println!("{count} calls, {taken_up} of them taken up again, {} handed over", scene.handed_over.len());
+    let [went_on, cut_off, handed_over] =
+        [&scene.went_on, &scene.cut_off, &scene.handed_over].map(BTreeSet::len);
+    println!(
+        "{count} calls: {went_on} went on, {cut_off} were hung up while they waited, {handed_over} handed over"
+    );
+    scene
+}
+
+/// The same, of callers who are answered only when somebody takes the call.
+fn kills_of_those_who_wait(count: usize, account: Account, usual: u64) {
+    let scene = kills("", count, account, usual);
+    assert!(scene.cut_off.is_empty(), "who talks is not cut off: {:?}", scene.cut_off);
+}
+
+/// And of callers who are answered at once, and hear music until somebody is there.
+fn kills_of_those_who_are_answered(count: usize, usual: u64) {
+    let scene = kills("answer = \"at-once\"", count, Account::Slow, usual);
+    assert!(
+        !scene.cut_off.is_empty() && !scene.went_on.is_empty(),
+        "{:?} {:?}",
+        scene.cut_off,
+        scene.went_on
+    );
 }
 
 #[test]
 fn killed_with_an_account_that_is_quick() {
-    kills(16, Account::Up, 61);
+    kills_of_those_who_wait(16, Account::Up, 61);
 }
 
 #[test]
 fn killed_with_an_account_that_is_slow() {
-    kills(12, Account::Slow, 62);
+    kills_of_those_who_wait(12, Account::Slow, 62);
 }
 
 #[test]
 fn killed_with_an_account_that_is_away() {
-    kills(12, Account::Down, 63);
+    kills_of_those_who_wait(12, Account::Down, 63);
+}
+
+#[test]
+fn killed_while_callers_hear_music() {
+    kills_of_those_who_are_answered(8, 67);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn killed_often_while_callers_hear_music() {
+    kills_of_those_who_are_answered(30, 68);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn killed_often_with_an_account_that_is_quick() {
-    kills(60, Account::Up, 64);
+    kills_of_those_who_wait(60, Account::Up, 64);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn killed_often_with_an_account_that_is_slow() {
-    kills(50, Account::Slow, 65);
+    kills_of_those_who_wait(50, Account::Slow, 65);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn killed_often_with_an_account_that_is_away() {
-    kills(50, Account::Down, 66);
+    kills_of_those_who_wait(50, Account::Down, 66);
 }

@@ -1,8 +1,8 @@
 //! What is kept of calls for a restart: a file that outlives this process, however that ends.
 //!
 //! A place for each call, where its records are written over as it goes on. What was written is the system's the moment
-//! that the write returns, so that a crash of this process loses nothing of it; nothing waits for a disk, and a machine
-//! that falls over has lost its calls anyway. The keys of calls with SRTP are in it: only its owner may read it, and
+//! that the write returns, so that a crash of this process loses nothing of it; no disk is waited for, and a machine that
+//! falls over has lost its calls anyway. The keys of calls with SRTP are in it: only its owner may read it, and
 //! what is of no use any more is written over with zeros.
 
 use std::fs::{self, File, OpenOptions};

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_none_until_it_lasts() {
-        let at = |millis| Instant::from_micros(millis * 1_000);
+        let at = |millis: u64| Instant::from_micros(millis * 1_000);
         let (stream, other) = (StreamId { index: 1, generation: 1 }, StreamId { index: 2, generation: 1 });
         let open = Control::Open { stream, ports: [20_000, 20_002] };
         let mut reopening = Reopening::default();
