@@ -217,7 +217,7 @@ impl Journal {
             let since = Secs(cx.now.since(view.started));
             match view.progress {
                 Progress::Ended(reason) => {
-                    info!("call {number}: it began {since} ago and cannot go on: {}", Because(reason));
+                    info!("call {number}: it began {since} ago and does not go on: {}", Because(reason));
                 }
                 _ => {
                     going += 1;
@@ -228,7 +228,7 @@ impl Journal {
         if !calls.is_empty() || left > 0 {
             let ended = calls.len() - going;
             warn!(
-                "this node was cut off: {going} calls are taken up again, {ended} that cannot go on are ended, and in {left} \
+                "this node was cut off: {going} calls are taken up again, {ended} do not go on, and in {left} \
                  whoever waited to be answered is told that it is over"
             );
         }

@@ -4,13 +4,18 @@
 //! that the write returns, so that a crash of this process loses nothing of it; no disk is waited for, and a machine that
 //! falls over has lost its calls anyway. The keys of calls with SRTP are in it: only its owner may read it, and
 //! what is of no use any more is written over with zeros.
+//!
+//! How a call ended is kept for some seconds more, without its legs: until what is to be written of it in the store is there,
+//! which a crash would have it say once more.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use warmline_core::call::CallId;
+use warmline_core::time::{Duration, Instant};
 use warmline_core::{Cx, Event, Sbc};
 
 /// What such a file begins with.
@@ -23,6 +28,9 @@ const HEAD: usize = 4_096;
 const ROOM: [usize; 2] = [4_096, 8_192];
 const PLACE: usize = ROOM[0] + ROOM[1];
 
+/// How long it is kept how a call ended.
+const ENDED: Duration = Duration::from_secs(5);
+
 /// Which of the two.
 #[derive(Clone, Copy)]
 enum Part {
@@ -33,6 +41,11 @@ enum Part {
 pub(crate) struct Keeper {
     path: PathBuf,
     file: File,
+    /// Which place each call has.
+    places: HashMap<CallId, usize>,
+    /// Those that nobody has, the next one last; and those of calls that have ended, and when.
+    free: Vec<usize>,
+    ended: VecDeque<(Instant, usize)>,
     /// How many bytes stand in each part of each place.
     lens: Vec<[usize; 2]>,
     room: Box<[u8]>,
@@ -72,7 +85,19 @@ impl Keeper {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
         file.write_all_at(MAGIC, 0)?;
         let room = vec![0; 2 * ROOM[1]].into_boxed_slice();
-        Ok(Self { path, file, lens: vec![[0; 2]; calls], room, found, failing: false })
+        // As many for those that have ended.
+        let count = 2 * calls;
+        Ok(Self {
+            path,
+            file,
+            places: HashMap::with_capacity(calls),
+            free: (0..count).rev().collect(),
+            ended: VecDeque::with_capacity(count),
+            lens: vec![[0; 2]; count],
+            room,
+            found,
+            failing: false,
+        })
     }
 
     /// What was kept before.
@@ -89,30 +114,39 @@ impl Keeper {
 
     /// Something happened in core.
     pub(super) fn event(&mut self, cx: &Cx<'_>, sbc: &Sbc<'_>, event: Event) {
-        match event {
-            Event::Settled(call) => {
-                if let Some(len) = sbc.save(cx, call, &mut self.room) {
-                    self.write(call, Part::Record, len);
-                }
-                self.keep_unanswered(cx, sbc, call);
-            }
-            Event::Unanswered(call) => self.keep_unanswered(cx, sbc, call),
-            Event::Ended(call) => {
-                self.write(call, Part::Record, 0);
-                self.write(call, Part::Unanswered, 0);
-            }
-            _ => {}
+        let (Event::Settled(call) | Event::Unanswered(call) | Event::Ended(call)) = event else { return };
+        while let Some((_, place)) = self.ended.pop_front_if(|(at, _)| at.after(ENDED) <= cx.now) {
+            self.write(place, Part::Record, 0);
+            self.free.push(place);
         }
+        let Some(place) = self.place(call) else { return };
+        if let Event::Settled(_) | Event::Ended(_) = event
+            && let Some(len) = sbc.save(cx, call, &mut self.room)
+        {
+            self.write(place, Part::Record, len);
+        }
+        let len = sbc.save_unanswered(cx, call, &mut self.room).unwrap_or(0);
+        if let Event::Ended(_) = event {
+            self.places.remove(&call);
+            self.ended.push_back((cx.now, place));
+            return self.write(place, Part::Unanswered, 0);
+        }
+        self.write(place, Part::Unanswered, len);
     }
 
-    fn keep_unanswered(&mut self, cx: &Cx<'_>, sbc: &Sbc<'_>, call: CallId) {
-        let len = sbc.save_unanswered(cx, call, &mut self.room).unwrap_or(0);
-        self.write(call, Part::Unanswered, len);
+    /// The place that a call has, or gets: one that nobody has, or else that of whoever ended first.
+    fn place(&mut self, call: CallId) -> Option<usize> {
+        if let Some(place) = self.places.get(&call) {
+            return Some(*place);
+        }
+        let place = self.free.pop().or_else(|| Some(self.ended.pop_front()?.1))?;
+        self.write(place, Part::Record, 0);
+        self.places.insert(call, place);
+        Some(place)
     }
 
     /// Writes so many bytes of `room`, and zeros over what was longer.
-    fn write(&mut self, call: CallId, part: Part, len: usize) {
-        let Ok(place) = usize::try_from(call.index()) else { return };
+    fn write(&mut self, place: usize, part: Part, len: usize) {
         let (at, most) = match part {
             Part::Record => (0, ROOM[0]),
             Part::Unanswered => (ROOM[0], ROOM[1]),
@@ -214,8 +248,9 @@ mod tests {
     }
 
     fn keep(keeper: &mut Keeper, call: u64, part: Part, text: &[u8]) {
+        let place = keeper.place(Id::from_bits(call)).expect("there is room");
         keeper.room[..text.len()].copy_from_slice(text);
-        keeper.write(Id::from_bits(call), part, text.len());
+        keeper.write(place, part, text.len());
     }
 
     fn found(keeper: &mut Keeper) -> Vec<[String; 2]> {
@@ -235,13 +270,11 @@ mod tests {
         keep(&mut keeper, 3, Part::Unanswered, b"bye");
         keep(&mut keeper, 2, Part::Record, b"gone");
         keep(&mut keeper, 2, Part::Record, b"");
-        // One for which there is no place.
-        keep(&mut keeper, 4, Part::Record, b"nowhere");
         drop(keeper);
         let file = folder.0.join("warmline.calls");
         assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
         let bytes = fs::read(&file).expect("bytes");
-        for gone in [&b"secret"[..], b"gone", b"nowhere"] {
+        for gone in [&b"secret"[..], b"gone"] {
             assert!(!bytes.windows(gone.len()).any(|bytes| bytes == gone));
         }
         let mut keeper = folder.open();
