@@ -183,7 +183,7 @@ url = "sqlite:killed.db"
         println!("{about}: {after:?}, at the far end {}, in the outbox {opened}", visits.len());
     }
 
-    fn judge(&mut self, numbers: &[String]) {
+    fn judge(&self, numbers: &[String]) {
         self.api.behave();
         let list = || self.stage.ask(PROGRAM, &["outbox"]);
         let empty = poll(LATEST, || list().is_ok_and(|list| list.lines().count() == 1).then_some(()));
