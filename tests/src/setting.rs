@@ -394,6 +394,7 @@ impl Memory {
             pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
+            announced: &mut [],
             reply: &mut self.reply,
         };
         (storage, relay)

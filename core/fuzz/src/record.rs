@@ -236,6 +236,7 @@ fn with_a_node<R>(config: &Config<'_>, seed: u8, run: impl FnOnce(&mut Sbc<'_>, 
         pings: &mut [],
         windows: &mut [],
         phones: &mut [],
+        announced: &mut [],
         reply: &mut reply,
     };
     let mut sbc = Sbc::new(storage, config, &[seed; 32]);

@@ -72,6 +72,8 @@ waiting! {
         RECORD = 15,
         /// The host makes a ticket.
         TICKET = 16,
+        /// The call has gone on: somebody is rung, or took it, or it was handed over or came back.
+        COURSE = 18,
     }
 }
 

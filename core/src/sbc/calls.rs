@@ -294,6 +294,7 @@ impl Sbc<'_> {
         self.join(id, leg, None)?;
         if let Some(call) = self.calls.get_mut(id) {
             call.progress = Progress::Ringing;
+            call.pending.add(Pending::COURSE);
         }
         self.time_ringing(cx, id, true);
         Ok(())

@@ -48,6 +48,9 @@ impl Sbc<'_> {
         if call.pending.take(Pending::STARTED) {
             return Some(Output::Event(Event::Started(id)));
         }
+        if call.pending.take(Pending::COURSE) {
+            return Some(Output::Event(Event::Course(id)));
+        }
         if call.pending.take(Pending::TICKET) {
             return Some(Output::Event(Event::Ticket(id)));
         }

@@ -109,7 +109,8 @@ impl Sbc<'_> {
             return Err(Reason::Loop);
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
-        let line = call::line(config, &uri, from.trunk, from.path.listener)?;
+        let line = call::line(config, &uri, from.trunk, from.path.listener);
+        let line = self.or_announced(cx, line, from.trunk, &uri)?;
         let caller = call::caller(config, trunk, message, e);
         if self.is_brought_back(config, request, line) {
             return Err(Reason::Loop);
@@ -194,6 +195,9 @@ impl Sbc<'_> {
             return Err(reason);
         }
         self.keep_carried(cx.config, trunk, message, call);
+        if let Ok(uri) = message.request_uri() {
+            self.take_announced(cx, call, from.trunk, line, &uri);
+        }
         self.wants_ticket(cx, call);
         self.guard(cx, call);
         self.wake(call);

@@ -4,6 +4,7 @@ mod addresses;
 mod attended;
 mod authentication;
 mod forks;
+mod handover;
 mod identity;
 mod info;
 mod lines;
@@ -160,6 +161,7 @@ impl World {
             pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
+            announced: empty(4, || Announced::EMPTY),
             reply: empty(4096, || 0),
         };
         Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }

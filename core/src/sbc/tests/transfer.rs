@@ -135,6 +135,8 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),
             },
+            // It goes with what is told here.
+            Out::Other(Output::Event(Event::Course(_))) => continue,
             Out::Other(Output::Event(event)) => {
                 format!("{event:?}").split(['(', ' ']).next().unwrap().to_lowercase()
             }
