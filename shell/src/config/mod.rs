@@ -24,6 +24,7 @@ mod names;
 mod node;
 mod notation;
 mod ping;
+mod platform;
 mod recording;
 mod register;
 mod schedule;
@@ -38,6 +39,7 @@ mod then;
 mod traffic;
 mod trunk;
 mod waiting;
+mod webhook;
 mod when;
 
 #[cfg(test)]
@@ -81,6 +83,8 @@ const SECTIONS: &[&str] = &[
     "appliance",
     "store",
     "desk",
+    "platform",
+    "webhook",
 ];
 
 /// What the TOML parser says of a key that is there already.
@@ -171,6 +175,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let recording = recording::read(root, machine);
     let schedules = schedule::read(root, &mut text);
     let desks = desk::read(root, machine);
+    let platform = platform::read(root, machine, &trunks);
     let known = line::Known { trunks: &trunks, targets: &targets, schedules: &schedules, desks: &desks };
     let lines = line::read(root, known, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
@@ -211,6 +216,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         store: store::read(root, machine),
         desks: desks.entries.into_iter().flatten().collect(),
         tickets: lines.tickets,
+        platform,
+        webhooks: webhook::read(root, machine),
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

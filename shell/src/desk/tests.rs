@@ -56,7 +56,7 @@ impl House {
             Desk { name: "here".into(), kind: Kind::Local, budget, tags },
         ];
         let alarm = Alarm(Arc::new(Notify::new()));
-        let started = Store::start(self.setting(), "edge-1".into(), &desks, alarm);
+        let started = Store::start(self.setting(), "edge-1".into(), &desks, &[], alarm);
         let started = started.expect("a thread starts");
         // Who looks into it here is not to make its tables at the same time.
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -174,6 +174,7 @@ fn handover(desk: &str, talk: bool) -> Handover {
         group: Some("Support".into()),
         priority: Some("high".into()),
         tags: vec!["warmline".into()],
+        context: Context::default(),
     }
 }
 

@@ -178,7 +178,7 @@ impl Journal {
                 );
             }
             // Nothing is kept over a restart yet, and nobody makes tickets.
-            Event::Settled(_) | Event::Ticket(_) => {}
+            Event::Settled(_) | Event::Ticket(_) | Event::Course(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 self.ended(cx, self.number(id), &view);

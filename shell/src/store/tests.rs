@@ -34,7 +34,8 @@ impl Drop for Folder {
 
 fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     let alarm = Alarm(Arc::new(Notify::new()));
-    let (store, _, thread) = Store::start(setting, "edge-1".into(), &[], alarm).expect("a thread starts");
+    let (store, _, thread) =
+        Store::start(setting, "edge-1".into(), &[], &[], alarm).expect("a thread starts");
     (store, thread)
 }
 

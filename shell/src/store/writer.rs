@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{Change, Database, OpenError, Order, Setting, calls, outbox, tickets};
+use super::{Change, Database, OpenError, Order, Setting, calls, notices, outbox, tickets};
 use crate::clock::Clock;
 
 /// How many changes are written at once: one commit for all of them.
@@ -193,6 +193,9 @@ impl Change {
             Self::Ticket(handover) => return tickets::open(to, handover).await.map(Some),
             Self::TicketClosed(both) => tickets::close(to, both.0.call, &both.1).await?,
             Self::Outbox(step) => step.write(to, node).await?,
+            Self::Notice(notice) => notices::keep(to, node, notice).await?,
+            Self::NoticeGone(notice) => notices::gone(to, notice).await?,
+            Self::NoticeLater(notice, due) => notices::later(to, notice, *due).await?,
         }
         Ok(None)
     }

@@ -54,6 +54,10 @@ pub struct Script {
     name: String,
     /// Whether it is called, and does not call.
     called: bool,
+    /// Who is dialled.
+    user: String,
+    /// Whether it brings a ticket.
+    ticket: bool,
     steps: String,
     /// Of the last request said.
     cseq: u32,
@@ -89,6 +93,8 @@ impl Script {
         Self {
             name,
             called,
+            user: "support".to_owned(),
+            ticket: true,
             steps: String::new(),
             cseq: 0,
             invited: 0,
@@ -100,6 +106,18 @@ impl Script {
             proxied: false,
             lasting: 60_000,
         }
+    }
+
+    /// Dials this user in place of `support`.
+    pub fn dials(mut self, user: &str) -> Self {
+        self.user = user.to_owned();
+        self
+    }
+
+    /// Brings no ticket.
+    pub fn without_ticket(mut self) -> Self {
+        self.ticket = false;
+        self
     }
 
     /// May take so many minutes more than others.
@@ -127,7 +145,8 @@ impl Script {
     /// As SIPp reads it, of somebody who is known at `known`, with the line at `warmline`.
     pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
         let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
-        let steps = steps.replace("sip:support@warmline", &format!("sip:support@{warmline}"));
+        let steps = steps.replace("sip:support@warmline", &format!("sip:{}@{warmline}", self.user));
+        let steps = if self.ticket { steps } else { steps.replace("X-Zendesk-Ticket-Id: [field0]\n", "") };
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
             self.name, steps

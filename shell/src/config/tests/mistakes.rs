@@ -98,12 +98,12 @@ fn unknown_sections() {
         (
             "[limits]",
             "[web]",
-            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
+            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store", "desk", "platform" and "webhook""#,
         ),
         (
             "[limits]",
             r#"["a\nb"]"#,
-            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
+            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store", "desk", "platform" and "webhook""#,
         ),
     ]);
 }
