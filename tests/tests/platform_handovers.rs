@@ -73,6 +73,7 @@ address = "{asks}"
 [[platform.token]]
 trunk = "ai"
 token = "{TOKEN}"
+desk  = "acme"
 
 [[platform.token]]
 trunk = "other"
@@ -111,6 +112,17 @@ url = "sqlite:handovers.db"
         let script =
             script.may_hear(100).may_hear(180).hears(200).acknowledges().gets("BYE").answers(200).lingers();
         self.stage.cast.follow(&script, SocketAddrV4::new(at, ports(2)))
+    }
+
+    /// The id of the one call, once it is answered.
+    fn answered(&self) -> String {
+        let id = poll(PATIENCE, || {
+            let list = self.stage.ask(PROGRAM, &["calls", "--json"]).ok()?;
+            let calls: Value = serde_json::from_str(&list).ok()?;
+            let call = calls.get(0).filter(|call| !call["answered"].is_null())?;
+            call["call"].as_str().map(str::to_owned)
+        });
+        id.unwrap_or_else(|| panic!("{}", self.stage.warmline.written()))
     }
 
     /// The same, which is refused.
@@ -177,13 +189,7 @@ fn a_call_is_handed_over_by_asking() {
     let agent = Script::target("agent").takes_the_call().gets("BYE").answers(200).lingers();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let caller = scene.calls(CARRIER, "agent");
-    let id = poll(PATIENCE, || {
-        let list = scene.stage.ask(PROGRAM, &["calls", "--json"]).ok()?;
-        let calls: Value = serde_json::from_str(&list).ok()?;
-        let call = calls.get(0).filter(|call| !call["answered"].is_null())?;
-        call["call"].as_str().map(str::to_owned)
-    });
-    let id = id.unwrap_or_else(|| panic!("{}", scene.stage.warmline.written()));
+    let id = scene.answered();
     let path = format!("/v1/calls/{id}");
     let (status, call) = scene.ask(TOKEN, "GET", &path, &Value::Null);
     assert_eq!((status, &call["state"], &call["handover"]), (200, &json!("talking"), &Value::Null), "{call}");
@@ -236,6 +242,40 @@ fn a_call_is_handed_over_by_asking() {
         assert_eq!(ticket.priority.as_deref(), Some("high"));
         assert!(ticket.tags.iter().any(|tag| tag == "refund"), "{ticket:?}");
     });
+}
+
+#[test]
+fn what_the_agent_has_solved_is_reported() {
+    if sipp_is_missing("what_the_agent_has_solved_is_reported") {
+        return;
+    }
+    let scene = Scene::set();
+    let receiver = Receiver::open(scene.told, SECRET);
+    let agent = Script::target("agent").takes_the_call().waits(3_000).hangs_up().hears(200).lingers();
+    let agent = scene.stage.cast.follow(&agent, scene.agent);
+    let caller = scene.calls(CARRIER, "agent");
+    let path = format!("/v1/calls/{}/outcome", scene.answered());
+    let (status, problem) = scene.ask(TOKEN, "POST", &path, &json!({ "resolved": true }));
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:warmline:problem:no-outcome")), "{problem}");
+    let solved = json!({ "resolved": true, "summary": "Told the way." });
+    assert_eq!(scene.ask(OTHERS, "POST", &path, &solved).0, 404);
+    let (status, call) = scene.ask(TOKEN, "POST", &path, &solved);
+    assert_eq!((status, &call["outcome"]), (200, &json!("resolved")), "{call}");
+    scene.stage.cast.ends_well(caller);
+    scene.stage.cast.ends_well(agent);
+    let told = scene.hears_the_end(&receiver);
+    assert_eq!(kinds(&told), ["call.ended"], "{told:#?}");
+    assert_eq!(told[0].body["data"]["outcome"], "resolved");
+    let done = poll(PATIENCE, || {
+        scene.api.account(|account| {
+            let ticket = account.standing().first().map(|ticket| (*ticket).clone())?;
+            ticket.tags.contains("warmline_resolved").then_some(ticket)
+        })
+    });
+    let ticket = done.unwrap_or_else(|| panic!("{:?}", scene.api.asked()));
+    assert!(ticket.comments[0].body.starts_with("An AI agent has solved a call."), "{ticket:?}");
+    assert!(ticket.comments[0].body.contains("Told the way."), "{ticket:?}");
+    assert_eq!(scene.api.account(|account| account.standing().len()), 1);
 }
 
 #[test]

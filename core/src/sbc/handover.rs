@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU64;
 
-use crate::call::{self, CallId, Leg, LegId, LegState, Transfer};
+use crate::call::{self, CallId, Leg, LegId, LegState, Outcome, Pending, Transfer};
 use crate::config::{TrunkIndex, TrunkKind};
 use crate::reason::Reason;
 
@@ -67,6 +67,46 @@ impl Sbc<'_> {
         let transfer = Transfer { referrer: Some(leg), trunk, ..Transfer::NONE };
         self.begin(cx, id, transfer, goal, other, room);
         Ok(id)
+    }
+
+    /// A platform says that its agent has done what the caller of a call wanted, about this ticket if it has one. It is the
+    /// call's outcome, unless it is handed over after all. Afterwards [`Sbc::poll`] is called until it waits.
+    ///
+    /// # Errors
+    /// As for [`Sbc::hand_over`], but for what is said there of lines and room.
+    pub fn resolve(
+        &mut self,
+        cx: &Cx<'_>,
+        trunk: TrunkIndex,
+        name: &[u8],
+        ticket: Option<NonZeroU64>,
+    ) -> Result<CallId, Reason> {
+        let peer = cx.config.trunk(trunk).filter(|trunk| trunk.kind == TrunkKind::Ai);
+        let id = peer.ok_or(Reason::MayNotRefer).and_then(|_| self.talking(trunk, name));
+        match id {
+            Ok((id, ..)) => {
+                if let Some(call) = self.calls.get_mut(id) {
+                    call.ticket = ticket.or(call.ticket);
+                    call.outcome = Some(Outcome::Resolved);
+                    call.settles = false;
+                    call.pending.add(Pending::COURSE);
+                    call.unsettle();
+                }
+                self.wake(id);
+                Ok(id)
+            }
+            Err(reason) => {
+                self.counters.add(reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// A platform's call in which its leg talks with somebody.
+    fn talking(&self, trunk: TrunkIndex, name: &[u8]) -> Result<(CallId, LegId, LegId), Reason> {
+        let id = self.call_named(trunk, name).ok_or(Reason::NoSuchCall)?;
+        let leg = self.leg_on(id, trunk).ok_or(Reason::NoSuchCall)?;
+        Ok((id, leg, self.talks_with(leg)?))
     }
 
     /// A trunk's leg in a call: of two, the one that was rung.

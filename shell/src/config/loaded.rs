@@ -144,6 +144,14 @@ impl Loaded {
         self.platform.as_ref()
     }
 
+    /// The desk that is told of calls that an agent of this trunk's has solved by itself.
+    pub(crate) fn desk_of(&self, trunk: &str) -> Option<&Desk> {
+        let tokens = self.platform.as_ref()?.tokens.iter();
+        let mut names = tokens.filter(|token| &*token.trunk == trunk).filter_map(|token| token.desk.as_ref());
+        let name = names.next()?;
+        self.desks.iter().find(|desk| desk.name == *name)
+    }
+
     /// Who is told what becomes of hand-overs.
     pub(crate) fn webhooks(&self) -> &[webhook::Setting] {
         &self.webhooks

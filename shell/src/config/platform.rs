@@ -3,9 +3,10 @@
 use core::net::SocketAddr;
 
 use super::certificate;
+use super::desk::Desks;
 use super::machine::Machine;
 use super::notation::rate;
-use super::table::{At, Table};
+use super::table::{At, Table, Value};
 use super::trunk::Trunks;
 use crate::certificates::Identity;
 use crate::platform::{Setting, Token};
@@ -13,7 +14,7 @@ use warmline_core::config::TrunkKind;
 use warmline_core::filter::Rate;
 
 const KEYS: &[&str] = &["address", "certificate", "key", "max_rate", "token"];
-const TOKEN: &[&str] = &["trunk", "token"];
+const TOKEN: &[&str] = &["trunk", "token", "desk"];
 
 /// Most tokens.
 const MOST: usize = 1_000;
@@ -24,7 +25,12 @@ const SHORTEST: usize = 16;
 /// How many requests a second a token is good for where nothing is said.
 const RATE: u32 = 20;
 
-pub(super) fn read(root: &Table<'_>, machine: Machine, trunks: &Trunks<'_>) -> Option<Setting> {
+pub(super) fn read(
+    root: &Table<'_>,
+    machine: Machine,
+    trunks: &Trunks<'_>,
+    desks: &Desks<'_>,
+) -> Option<Setting> {
     let table = root.one("platform", "[platform]", KEYS)?;
     if !machine.is_server() {
         table.report().mistake(table.at, "a board has no HTTP: take [platform] away");
@@ -35,7 +41,7 @@ pub(super) fn read(root: &Table<'_>, machine: Machine, trunks: &Trunks<'_>) -> O
     let rate = table.get("max_rate").map_or(Some(RATE), |value| value.read(rate).map(|rate| rate.value));
     // Platforms do not ask in step: a second's worth may come at once.
     let rate = rate.map(|rate| Rate { per_second: rate, burst: rate });
-    let tokens = tokens(&table, trunks);
+    let tokens = tokens(&table, trunks, desks);
     Some(Setting { address: address?.value, identity: identity?, rate: rate?, tokens })
 }
 
@@ -64,7 +70,7 @@ fn identity(table: &Table<'_>, address: At<SocketAddr>) -> Option<Option<Identit
     None
 }
 
-fn tokens(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<Token> {
+fn tokens(table: &Table<'_>, trunks: &Trunks<'_>, desks: &Desks<'_>) -> Vec<Token> {
     let report = table.report();
     let mut tokens: Vec<Token> = Vec::new();
     let tables = table.many("token", "[[platform.token]]", TOKEN, MOST);
@@ -93,7 +99,9 @@ fn tokens(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<Token> {
             continue;
         }
         let Some(trunk) = trunk else { continue };
-        let token = Token::new(trunk.value, secret);
+        let desk = table.get("desk").and_then(Value::string);
+        let desk = desk.and_then(|desk| desks.names.find(desk).map(|_| desk.value.to_owned()));
+        let token = Token { desk, ..Token::new(trunk.value, secret) };
         match tokens.iter().any(|other| other.is_same(&token)) {
             true => report.mistake(at, "this token is there already: each is for one trunk"),
             false => tokens.push(token),

@@ -25,6 +25,9 @@ pub(crate) struct Handover {
     pub(crate) group: Option<String>,
     pub(crate) priority: Option<String>,
     pub(crate) tags: Vec<String>,
+    /// Whether the AI agent has done by itself what the caller wanted.
+    #[serde(default)]
+    pub(crate) solved: bool,
     /// What the AI agent knows of it.
     #[serde(default)]
     pub(crate) context: Context,
@@ -62,7 +65,8 @@ impl Handover {
     pub(crate) fn context(&self) -> String {
         let caller = self.caller.as_deref().unwrap_or("without a number");
         format!(
-            "An AI agent hands over a call.\nCaller: {caller}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            "{}\nCaller: {caller}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            if self.solved { "An AI agent has solved a call." } else { "An AI agent hands over a call." },
             self.line,
             utc(self.began),
             hex(self.call),
@@ -150,6 +154,7 @@ mod tests {
             group: None,
             priority: None,
             tags: vec![],
+            solved: false,
             context: Context::default(),
         };
         let mut record = Record {

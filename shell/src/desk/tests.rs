@@ -174,6 +174,7 @@ fn handover(desk: &str, talk: bool) -> Handover {
         group: Some("Support".into()),
         priority: Some("high".into()),
         tags: vec!["warmline".into()],
+        solved: false,
         context: Context::default(),
     }
 }

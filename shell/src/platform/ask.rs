@@ -25,6 +25,8 @@ pub(crate) enum Wanted {
     Show { call: String },
     /// A call is to be handed over.
     HandOver { call: String, line: String, ticket: Option<NonZeroU64>, context: Box<Context> },
+    /// The agent has done what a call's caller wanted.
+    Resolve { call: String, ticket: Option<NonZeroU64>, context: Box<Context> },
     /// A hand-over will be dialled, or referred to.
     Announce { line: String, caller: Option<String>, ticket: Option<NonZeroU64>, context: Box<Context> },
 }

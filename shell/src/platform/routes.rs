@@ -101,6 +101,7 @@ pub(super) fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/v1/calls/{call}", get(show))
         .route("/v1/calls/{call}/handover", post(hand_over))
+        .route("/v1/calls/{call}/outcome", post(outcome))
         .route("/v1/handovers", post(announce))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
@@ -128,7 +129,8 @@ async fn guard(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) 
 }
 
 async fn nothing() -> Problem {
-    let detail = "There are GET /v1/calls/{id}, POST /v1/calls/{id}/handover and POST /v1/handovers.";
+    let detail = "There are GET /v1/calls/{id}, POST /v1/calls/{id}/handover, POST /v1/calls/{id}/outcome and POST \
+                  /v1/handovers.";
     Problem::new(StatusCode::NOT_FOUND, "no-such-route", "There is nothing at this path", detail)
 }
 
@@ -164,6 +166,31 @@ async fn hand_over(
     let WantsHandOver { line, ticket, context } = json(body)?;
     let context = Box::new(sound(context)?);
     answer(StatusCode::ACCEPTED, desk.ask(trunk, Wanted::HandOver { call, line, ticket, context }).await?)
+}
+
+/// `POST /v1/calls/{id}/outcome`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Solves {
+    resolved: bool,
+    ticket: Option<NonZeroU64>,
+    summary: Option<String>,
+}
+
+async fn outcome(
+    State(desk): State<Arc<Desk>>,
+    Extension(trunk): Extension<Arc<str>>,
+    Path(call): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let Solves { resolved, ticket, summary } = json(body)?;
+    if !resolved || ticket.is_none() && summary.is_none() {
+        let title = "There is nothing to report";
+        let detail = "Report \"resolved\": true, with the ticket or a summary; what else becomes of a call is seen by itself.";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-outcome", title, detail));
+    }
+    let context = Box::new(sound(Context { summary, ..Context::default() })?);
+    answer(StatusCode::OK, desk.ask(trunk, Wanted::Resolve { call, ticket, context }).await?)
 }
 
 /// `POST /v1/handovers`.

@@ -11,13 +11,15 @@ use subtle::ConstantTimeEq;
 pub(crate) struct Token {
     /// The trunk's name.
     pub(crate) trunk: Arc<str>,
+    /// The desk that is told of calls that its agent has solved by itself, where their line has none.
+    pub(crate) desk: Option<String>,
     hash: [u8; 32],
 }
 
 impl Token {
     /// The token `secret` for a trunk.
     pub(crate) fn new(trunk: &str, secret: &str) -> Self {
-        Self { trunk: trunk.into(), hash: Sha256::digest(secret).into() }
+        Self { trunk: trunk.into(), desk: None, hash: Sha256::digest(secret).into() }
     }
 
     /// Whether it is the same secret.

@@ -8,11 +8,14 @@ use warmline_core::config::{Config, TrunkKind};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Closing, Context, Desks, Handover, Missing, Wish};
+use crate::desk::{Closing, Context, Desk, Desks, Handover, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
 use super::courses::Courses;
 use super::{Ask, Asks};
+
+/// How long the ticket of a call that nobody waits in any more may take, before it is left to the outbox.
+const SOLVED: core::time::Duration = core::time::Duration::from_secs(10);
 
 pub(super) struct Clerk {
     store: Option<Store>,
@@ -49,7 +52,7 @@ impl Clerk {
         match event {
             Event::Started(_) => self.expect(loaded, &view, &record),
             Event::Ticket(_) => self.open(cx, loaded, call, &view, &record, context()),
-            Event::Ended(_) => self.close(cx, loaded, call, &view, &record, context()),
+            Event::Ended(_) => self.close(cx, loaded, call, &view, &record, courses),
             _ => {}
         }
         if let Some(store) = &self.store {
@@ -101,18 +104,30 @@ impl Clerk {
         call: CallId,
         view: &View<'_>,
         record: &Record,
-        context: Context,
+        courses: &Courses,
     ) {
         let opened = self.opened.remove(&call);
         let Some(desks) = &self.desks else { return };
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
-        let made = opened.is_some();
-        let Some(handover) = opened.or_else(brought) else { return };
+        let (made, context) = (opened.is_some(), courses.context(call, record.id));
+        let solved = || {
+            let platform = courses.solved_by(call, record.id)?;
+            solved(loaded.desk_of(platform)?, view, record)
+        };
+        let Some(handover) = opened.or_else(brought).or_else(solved) else { return };
         let mut closing = Closing::of(&handover, record, view.outcome.map_or("failed", Outcome::code));
-        if !made {
+        let handover = if made {
+            handover
+        } else if view.ticket.is_some() {
             // Its ticket was not begun with it.
             closing.text.push_str(&context.words());
-        }
+            handover
+        } else {
+            let handover = handover.with(context);
+            let soon = std::time::Instant::now() + SOLVED;
+            desks.wish(Wish::Open(Box::new(handover.clone()), soon, Box::new(|_| {})));
+            handover
+        };
         if !desks.wish(Wish::Close(Box::new((handover, closing)))) {
             tracing::error!(
                 "too many calls end at once: the ticket of call {:016x} is not told so",
@@ -137,6 +152,26 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
         group: wanted.group.clone(),
         priority: wanted.priority.clone(),
         tags: wanted.tags.clone(),
+        solved: false,
+        context: Context::default(),
+    })
+}
+
+/// What a desk is told of a call that an AI agent has solved by itself.
+fn solved(desk: &Desk, view: &View<'_>, record: &Record) -> Option<Handover> {
+    (view.outcome == Some(Outcome::Resolved)).then(|| Handover {
+        call: record.id,
+        desk: desk.name.clone(),
+        caller: record.caller.clone().filter(|_| !view.withheld),
+        line: record.line.clone(),
+        sip_call_id: record.sip_call_id.clone(),
+        began: record.started,
+        talk: false,
+        create: true,
+        group: None,
+        priority: None,
+        tags: desk.tags.clone(),
+        solved: true,
         context: Context::default(),
     })
 }

@@ -38,6 +38,8 @@ struct Course {
     platforms: Vec<String>,
     handover: Option<HandOver>,
     context: Context,
+    /// The platform whose agent says that it has done what the caller wanted.
+    solved: Option<String>,
 }
 
 /// How a hand-over goes.
@@ -92,8 +94,24 @@ impl Courses {
 
     /// What is known of a call, which may just have ended.
     pub(super) fn context(&self, call: CallId, id: u64) -> Context {
+        self.known(call, id).map(|course| course.context.clone()).unwrap_or_default()
+    }
+
+    /// A platform's agent has done what the caller wanted.
+    pub(super) fn solved(&mut self, call: CallId, trunk: &str) {
+        if let Some(course) = self.going.get_mut(&call) {
+            course.solved = Some(trunk.to_owned());
+        }
+    }
+
+    /// The platform that said so, of a call that may just have ended.
+    pub(super) fn solved_by(&self, call: CallId, id: u64) -> Option<&str> {
+        self.known(call, id)?.solved.as_deref()
+    }
+
+    fn known(&self, call: CallId, id: u64) -> Option<&Course> {
         let ended = || self.over.back().filter(|course| course.id == id);
-        self.going.get(&call).or_else(ended).map(|course| course.context.clone()).unwrap_or_default()
+        self.going.get(&call).or_else(ended)
     }
 
     /// A call as it is now.
@@ -195,6 +213,7 @@ impl Course {
             platforms: Vec::new(),
             handover: None,
             context: Context::default(),
+            solved: None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! What platforms ask for outside SIP, handed to core.
 
+use warmline_core::call::CallId;
 use warmline_core::config::{Config, TrunkIndex};
 use warmline_core::reason::Reason;
-use warmline_core::{Announcement, HandOver};
+use warmline_core::{Announcement, Cx, HandOver};
 
 use super::driver::Driver;
 use crate::clock::Clock;
@@ -42,11 +43,14 @@ impl Driver<'_> {
                 let handed = self.sbc.hand_over(&cx, &asked);
                 let id = handed.map_err(|reason| refusal(&config, trunk, reason, &line))?;
                 self.courses.said(&cx, &self.sbc, id, *context);
-                self.drain();
-                self.settle();
-                let call = self.courses.call(&cx, &self.sbc, id);
-                let call = call.ok_or_else(|| refusal(&config, trunk, Reason::NoSuchCall, ""))?;
-                Ok(Answer::Call(Box::new(call)))
+                self.now_as_it_is(&cx, id)
+            }
+            Wanted::Resolve { call, ticket, context } => {
+                let solved = self.sbc.resolve(&cx, trunk, call.as_bytes(), ticket);
+                let id = solved.map_err(|reason| refusal(&config, trunk, reason, ""))?;
+                self.courses.said(&cx, &self.sbc, id, *context);
+                self.courses.solved(id, name);
+                self.now_as_it_is(&cx, id)
             }
             Wanted::Announce { line, caller, ticket, context } => {
                 let caller = caller.as_deref().map(str::as_bytes);
@@ -66,6 +70,15 @@ impl Driver<'_> {
                 }))
             }
         }
+    }
+
+    /// A call, once what a platform wanted of it is under way.
+    fn now_as_it_is(&mut self, cx: &Cx<'_>, id: CallId) -> Result<Answer, Refusal> {
+        self.drain();
+        self.settle();
+        let call = self.courses.call(cx, &self.sbc, id);
+        let gone = || refusal(cx.config, TrunkIndex(u16::MAX), Reason::NoSuchCall, "");
+        call.map(|call| Answer::Call(Box::new(call))).ok_or_else(gone)
     }
 }
 

@@ -130,6 +130,35 @@ fn nobody_there_gives_the_platform_its_caller_back() {
 }
 
 #[test]
+fn what_the_agent_has_solved_is_the_outcome_unless_it_hands_over_after_all() {
+    let mut w = World::with(7, two_platforms());
+    let (call, _, agent) = w.talk_to_agent();
+    let resolve = |w: &mut World, trunk, name: &str| {
+        w.sbc.resolve(&w.cx(), TrunkIndex(trunk), name.as_bytes(), NonZeroU64::new(7))
+    };
+    assert_eq!(resolve(&mut w, 1, &agent.call_id), Err(Reason::MayNotRefer));
+    assert_eq!(resolve(&mut w, 0, "nobody"), Err(Reason::NoSuchCall));
+    assert_eq!(resolve(&mut w, 0, &agent.call_id), Ok(call));
+    assert_eq!(World::courses(&w.drain()), 1);
+    let view = w.sbc.call(call).unwrap();
+    assert_eq!((view.outcome, view.ticket.map(NonZeroU64::get)), (Some(Outcome::Resolved), Some(7)));
+    assert_eq!(w.hand_over(0, &agent.call_id, "support"), Ok(call));
+    w.drain();
+    assert_eq!(resolve(&mut w, 0, &agent.call_id), Err(Reason::TransferUnderWay));
+    assert_eq!(w.sbc.call(call).unwrap().outcome, None);
+    w.end_transferred(call);
+
+    let mut w = World::with(7, two_platforms());
+    let (call, mut carrier, agent) = w.talk_to_agent();
+    assert_eq!(resolve(&mut w, 0, &agent.call_id), Ok(call));
+    let outs = w.hear(CARRIER, &carrier.request("BYE", ""));
+    assert_eq!(w.sbc.call(call).unwrap().outcome, Some(Outcome::Resolved), "whoever hangs up then");
+    w.answer_byes(&outs);
+    w.close(call);
+    w.is_clean();
+}
+
+#[test]
 fn a_hand_over_is_dialled_by_its_token_once() {
     let mut w = World::with(7, two_platforms());
     let (id, uri) = w.announce(0, "support", "010-9999-0000").unwrap();

@@ -87,6 +87,8 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         if let Ok(invitation) = sbc.announce(&cx, &announcement) {
             see((invitation.id, invitation.uri(&config, &mut [0; 128])));
         }
+        see(sbc.resolve(&cx, trunk, values.rest(), ticket));
+        drain(&mut sbc, &cx);
         see(sbc.hand_over(&cx, &HandOver { trunk, call: values.rest(), line: values.rest(), ticket }));
         drain(&mut sbc, &cx);
         let other = Tables::new(&mut values);
