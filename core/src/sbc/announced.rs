@@ -18,6 +18,7 @@ use crate::sip::{Full, Uri, Writer};
 use crate::time::{Duration, Instant};
 use crate::transport::Transport;
 
+use super::dialogs::parse_hex;
 use super::reconfigure::Renamed;
 use super::{Cx, Sbc};
 
@@ -153,12 +154,8 @@ impl Sbc<'_> {
         };
         let place = self.announced.places.iter_mut().find(over).ok_or(Reason::NodeFull)?;
         let id = self.random.next_u64();
-        let mut token = [0; TOKEN];
-        for piece in token.chunks_mut(8) {
-            for (byte, random) in piece.iter_mut().zip(self.random.next_u64().to_be_bytes()) {
-                *byte = random;
-            }
-        }
+        let (high, low) = (self.random.next_u64(), self.random.next_u64());
+        let token = both(high, low);
         let until = cx.now.after(GOOD);
         *place = Announced { id, token, trunk, line, caller, ticket, until, call: None };
         self.announced.ways_in = Some(WaysIn {
@@ -259,10 +256,10 @@ impl Invitation {
     /// [`Full`] where it does not fit.
     pub fn uri(&self, config: &Config<'_>, out: &mut [u8]) -> Result<usize, Full> {
         let name = config.line(self.line).map(|line| line.name).unwrap_or_default();
-        let (high, low) = self.token.split_at(TOKEN / 2);
-        let half = |half: &[u8]| half.iter().fold(0, |all, &byte| all << 8 | u64::from(byte));
+        let token = u128::from_be_bytes(self.token);
         let mut w = Writer::new(out);
-        w.bytes(b"sip:").bytes(config.text(name)).bytes(&[MARK]).hex(half(high)).hex(half(low)).bytes(b"@");
+        w.bytes(b"sip:").bytes(config.text(name)).bytes(&[MARK]);
+        w.hex((token >> 64) as u64).hex(token as u64).bytes(b"@");
         if let Some((listener, interface)) = config.listener(self.listener) {
             match config.domains.first() {
                 Some(&domain) => w.bytes(config.text(domain)),
@@ -296,11 +293,10 @@ fn token(uri: &Uri<'_>) -> Option<[u8; TOKEN]> {
     if before.last() != Some(&MARK) {
         return None;
     }
-    let mut token = [0; TOKEN];
-    for (byte, pair) in token.iter_mut().zip(written.chunks(2)) {
-        let &[high, low] = pair else { return None };
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        *byte = digit(high)? << 4 | digit(low)?;
-    }
-    Some(token)
+    let (high, low) = written.split_at_checked(WRITTEN / 2)?;
+    Some(both(parse_hex(high)?, parse_hex(low)?))
+}
+
+fn both(high: u64, low: u64) -> [u8; TOKEN] {
+    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }

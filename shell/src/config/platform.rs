@@ -101,7 +101,7 @@ fn tokens(table: &Table<'_>, trunks: &Trunks<'_>, desks: &Desks<'_>) -> Vec<Toke
         let Some(trunk) = trunk else { continue };
         let desk = table.get("desk").and_then(Value::string);
         let desk = desk.and_then(|desk| desks.names.find(desk).map(|_| desk.value.to_owned()));
-        let token = Token { desk, ..Token::new(trunk.value, secret) };
+        let token = Token::new(trunk.value, secret).with_desk(desk);
         match tokens.iter().any(|other| other.is_same(&token)) {
             true => report.mistake(at, "this token is there already: each is for one trunk"),
             false => tokens.push(token),

@@ -51,8 +51,8 @@ pub(crate) struct Refusal {
 pub(crate) struct Call {
     /// The value of `X-Warmline-Call`.
     pub(crate) id: String,
-    /// The caller's Call-ID.
-    pub(crate) sip_call_id: String,
+    /// The Call-ID of the INVITE, where a platform sent it.
+    pub(crate) sip_call_id: Option<String>,
     /// `waiting`, `talking` or `ended`.
     pub(crate) state: &'static str,
     pub(crate) line: String,

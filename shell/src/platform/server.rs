@@ -86,6 +86,10 @@ impl Open {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(thread)?
         };
+        if let Ok(address) = listener.local_addr() {
+            let scheme = if serving.tls.is_some() { "https" } else { "http" };
+            tracing::info!("platforms are answered at {scheme}://{address}");
+        }
         let (serving, served) = watch::channel(Arc::new(serving));
         let (stop, stopped) = oneshot::channel();
         let desk = Arc::new(Desk::new(served, asks, clock));

@@ -134,13 +134,14 @@ impl Courses {
         Some((course, view, record))
     }
 
-    /// A call that has ended, and that a platform was in, by its id or the caller's Call-ID.
-    pub(super) fn ended(&self, trunk: &str, name: &str) -> Option<platform::Call> {
+    /// A call that a platform was in, and is not any more, by its id or the Call-ID of the platform's INVITE.
+    pub(super) fn left(&self, trunk: &str, name: &str) -> Option<platform::Call> {
         let meant = |course: &&Course| {
-            (course.call.id == name || course.call.sip_call_id == name)
+            (course.call.id == name || course.call.sip_call_id.as_deref() == Some(name))
                 && course.platforms.iter().any(|platform| platform == trunk)
         };
-        self.over.iter().rev().find(meant).map(|course| course.call.clone())
+        let mut courses = self.going.values().chain(self.over.iter().rev());
+        courses.find(meant).map(|course| course.call.clone())
     }
 
     /// Something happened in core.
@@ -197,7 +198,7 @@ impl Course {
         Self {
             call: platform::Call {
                 id: hex(record.id),
-                sip_call_id: record.sip_call_id.clone(),
+                sip_call_id: None,
                 state: "waiting",
                 line: String::new(),
                 caller: None,
@@ -219,6 +220,9 @@ impl Course {
 
     /// Remembers which platforms are in it.
     fn notice_platforms(&mut self, config: &Config<'_>, view: &View<'_>) {
+        if platform_of(config, view.trunk).is_some() && self.call.sip_call_id.is_none() {
+            self.call.sip_call_id = Some(view.call_id.escape_ascii().to_string());
+        }
         let rung = view.target.and_then(|target| config.target(target)).map(|target| target.trunk);
         for trunk in [Some(view.trunk), rung, Some(view.transfer.1)].into_iter().flatten() {
             let Some(name) = platform_of(config, trunk) else { continue };

@@ -18,6 +18,9 @@ impl Driver<'_> {
     pub(super) fn platform(&mut self, ask: PlatformAsk) {
         let PlatformAsk { trunk, wanted, answer } = ask;
         let answered = self.platform_wants(&trunk, wanted);
+        if let Err(refusal) = &answered {
+            tracing::info!("refused platform of trunk {trunk}: {}", refusal.reason.code());
+        }
         // Who asked may have gone.
         let _ = answer.send(answered);
     }
@@ -34,7 +37,7 @@ impl Driver<'_> {
             Wanted::Show { call } => {
                 let going = self.sbc.call_named(trunk, call.as_bytes());
                 let found = going.and_then(|going| self.courses.call(&cx, &self.sbc, going));
-                let found = found.or_else(|| self.courses.ended(name, &call));
+                let found = found.or_else(|| self.courses.left(name, &call));
                 let found = found.ok_or_else(|| refusal(&config, trunk, Reason::NoSuchCall, ""))?;
                 Ok(Answer::Call(Box::new(found)))
             }
