@@ -175,7 +175,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let recording = recording::read(root, machine);
     let schedules = schedule::read(root, &mut text);
     let desks = desk::read(root, machine);
-    let platform = platform::read(root, machine, &trunks, &desks);
+    let platform = platform::read(root, machine, &interfaces, &trunks, &desks);
     let known = line::Known { trunks: &trunks, targets: &targets, schedules: &schedules, desks: &desks };
     let lines = line::read(root, known, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::certificate;
 use super::desk::Desks;
+use super::interface::Interfaces;
 use super::machine::Machine;
 use super::notation::rate;
 use super::table::{At, Table, Value};
@@ -28,6 +29,7 @@ const RATE: u32 = 20;
 pub(super) fn read(
     root: &Table<'_>,
     machine: Machine,
+    interfaces: &Interfaces<'_>,
     trunks: &Trunks<'_>,
     desks: &Desks<'_>,
 ) -> Option<Setting> {
@@ -37,7 +39,7 @@ pub(super) fn read(
         return None;
     }
     let address = table.need("address").and_then(|value| value.read(socket));
-    let identity = address.and_then(|address| identity(&table, address));
+    let identity = address.and_then(|address| identity(&table, address, interfaces));
     let rate = table.get("max_rate").map_or(Some(RATE), |value| value.read(rate).map(|rate| rate.value));
     // Platforms do not ask in step: a second's worth may come at once.
     let rate = rate.map(|rate| Rate { per_second: rate, burst: rate });
@@ -53,11 +55,17 @@ fn socket(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Its certificate; on this machine alone it may do without.
-fn identity(table: &Table<'_>, address: At<SocketAddr>) -> Option<Option<Identity>> {
+/// Its certificate, or else that of the first interface that has one; on this machine alone it may do without.
+fn identity(
+    table: &Table<'_>,
+    address: At<SocketAddr>,
+    interfaces: &Interfaces<'_>,
+) -> Option<Option<Identity>> {
+    let shared = interfaces.identities.iter().flatten().next();
     let missing = match (table.get("certificate"), table.get("key")) {
         (Some(certificate), Some(key)) => return certificate::files(certificate, key).map(Some),
         (None, None) if address.value.ip().is_loopback() => return Some(None),
+        (None, None) if shared.is_some() => return Some(shared.cloned()),
         (None, _) => "certificate",
         (_, None) => "key",
     };
