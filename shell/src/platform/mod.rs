@@ -4,6 +4,7 @@
 //! Nothing is decided here: what is asked for goes to signalling, and its answer comes back. It has a thread of its own.
 
 mod ask;
+mod guests;
 mod problem;
 mod routes;
 mod server;
@@ -16,7 +17,8 @@ use core::net::SocketAddr;
 use warmline_core::filter::Rate;
 
 pub(crate) use ask::{Answer, Call, HandOver, Invited, PlatformAsk, Refusal, Wanted};
-pub(crate) use server::{MOST_CONNECTIONS, Open, Server, Serving};
+pub(crate) use guests::MOST as MOST_CONNECTIONS;
+pub(crate) use server::{Open, Server, Serving};
 pub(crate) use token::Token;
 
 use crate::certificates::Identity;

@@ -15,7 +15,7 @@ pub(super) struct Problem {
     name: &'static str,
     title: String,
     detail: String,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Problem {
@@ -29,7 +29,7 @@ impl Problem {
     }
 
     /// With a header field beside.
-    pub(super) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(super) fn with(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, value)), ..self }
     }
 }
@@ -40,9 +40,7 @@ impl From<Refusal> for Problem {
         let title = reason.sentence().trim().trim_end_matches('.');
         let problem = Self::new(status(reason), reason.code(), title, detail);
         match problem.status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                problem.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
-            }
+            StatusCode::SERVICE_UNAVAILABLE => problem.with(header::RETRY_AFTER, "5"),
             _ => problem,
         }
     }
@@ -73,7 +71,8 @@ impl IntoResponse for Problem {
         });
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, kind, body.to_string()).into_response();
-        response.headers_mut().extend(self.header);
+        let header = self.header.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        response.headers_mut().extend(header);
         response
     }
 }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -87,14 +87,14 @@ fn unknown(shown: bool) -> Problem {
         false => "Send the token that [[platform.token]] has for your trunk: \"Authorization: Bearer ...\".",
     };
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who asks is not known", detail);
-    problem.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    problem.with(header::WWW_AUTHENTICATE, "Bearer")
 }
 
 fn too_many() -> Problem {
     let detail = "There were more requests than [platform] max_rate allows. Wait for Retry-After.";
     let problem =
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests", detail);
-    problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    problem.with(header::RETRY_AFTER, "1")
 }
 
 pub(super) fn routes(desk: Arc<Desk>) -> Router {

@@ -11,20 +11,18 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use warmline_core::filter::Rate;
 
+use super::guests::Guests;
 use super::routes::{Desk, routes};
 use super::{Setting, Token};
 use crate::certificates::{Unusable, https};
 use crate::clock::Clock;
 use crate::node::{Alarm, StartError};
 use crate::signal::{Asks, listen};
-
-/// Most connections at once: one more waits until one of them has ended.
-pub(crate) const MOST_CONNECTIONS: usize = 128;
 
 /// How long a handshake may take, and the head of a request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -125,16 +123,16 @@ impl Drop for Server {
 }
 
 async fn accept(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let guests = Arc::<Guests>::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
+                let Some(guest) = guests.enter(remote.ip()) else { continue };
                 let desk = Arc::clone(&desk);
                 tokio::spawn(async move {
                     // Whoever does not speak TLS or HTTP is told nothing.
                     let _ = serve(stream, desk).await;
-                    drop(place);
+                    drop(guest);
                 });
             }
             Err(_) => tokio::time::sleep(REST).await,
