@@ -269,7 +269,7 @@ impl Call {
             }
             (_, Plan::Goodbye(..) | Plan::Message) => return None,
         };
-        (attempt == 0).then_some(Ring { target: instead, time: RETURN })
+        (attempt == 0).then_some(Ring { target: instead, time: RETURN, beside: false })
     }
 
     /// Whether somebody waits in it who hears what the line has to say.

@@ -192,7 +192,7 @@ impl Sbc<'_> {
         leg.state = LegState::Terminated;
         leg.todo = Todo::default();
         if self.is_rung(id) {
-            self.target_failed(cx, call, Reason::MessageTooLarge, None);
+            self.ringing_failed(cx, id, Reason::MessageTooLarge, None, false);
         } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }

@@ -267,8 +267,7 @@ impl Sbc<'_> {
         let Some(then) = then.filter(|_| waits && rings && call.stream == Stream::Open) else {
             return;
         };
-        let called = call.called.take();
-        called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::KeyPressed));
+        self.stop_ringing(cx, id, Reason::KeyPressed);
         self.then(cx, id, then, Reason::KeyPressed);
         self.wake(id);
     }

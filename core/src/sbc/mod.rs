@@ -44,6 +44,7 @@ mod storage;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod together;
 mod traffic;
 mod transfer;
 

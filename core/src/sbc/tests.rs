@@ -25,6 +25,7 @@ mod sessions;
 mod sources;
 mod speakers;
 mod streams;
+mod together;
 mod torture;
 mod transfer;
 
@@ -128,7 +129,7 @@ fn config() -> Config<'static> {
         lines: leak(lines),
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
-        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
+        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }]),
         ..Config::EMPTY
     }
 }

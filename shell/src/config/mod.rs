@@ -36,6 +36,7 @@ mod suggest;
 mod table;
 mod target;
 mod then;
+mod together;
 mod traffic;
 mod trunk;
 mod waiting;
@@ -227,6 +228,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     // Where there are mistakes, not every trunk and target is there.
     if root.report().is_clean() {
         ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);
+        together::refuse(root.report(), &loaded.lend(), &lines.together);
     }
     loaded
 }

@@ -298,6 +298,7 @@ impl Tables {
             rings: [(); 2].map(|()| Ring {
                 target: TargetIndex(values.u16()),
                 time: Duration::from_micros(values.u64()),
+                beside: values.flag(),
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
             shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
