@@ -29,6 +29,7 @@ mod world;
 
 pub mod board;
 pub mod mutation;
+pub mod platform;
 pub mod sipp;
 pub mod zendesk;
 

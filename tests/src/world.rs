@@ -707,7 +707,7 @@ impl<'w> World<'w> {
 
     fn hear(&mut self, event: Event) {
         let id = match event {
-            Event::Registered { .. } | Event::Unregistered { .. } => return,
+            Event::Registered { .. } | Event::Unregistered { .. } | Event::Course(_) => return,
             Event::Reachable { address, .. } => return self.health.push((self.now, address, None)),
             Event::Unreachable { address, reason, .. } => {
                 return self.health.push((self.now, address, Some(reason)));

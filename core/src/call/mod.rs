@@ -2,6 +2,7 @@
 //!
 //! A call knows who is in it and how far it has come. Each [`Leg`] is one dialog with one peer and stands alone:
 //! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
+#![doc = include_str!("states.md")]
 
 mod addresses;
 mod authentication;
@@ -43,7 +44,7 @@ pub(crate) use keyed::Keyed;
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use plan::{Outcome, Plan};
 pub use recording::Recording;
-pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
+pub use refer::{LONGEST_REPLACES, named_line, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
@@ -183,6 +184,10 @@ pub struct View<'a> {
     pub ticket: Option<NonZeroU64>,
     /// What became of it; none as long as that is open. Who takes a call that was transferred changes it.
     pub outcome: Option<Outcome>,
+    /// Whether that may change still: a queue has answered, and it is not certain yet that somebody is there.
+    pub settles: bool,
+    /// How far its transfer has come, and the trunk of whoever asked for it last.
+    pub transfer: (Stage, TrunkIndex),
     /// What was left out of what its INVITE brought, or of its target's addresses.
     pub note: Option<Reason>,
     /// The caller's Call-ID; empty once its leg is gone.
@@ -264,7 +269,7 @@ impl Call {
             }
             (_, Plan::Goodbye(..) | Plan::Message) => return None,
         };
-        (attempt == 0).then_some(Ring { target: instead, time: RETURN })
+        (attempt == 0).then_some(Ring { target: instead, time: RETURN, beside: false })
     }
 
     /// Whether somebody waits in it who hears what the line has to say.
@@ -313,6 +318,8 @@ impl Call {
             withheld: self.identity.withheld,
             ticket: self.ticket,
             outcome: self.outcome,
+            settles: self.settles,
+            transfer: (self.transfer.stage, self.transfer.trunk),
             note: self.note,
             call_id,
             started: self.started,

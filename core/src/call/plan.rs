@@ -44,6 +44,8 @@ pub enum Outcome {
     Abandoned,
     /// None of these.
     Failed,
+    /// There was nothing to take over: the AI agent has done what the caller wanted.
+    Resolved,
 }
 
 impl Outcome {
@@ -68,6 +70,7 @@ impl Outcome {
             Self::Overflowed => "overflowed",
             Self::Abandoned => "abandoned",
             Self::Failed => "failed",
+            Self::Resolved => "resolved",
         }
     }
 }

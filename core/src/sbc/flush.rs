@@ -48,6 +48,9 @@ impl Sbc<'_> {
         if call.pending.take(Pending::STARTED) {
             return Some(Output::Event(Event::Started(id)));
         }
+        if call.pending.take(Pending::COURSE) {
+            return Some(Output::Event(Event::Course(id)));
+        }
         if call.pending.take(Pending::TICKET) {
             return Some(Output::Event(Event::Ticket(id)));
         }
@@ -192,7 +195,7 @@ impl Sbc<'_> {
         leg.state = LegState::Terminated;
         leg.todo = Todo::default();
         if self.is_rung(id) {
-            self.target_failed(cx, call, Reason::MessageTooLarge, None);
+            self.ringing_failed(cx, id, Reason::MessageTooLarge, None, false);
         } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }

@@ -5,6 +5,7 @@
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
 mod addresses;
+mod announced;
 mod attended;
 mod authentication;
 mod calls;
@@ -12,6 +13,7 @@ mod dialogs;
 mod extensions;
 mod flush;
 mod forks;
+mod handover;
 mod identity;
 mod info;
 mod legs;
@@ -42,6 +44,7 @@ mod storage;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod together;
 mod traffic;
 mod transfer;
 mod unanswered;
@@ -63,6 +66,8 @@ use crate::time::{Duration, Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use announced::{Announced, Announcement, Invitation};
+pub use handover::HandOver;
 pub use pinging::{Health, Ping, Pinged};
 pub use registering::{Registered, Registration};
 pub use registrar::Binding;
@@ -194,6 +199,9 @@ pub enum Event {
     /// A call's line wants a ticket for it, and it brings none: the host makes one and says so with [`Command::Ticket`]. The
     /// call waits for that as long as the line's budget lasts, and then goes on without.
     Ticket(CallId),
+    /// A call has gone on: it was handed over, somebody is rung, or its outcome is another. [`View`] says how far it has come;
+    /// what followed at once is said with it.
+    Course(CallId),
     /// A target answered.
     Answered(CallId),
     /// A leg's audio comes from elsewhere than its description says, and is taken and answered there from here on.
@@ -317,6 +325,7 @@ pub struct Sbc<'s> {
     verifier: Verifier<'s>,
     wrong: Limiter,
     phones: &'s mut [Binding],
+    announced: announced::Announcements<'s>,
     down: addresses::Down,
     kept: reconfigure::Kept,
     counters: Counters,
@@ -361,6 +370,7 @@ impl<'s> Sbc<'s> {
             verifier: Verifier::new(&mut Random::new(&seed.map(|byte| byte ^ 0x5a)), storage.windows),
             wrong: Limiter::NEW,
             phones: storage.phones,
+            announced: announced::Announcements::new(storage.announced),
             down: addresses::Down::NEW,
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,

@@ -4,6 +4,7 @@ mod addresses;
 mod attended;
 mod authentication;
 mod forks;
+mod handover;
 mod identity;
 mod info;
 mod lines;
@@ -24,6 +25,7 @@ mod sessions;
 mod sources;
 mod speakers;
 mod streams;
+mod together;
 mod torture;
 mod transfer;
 mod unanswered;
@@ -130,7 +132,7 @@ fn config() -> Config<'static> {
         lines: leak(lines),
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
-        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
+        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }]),
         ..Config::EMPTY
     }
 }
@@ -164,6 +166,7 @@ impl World {
             pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
+            announced: empty(4, || Announced::EMPTY),
             reply: empty(4096, || 0),
         };
         let now = Instant::from_micros(1_000_000);

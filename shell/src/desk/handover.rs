@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Context;
+
 use crate::store::{Audio, Record, hex, utc};
 
 /// A call that is handed over. Times are microseconds since 1970 in UTC.
@@ -23,6 +25,12 @@ pub(crate) struct Handover {
     pub(crate) group: Option<String>,
     pub(crate) priority: Option<String>,
     pub(crate) tags: Vec<String>,
+    /// Whether the AI agent has done by itself what the caller wanted.
+    #[serde(default)]
+    pub(crate) solved: bool,
+    /// What the AI agent knows of it.
+    #[serde(default)]
+    pub(crate) context: Context,
 }
 
 /// What became of a call.
@@ -38,6 +46,14 @@ pub(crate) struct Closing {
 }
 
 impl Handover {
+    /// The same with what the AI agent said of it, whose word on priority comes first.
+    pub(crate) fn with(mut self, context: Context) -> Self {
+        self.priority = context.priority.map(|priority| priority.name().to_owned()).or(self.priority);
+        self.tags.extend(context.tags.iter().cloned());
+        self.context = context;
+        self
+    }
+
     pub(crate) fn subject(&self) -> String {
         match &self.caller {
             Some(number) => format!("Call from {number}"),
@@ -49,11 +65,13 @@ impl Handover {
     pub(crate) fn context(&self) -> String {
         let caller = self.caller.as_deref().unwrap_or("without a number");
         format!(
-            "An AI agent hands over a call.\nCaller: {caller}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}",
+            "{}\nCaller: {caller}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            if self.solved { "An AI agent has solved a call." } else { "An AI agent hands over a call." },
             self.line,
             utc(self.began),
             hex(self.call),
             self.sip_call_id,
+            self.context.words(),
         )
     }
 
@@ -136,6 +154,8 @@ mod tests {
             group: None,
             priority: None,
             tags: vec![],
+            solved: false,
+            context: Context::default(),
         };
         let mut record = Record {
             id: handover.call,

@@ -4,6 +4,7 @@
 //! call goes on without, and what was due follows by the outbox. All of it runs beside the store, on its thread.
 
 mod api;
+mod context;
 mod errand;
 mod handover;
 mod lease;
@@ -22,6 +23,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(crate) use api::{client, reason};
+pub(crate) use context::Context;
 pub(crate) use handover::{Closing, Handover};
 pub(crate) use setting::{Account, Desk, Kind, Missing, OfLine};
 

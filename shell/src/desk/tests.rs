@@ -56,7 +56,7 @@ impl House {
             Desk { name: "here".into(), kind: Kind::Local, budget, tags },
         ];
         let alarm = Alarm(Arc::new(Notify::new()));
-        let started = Store::start(self.setting(), &Keeping::default(), "edge-1".into(), &desks, alarm);
+        let started = Store::start(self.setting(), &Keeping::default(), "edge-1".into(), &desks, &[], alarm);
         let started = started.expect("a thread starts");
         // Who looks into it here is not to make its tables at the same time.
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -173,6 +173,8 @@ fn handover(desk: &str, talk: bool) -> Handover {
         group: Some("Support".into()),
         priority: Some("high".into()),
         tags: vec!["warmline".into()],
+        solved: false,
+        context: Context::default(),
     }
 }
 

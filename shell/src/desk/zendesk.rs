@@ -89,6 +89,11 @@ impl Zendesk {
         if let Some(priority) = &handover.priority {
             ticket["priority"] = priority.as_str().into();
         }
+        let fields: Vec<_> =
+            handover.context.custom().map(|(id, value)| json!({ "id": id, "value": value })).collect();
+        if !fields.is_empty() {
+            ticket["custom_fields"] = fields.into();
+        }
         if let Some(group) = &handover.group {
             match self.group(group).await {
                 Ok(id) => ticket["group_id"] = id.into(),

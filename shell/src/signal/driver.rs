@@ -20,6 +20,7 @@ use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 use super::clerk::Clerk;
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
+use super::courses::Courses;
 use super::ending::{Ending, Step};
 use super::hours::Hours;
 use super::journal::Journal;
@@ -48,9 +49,9 @@ const TURN: usize = 64;
 const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver<'s> {
-    sbc: Sbc<'s>,
+    pub(super) sbc: Sbc<'s>,
     /// The configuration that core is lent. It is replaced as a whole, between two inputs: see [`Driver::replace`].
-    loaded: Arc<Loaded>,
+    pub(super) loaded: Arc<Loaded>,
     clock: Clock,
     listeners: Vec<Listener>,
     workers: Vec<Worker>,
@@ -63,6 +64,7 @@ pub(super) struct Driver<'s> {
     reopening: Reopening,
     /// Whether calls are being taken up again.
     taking_up: bool,
+    pub(super) courses: Courses,
     recorder: Option<Recorder>,
     ending: Ending,
     /// Until when registrars' last answers are waited for.
@@ -120,7 +122,7 @@ impl Driver<'_> {
     ) {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
-        let mut room = room::Signalling::new(calls, &config);
+        let mut room = room::Signalling::new(calls, &config, loaded.platform().is_some());
         let mut lookups = Lookups::new(Resolver::new(loaded.dns_servers(), LEAST), inlets.asks.clone());
         let driver = Driver {
             sbc: Sbc::new(room.lend(), &config, seed),
@@ -135,6 +137,7 @@ impl Driver<'_> {
             lookups,
             hours: Hours::new(inlets.asks.clone()),
             journal: Journal::new(calls),
+            courses: Courses::new(inlets.webhooks.clone(), loaded.platform().is_some()),
             clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone(), inlets.asks.clone()),
             keeper: inlets.keeper.take(),
             reopening: Reopening::default(),
@@ -373,6 +376,7 @@ impl Driver<'_> {
                 Ask::Ticket { call, ticket } => {
                     self.handle(Input::Command(Command::Ticket { call, ticket }));
                 }
+                Ask::Platform(ask) => self.platform(ask),
                 Ask::Hours { written, compiled } => {
                     self.loaded.with_hours(&written, &compiled).into_iter().for_each(|new| self.replace(new));
                 }
@@ -427,7 +431,7 @@ impl Driver<'_> {
     }
 
     /// Hands in what is owed to core.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(owed) = self.owed.pop_front() {
             let loaded = Arc::clone(&self.loaded);
             let config = loaded.lend();
@@ -445,7 +449,7 @@ impl Driver<'_> {
     }
 
     /// Does what core wants done, until it waits.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         let loaded = Arc::clone(&self.loaded);
         let config = loaded.lend();
         let cx = self.cx(&config);
@@ -465,7 +469,8 @@ impl Driver<'_> {
                 }
                 Output::Event(event) => {
                     self.journal.event(&cx, &self.sbc, event);
-                    self.clerk.event(&cx, &loaded, &self.sbc, event);
+                    self.courses.event(&cx, &self.sbc, event);
+                    self.clerk.event(&cx, &loaded, &self.sbc, &self.courses, event);
                     if let Some(keeper) = &mut self.keeper {
                         keeper.event(&cx, &self.sbc, event);
                     }
@@ -595,7 +600,7 @@ impl Driver<'_> {
         changes
     }
 
-    fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
+    pub(super) fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
         Cx { now: self.clock.now(), utc: Clock::utc(), config }
     }
 

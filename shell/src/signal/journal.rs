@@ -172,8 +172,8 @@ impl Journal {
                      is not the one in its SDP, or it uses another suite, or no SRTP at all"
                 );
             }
-            // Whoever keeps calls, and whoever makes tickets, says what there is to say.
-            Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) => {}
+            // Whoever keeps calls, makes tickets and tells webhooks says what there is to say.
+            Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) | Event::Course(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 self.ended(cx, self.number(id), &view);

@@ -21,7 +21,7 @@ const LOST: u32 = 10;
 /// What was taken over from nodes that are gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// Entries of the outbox.
+    /// Entries of the outbox, and what webhooks are to be told.
     pub(crate) entries: u64,
     /// Calls whose records have ended.
     pub(crate) calls: u64,
@@ -46,6 +46,11 @@ pub(crate) async fn take_over(pool: &AnyPool, node: &str, lease: Duration) -> sq
         now!(),
         " - $2)"
     );
+    const NOTICES: &str = concat!(
+        "UPDATE notices SET node = $1 WHERE node IN (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
+        now!(),
+        " - $2)"
+    );
     const OPEN: &str = concat!(
         "UPDATE outbox SET node = $1, state = 'due', due = 0 WHERE state = 'open' AND node IN \
          (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
@@ -62,10 +67,11 @@ pub(crate) async fn take_over(pool: &AnyPool, node: &str, lease: Duration) -> sq
     );
     let micros = |time: Duration| column(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     let (lease, lost) = (micros(lease), micros(lease.saturating_mul(LOST)));
-    let mut counts = [0; 3];
-    for (count, (query, time)) in counts.iter_mut().zip([(DUE, lease), (OPEN, lost), (CALLS, lost)]) {
+    let mut counts = [0; 4];
+    let queries = [(DUE, lease), (NOTICES, lease), (OPEN, lost), (CALLS, lost)];
+    for (count, (query, time)) in counts.iter_mut().zip(queries) {
         *count = sqlx::query(query).bind(node.to_owned()).bind(time).execute(pool).await?.rows_affected();
     }
-    let [due, open, calls] = counts;
-    Ok(Taken { entries: due + open, calls })
+    let [due, notices, open, calls] = counts;
+    Ok(Taken { entries: due + notices + open, calls })
 }

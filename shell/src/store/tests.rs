@@ -36,7 +36,7 @@ fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     let alarm = Alarm(Arc::new(Notify::new()));
     // What is written here is of a day that will be long ago.
     let keeping = Keeping { keep: Duration::from_secs(1_000 * 365 * 24 * 3600), ..Keeping::default() };
-    let started = Store::start(setting, &keeping, "edge-1".into(), &[], alarm);
+    let started = Store::start(setting, &keeping, "edge-1".into(), &[], &[], alarm);
     let (store, _, thread) = started.expect("a thread starts");
     (store, thread)
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::prune::prune;
-use super::{Change, Database, Order, Setting, calls, outbox, tickets};
+use super::{Change, Database, Order, Setting, calls, notices, outbox, tickets};
 use crate::clock::Clock;
 
 /// How many changes are written at once: one commit for all of them.
@@ -221,6 +221,9 @@ impl Change {
             Self::TicketClosed(both) => tickets::close(to, both.0.call, &both.1).await?,
             Self::Outbox(step) => step.write(to, node).await?,
             Self::TakenUp(calls) => taken_up(to, node, calls).await?,
+            Self::Notice(notice) => notices::keep(to, node, notice).await?,
+            Self::NoticeGone(notice) => notices::gone(to, notice).await?,
+            Self::NoticeLater(notice, due) => notices::later(to, notice, *due).await?,
         }
         Ok(None)
     }

@@ -54,6 +54,8 @@ pub struct Script {
     name: String,
     /// Whether it is called, and does not call.
     called: bool,
+    /// Whether it brings a ticket.
+    ticket: bool,
     steps: String,
     /// Of the last request said.
     cseq: u32,
@@ -71,6 +73,9 @@ pub struct Script {
     proxied: bool,
     /// How long it may take, in milliseconds.
     lasting: u32,
+    /// Which line is dialled, and the caller's number.
+    dials: String,
+    number: &'static str,
 }
 
 impl Script {
@@ -89,6 +94,7 @@ impl Script {
         Self {
             name,
             called,
+            ticket: true,
             steps: String::new(),
             cseq: 0,
             invited: 0,
@@ -99,7 +105,27 @@ impl Script {
             cancelled: false,
             proxied: false,
             lasting: 60_000,
+            dials: "support".to_owned(),
+            number: "+821044440[field0]",
         }
+    }
+
+    /// Dials another line, in all steps that follow and that went before.
+    pub fn dials(mut self, line: &str) -> Self {
+        self.dials = line.to_owned();
+        self
+    }
+
+    /// Brings no ticket.
+    pub const fn without_ticket(mut self) -> Self {
+        self.ticket = false;
+        self
+    }
+
+    /// Calls with this number, from here on.
+    pub const fn calls_as(mut self, number: &'static str) -> Self {
+        self.number = number;
+        self
     }
 
     /// May take so many minutes more than others.
@@ -127,7 +153,8 @@ impl Script {
     /// As SIPp reads it, of somebody who is known at `known`, with the line at `warmline`.
     pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
         let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
-        let steps = steps.replace("sip:support@warmline", &format!("sip:support@{warmline}"));
+        let steps = steps.replace(Self::LINE, &format!("sip:{}@{warmline}", self.dials));
+        let steps = if self.ticket { steps } else { steps.replace("X-Zendesk-Ticket-Id: [field0]\n", "") };
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
             self.name, steps
@@ -163,7 +190,8 @@ impl Script {
         }
         let to = if first { " <sip:support@warmline>" } else { "[$remote]" };
         format!(
-            "From: \"Caller\" <sip:+821044440[field0]@[local_ip]:[local_port]>;tag=[pid]a[call_number]\nTo:{to}\n"
+            "From: \"Caller\" <sip:{}@[local_ip]:[local_port]>;tag=[pid]a[call_number]\nTo:{to}\n",
+            self.number
         )
     }
 

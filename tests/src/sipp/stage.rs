@@ -144,11 +144,34 @@ impl Stage {
         target: SocketAddrV4,
         node: Node<'_>,
     ) -> Self {
+        Self::equip(program, callers, target, node, |plain| plain + more)
+    }
+
+    /// The same with a configuration that was changed.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn refurnish(
+        program: &str,
+        callers: &[Ipv4Addr],
+        target: SocketAddrV4,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
+        Self::equip(program, callers, target, Node::default(), change)
+    }
+
+    fn equip(
+        program: &str,
+        callers: &[Ipv4Addr],
+        target: SocketAddrV4,
+        node: Node<'_>,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
         let sip = SocketAddrV4::new(WARMLINE, ports(2));
         let uri = format!("sip:support@{target}");
         let media = ports(4 * node.capacity);
         let plain = configuration(callers, sip, &[Rung::new(target, &uri)], media, node, "udp");
-        Self::open(program, &[], Cast::new(sip, target), &format!("{plain}{more}"))
+        Self::open(program, &[], Cast::new(sip, target), &change(plain))
     }
 
     /// Starts Warmline again, with the same file: it has ended before, or been killed.

@@ -28,7 +28,11 @@ pub(super) fn setting(return_to: bool) -> Config<'static> {
         let dial = List::new(dials.len() as u16 - 1, 1);
         lines.push(Line::new(name, dial, List::new(0, 2), rings));
     }
-    let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
+    let ring = |target, seconds| Ring {
+        target: TargetIndex(target),
+        time: Duration::from_secs(seconds),
+        beside: false,
+    };
     config.rings = leak(vec![config.rings[0], ring(1, 20), ring(3, 5), ring(0, 20)]);
     let mut trunks = config.trunks.to_vec();
     trunks[0].return_to = return_to.then_some(TargetIndex(2));
@@ -135,6 +139,8 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),
             },
+            // It goes with what is told here.
+            Out::Other(Output::Event(Event::Course(_))) => continue,
             Out::Other(Output::Event(event)) => {
                 format!("{event:?}").split(['(', ' ']).next().unwrap().to_lowercase()
             }
