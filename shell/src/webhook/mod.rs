@@ -16,7 +16,7 @@ pub(crate) use courier::Courier;
 use crate::store::{Change, Store, hex, utc};
 
 /// How a hand-over goes, in order; of the last ones it has one.
-pub(crate) const KINDS: [&str; 10] = [
+pub(crate) const KINDS: [&str; 11] = [
     "requested",
     "ticketed",
     "ringing",
@@ -27,6 +27,7 @@ pub(crate) const KINDS: [&str; 10] = [
     "overflowed",
     "abandoned",
     "failed",
+    "resolved",
 ];
 
 /// `[[webhook]]`.
