@@ -22,7 +22,7 @@ use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
 use crate::platform::{self, Serving};
 use crate::recording::Recorder;
 use crate::reload::{self, Changes, ReloadError};
-use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
+use crate::signal::{self, Ask, Asks, Inlets, Keeper, Listeners, MOST_CONNECTIONS};
 use crate::store::{self, Store};
 use crate::webhook::Webhooks;
 
@@ -240,14 +240,21 @@ impl Node {
             let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
             let alarm = Alarm(Arc::clone(&node.broken));
             let (handle, wishes, thread) =
-                Store::start(setting, name, loaded.desks(), loaded.webhooks(), alarm)?;
+                Store::start(setting, loaded.keeping(), name, loaded.desks(), loaded.webhooks(), alarm)?;
             (store, desks) = (Some(handle), Some(wishes));
             node.storing = Some(thread);
         }
         let webhooks = store.clone().filter(|_| !loaded.webhooks().is_empty());
         let webhooks = webhooks.map(|store| Webhooks::new(loaded.webhooks().to_vec(), store));
+        let live = loaded.keeping().live.clone().or_else(|| {
+            let setting = loaded.store().cloned().or_else(beside)?;
+            setting.live(options.file.as_deref())
+        });
+        let keeper = live.and_then(|path| {
+            Keeper::open(path.clone(), calls).inspect_err(|why| signal::unkept(&path, why)).ok()
+        });
         let asks = node.asks.clone();
-        let inlets = Inlets { reports, asked, asks, bell, recorder, store, desks, webhooks };
+        let inlets = Inlets { reports, asked, asks, bell, recorder, store, keeper, desks, webhooks };
         let alarm = Alarm(Arc::clone(&node.broken));
         let workers = node.workers.clone();
         node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);

@@ -87,7 +87,7 @@ pub(crate) fn takes_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
     if old.recording() != new.recording() {
         keys.push("[recording] is another than before".to_owned());
     }
-    if old.store() != new.store() {
+    if old.keeping() != new.keeping() {
         keys.push("[store] is another than before".to_owned());
     }
     if old.desks() != new.desks() {

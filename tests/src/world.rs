@@ -718,7 +718,10 @@ impl<'w> World<'w> {
             Event::Digit { side, digit, .. } => {
                 return self.digits.push((self.now, side, char::from(digit.key())));
             }
-            Event::Learned { .. } | Event::Elsewhere { .. } | Event::NotAuthentic { .. } => return,
+            Event::Learned { .. }
+            | Event::Elsewhere { .. }
+            | Event::NotAuthentic { .. }
+            | Event::Unanswered(_) => return,
             Event::Started(id)
             | Event::Answered(id)
             | Event::Settled(id)

@@ -49,6 +49,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Each of them, as records number them.
+    pub const ALL: [Self; 7] = [
+        Self::Connected,
+        Self::Queued,
+        Self::Returned,
+        Self::Voicemail,
+        Self::Overflowed,
+        Self::Abandoned,
+        Self::Failed,
+    ];
+
     /// Its name in records and logs.
     pub const fn code(self) -> &'static str {
         match self {

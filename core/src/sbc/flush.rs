@@ -96,6 +96,9 @@ impl Sbc<'_> {
         if call.pending.take(Pending::CLOSE) {
             return Some(Output::Media { worker, control: Control::Close { stream } });
         }
+        if call.pending.take(Pending::UNANSWERED) {
+            return Some(Output::Event(Event::Unanswered(id)));
+        }
         if call.pending.take(Pending::ANSWERED) {
             return Some(Output::Event(Event::Answered(id)));
         }
@@ -245,6 +248,8 @@ impl Sbc<'_> {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
         }
+        let call = self.legs.get(id).map(|leg| leg.call)?;
+        self.calls.get_mut(call)?.pending.add(Pending::UNANSWERED);
         Some(Output::Transmit { to, len })
     }
 

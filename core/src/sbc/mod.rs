@@ -47,6 +47,7 @@ mod tests;
 mod together;
 mod traffic;
 mod transfer;
+mod unanswered;
 
 use core::net::SocketAddr;
 use core::num::NonZeroU64;
@@ -238,6 +239,9 @@ pub enum Event {
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.
     Settled(CallId),
+    /// A leg of a call waits to be answered. What would end it after a restart is [`Sbc::save_unanswered`]; it may be
+    /// less when the call has settled.
+    Unanswered(CallId),
     /// Who is at one side of a call's stream has pressed a key and let it go; the call may not have been answered yet. May
     /// be left out, counted, when there are too many at once.
     Digit {

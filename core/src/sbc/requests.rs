@@ -255,6 +255,9 @@ impl Sbc<'_> {
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.invite = invite;
         }
+        if let Some(call) = self.calls.get_mut(call) {
+            call.pending.add(Pending::UNANSWERED);
+        }
         Ok(leg)
     }
 

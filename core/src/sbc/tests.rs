@@ -28,6 +28,7 @@ mod streams;
 mod together;
 mod torture;
 mod transfer;
+mod unanswered;
 
 use std::boxed::Box;
 use std::format;
@@ -50,6 +51,8 @@ struct World {
     sbc: Sbc<'static>,
     config: Config<'static>,
     now: Instant,
+    /// How often a leg waited to be answered.
+    unanswered: usize,
 }
 
 fn leak<T>(values: Vec<T>) -> &'static mut [T] {
@@ -166,7 +169,8 @@ impl World {
             announced: empty(4, || Announced::EMPTY),
             reply: empty(4096, || 0),
         };
-        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }
+        let now = Instant::from_micros(1_000_000);
+        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now, unanswered: 0 }
     }
 
     fn cx(&self) -> Cx<'static> {
@@ -186,6 +190,7 @@ impl World {
                         String::from_utf8_lossy(&buffer[..len]).into_owned(),
                     ));
                 }
+                Output::Event(Event::Unanswered(_)) => self.unanswered += 1,
                 other => outs.push(Out::Other(other)),
             }
         }

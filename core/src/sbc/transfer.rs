@@ -200,6 +200,7 @@ impl Sbc<'_> {
         };
         call.rung = place;
         call.set_place(place, Place::Join, port);
+        call.pending.add(Pending::UNANSWERED);
         call.pending.add(Pending::COURSE);
         match goal {
             Goal::Line(line) => {

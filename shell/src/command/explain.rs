@@ -217,7 +217,7 @@ impl<'c> Replay<'c, '_> {
                     self.end.get_or_insert_with(|| format!("the call fails: {}", because(reason)));
                 }
             }
-            Event::Answered(_) | Event::Settled(_) | Event::Ticket(_) => {}
+            Event::Answered(_) | Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) => {}
             Event::Learned { .. }
             | Event::Elsewhere { .. }
             | Event::NotAuthentic { .. }

@@ -129,7 +129,7 @@ fn subdomain(text: &str) -> Result<String, String> {
     Ok(format!("https://{text}.zendesk.com"))
 }
 
-fn time(value: Value<'_>, least: Duration, most: Duration) -> Option<Duration> {
+pub(super) fn time(value: Value<'_>, least: Duration, most: Duration) -> Option<Duration> {
     let read = |text: &str| {
         let time = Duration::from_micros(duration(text)?.as_micros());
         if (least..=most).contains(&time) {

@@ -57,7 +57,7 @@ pub struct Loaded {
     /// What lines play.
     pub(super) clips: Library,
     pub(super) recording: Option<Setting>,
-    pub(super) store: Option<store::Setting>,
+    pub(super) store: store::Keeping,
     pub(super) desks: Vec<Desk>,
     /// What each line wants of a desk.
     pub(super) tickets: Vec<Option<OfLine>>,
@@ -126,7 +126,12 @@ impl Loaded {
 
     /// Where calls are written down, where the file says so.
     pub(crate) fn store(&self) -> Option<&store::Setting> {
-        self.store.as_ref()
+        self.store.database.as_ref()
+    }
+
+    /// What is kept, where and for how long.
+    pub(crate) fn keeping(&self) -> &store::Keeping {
+        &self.store
     }
 
     /// Where tickets live.

@@ -7,6 +7,7 @@ mod api;
 mod context;
 mod errand;
 mod handover;
+mod lease;
 mod outbox;
 mod setting;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub(crate) struct Office {
     wishes: Receiver<Wish>,
     desks: HashMap<String, Place>,
     node: String,
+    lease: Duration,
     store: Store,
     database: watch::Receiver<Option<Database>>,
 }
@@ -104,6 +106,7 @@ impl Office {
     pub(crate) fn new(
         desks: &[Desk],
         node: String,
+        lease: Duration,
         store: Store,
         database: watch::Receiver<Option<Database>>,
     ) -> (Desks, Self) {
@@ -113,13 +116,14 @@ impl Office {
             Kind::Zendesk(account) => Place::Zendesk(Arc::new(Zendesk::new(&desk.name, account.clone()))),
         };
         let desks = desks.iter().map(|desk| (desk.name.clone(), place(desk))).collect();
-        (Desks(sender), Self { wishes, desks, node, store, database })
+        (Desks(sender), Self { wishes, desks, node, lease, store, database })
     }
 
     /// Works until signalling has let go of [`Desks`].
     pub(crate) async fn run(mut self) {
         let mut under_way = JoinSet::new();
-        let mut outbox = Outbox::new(self.node.clone(), self.store.clone(), self.database.clone());
+        let mut outbox =
+            Outbox::new(self.node.clone(), self.lease, self.store.clone(), self.database.clone());
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -60,6 +60,23 @@ impl Clerk {
         }
     }
 
+    /// These calls go on after a crash, and their records with them: those of others that it cut off end here. Which of
+    /// them a ticket was wished for is known by their lines.
+    pub(super) fn taken_up(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, calls: &[CallId]) {
+        let mut known = Vec::with_capacity(calls.len());
+        for &call in calls {
+            let Some(view) = sbc.call(call) else { continue };
+            known.push(view.id);
+            let Some(record) = Record::of(cx, &view) else { continue };
+            if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
+                self.opened.insert(call, handover);
+            }
+        }
+        if let Some(store) = &self.store {
+            store.write(Change::TakenUp(known));
+        }
+    }
+
     /// A caller is here for whom a ticket may be wished soon.
     fn expect(&self, loaded: &Loaded, view: &View<'_>, record: &Record) {
         let wanted = loaded.ticket(view.line.0).filter(|wanted| wanted.missing == Missing::Create);

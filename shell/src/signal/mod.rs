@@ -11,11 +11,13 @@ mod driver;
 mod ending;
 mod hours;
 mod journal;
+mod keeper;
 mod listeners;
 mod lookups;
 mod once;
 mod platform;
 mod ranges;
+mod reopening;
 mod resolver;
 mod strangers;
 #[cfg(test)]
@@ -47,6 +49,7 @@ use driver::Driver;
 use resolver::{Answer, Wanted};
 
 pub(crate) use connections::MOST as MOST_CONNECTIONS;
+pub(crate) use keeper::{Keeper, unkept};
 pub(crate) use listeners::{Listeners, listen};
 pub(crate) use once::Once;
 
@@ -101,6 +104,8 @@ pub(crate) struct Inlets {
     pub(crate) recorder: Option<Recorder>,
     /// What happens to calls is written there, where there is one.
     pub(crate) store: Option<Store>,
+    /// What a restart would need of calls is kept there, where there is such a place.
+    pub(crate) keeper: Option<Keeper>,
     /// Tickets are wished for there.
     pub(crate) desks: Option<Desks>,
     /// What becomes of calls is told there.

@@ -5,8 +5,10 @@
 
 mod calls;
 mod database;
+mod lease;
 mod notices;
 mod outbox;
+mod prune;
 mod record;
 mod setting;
 #[cfg(test)]
@@ -23,11 +25,12 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Notify, oneshot, watch};
 
 pub(crate) use calls::calls;
-pub(crate) use database::{Database, OpenError};
+pub(crate) use database::Database;
+pub(crate) use lease::{beat, take_over};
 pub(crate) use notices::due_notices;
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
 pub(crate) use record::{Audio, Record, hex};
-pub(crate) use setting::Setting;
+pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
 
@@ -55,6 +58,9 @@ pub(crate) enum Change {
     TicketClosed(Box<(Handover, Closing)>),
     /// What happens to an entry of the outbox.
     Outbox(Step),
+    /// The node has started, and goes on with these calls of those that it was in the middle of: the records of all others
+    /// end, and their tickets are seen to.
+    TakenUp(Vec<u64>),
     /// What a webhook is to be told.
     Notice(Box<Notice>),
     /// It was told.
@@ -74,10 +80,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts the thread, with the desks and the webhooks' courier beside. What `node` left unfinished when it was last ended is finished first. It ends
-    /// once the last handle is gone and everything is written.
+    /// Starts the thread, with the desks and the webhooks' courier beside. It ends once the last handle is gone and everything is
+    /// written. What `node` left unfinished when it was last ended waits for [`Change::TakenUp`].
     pub(crate) fn start(
         setting: Setting,
+        keeping: &Keeping,
         node: String,
         desks: &[Desk],
         webhooks: &[webhook::Setting],
@@ -90,8 +97,8 @@ impl Store {
         let store = Self { orders, lost: Arc::clone(&lost) };
         let (opened, database) = watch::channel(None);
         let courier = Courier::new(webhooks, node.clone(), store.clone(), database.clone());
-        let (desks, office) = Office::new(desks, node.clone(), store.clone(), database);
-        let writer = Writer::new(setting, node, queue, lost, opened);
+        let (desks, office) = Office::new(desks, node.clone(), keeping.lease, store.clone(), database);
+        let writer = Writer::new(setting, keeping.keep, node, queue, lost, opened);
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
             let _alarm = alarm;
             runtime.block_on(async {

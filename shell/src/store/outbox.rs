@@ -6,6 +6,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool, Row};
 
+use super::calls::others;
 use super::hex;
 use super::record::{column, count};
 use crate::desk::{Closing, Handover};
@@ -110,10 +111,16 @@ impl Step {
     }
 }
 
-/// Makes what a node left open when it was last ended due. How many there were.
-pub(super) async fn recover(to: &mut AnyConnection, node: &str) -> sqlx::Result<u64> {
-    let query = sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE node = $1 AND state = 'open'");
-    Ok(query.bind(node.to_owned()).execute(to).await?.rows_affected())
+/// Makes what a node left open when it was last ended due, but for these calls. How many there were.
+pub(super) async fn recover(to: &mut AnyConnection, node: &str, but: &[u64]) -> sqlx::Result<usize> {
+    let query =
+        sqlx::query("SELECT call FROM outbox WHERE node = $1 AND state = 'open'").bind(node.to_owned());
+    let cut = others(&query.fetch_all(&mut *to).await?, but)?;
+    for call in &cut {
+        let query = sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE call = $1");
+        query.bind(call.clone()).execute(&mut *to).await?;
+    }
+    Ok(cut.len())
 }
 
 /// A node's entries that are due by `now`, the one that waits longest first.

@@ -332,6 +332,7 @@ impl<'p> Player<'p> {
             Event::Started(id)
             | Event::Course(id)
             | Event::Answered(id)
+            | Event::Unanswered(id)
             | Event::Ticket(id)
             | Event::Ended(id)
             | Event::Digit { call: id, .. }

@@ -73,6 +73,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         sbc.handle(&cx, Input::Media(report(&mut values)));
         drain(&mut sbc, &cx);
         see(sbc.restore(&cx, values.rest()));
+        see(sbc.end_unanswered(&cx, values.rest()));
         drain(&mut sbc, &cx);
         sbc.handle(&cx, Input::Command(Command::Drain));
         let call = sbc.calls().next();
@@ -135,6 +136,9 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
                 see((sbc.call(call), sbc.announced(call)));
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
+            Output::Event(Event::Unanswered(call)) => {
+                see(sbc.save_unanswered(cx, call, black_box(&mut out)));
+            }
             Output::Event(Event::Registered { trunk } | Event::Unregistered { trunk, .. }) => {
                 see((sbc.registered(cx, trunk), sbc.is_leaving()));
             }
