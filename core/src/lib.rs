@@ -50,6 +50,7 @@ pub mod relay;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod sntp;
 pub mod srtp;
 pub mod time;
 pub mod transaction;

@@ -20,14 +20,15 @@ use warmline_gate::neighbours::Neighbours;
 use warmline_gate::nic::Nic;
 
 use crate::board::{self, BOARD, Controller, Parts, Watchdog};
+use crate::clock;
 use crate::names::{self, Names};
 use crate::office::Office;
 use crate::room;
 use crate::time::now;
 use crate::wire::{Shared, Wire};
 
-/// Sockets of the IP stack: one for each listener, one for DNS, one for DHCP.
-const SOCKETS: usize = image::MAX_LISTENERS + 2;
+/// Sockets of the IP stack: one for each listener, one for DNS, one for DHCP, one for the time.
+const SOCKETS: usize = image::MAX_LISTENERS + 3;
 
 /// How often the watchdog is fed while nothing else does.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -148,7 +149,8 @@ fn open(
     random: &mut Random,
 ) -> &'static mut Office {
     let address = leased.address.address();
-    let config: &'static Config<'static> = CONFIG.init(tables.lend());
+    let instants = image::instants(board::image()).unwrap_or_default();
+    let config: &'static Config<'static> = CONFIG.init(Config { instants, ..tables.lend() });
     defmt::info!("at {} of {}, gateway {}", address, leased.address.network(), leased.gateway);
     let Ground { hardware, dhcp, .. } = *gate.borrow().ground();
     let ground = Ground {
@@ -156,6 +158,7 @@ fn open(
         prefix: leased.address.prefix_len(),
         gateway: leased.gateway,
         resolvers: leased.dns_servers.iter().copied().take(RESOLVERS).collect(),
+        ntp: appliance.ntp,
         sources: config.sources,
         listeners: config.listeners.iter().map(|listener| listener.port).collect(),
         media: config.interfaces.first().map_or((1, 0), |interface| interface.media),
@@ -166,6 +169,9 @@ fn open(
     let names = NAMES.take();
     for number in 0..names::AT_ONCE {
         spawner.spawn(names::resolve(number, names, stack, config).expect("it is started so often"));
+    }
+    if let Some(server) = appliance.ntp {
+        spawner.spawn(clock::follow(stack, server, random.next_u64()).expect("it is started once"));
     }
     let storage = room::signalling(usize::from(appliance.calls));
     let sbc = Sbc::new(storage, config, &draw(random));

@@ -5,6 +5,7 @@
 mod appliance;
 #[cfg(target_os = "none")]
 mod board;
+mod clock;
 #[cfg(target_os = "none")]
 mod journal;
 #[cfg(target_os = "none")]

@@ -21,13 +21,14 @@ use warmline_gate::frame::{Class, HEADERS};
 
 use crate::board::retained::{RECORD, records};
 use crate::board::{self, BOARD, Watchdog};
+use crate::clock;
 use crate::journal::Journal;
 use crate::names::Names;
 use crate::time::{now, wake_at};
 use crate::wire::{NEWS, Shared};
 
 /// Bytes of SIP that wait to be read, over all listeners: where there is one, more than its largest message twice.
-const WAITING: usize = 8_704;
+const WAITING: usize = 8_320;
 
 /// Messages that wait to be read at each listener.
 const MESSAGES: usize = 16;
@@ -127,8 +128,8 @@ impl Office {
     }
 
     fn cx(&self) -> Cx<'static> {
-        // There is no civil clock yet.
-        Cx { now: now(), utc: None, config: self.config }
+        let now = now();
+        Cx { now, utc: clock::utc(now), config: self.config }
     }
 
     fn read(&mut self, listener: u8, from: SocketAddr, len: usize) {

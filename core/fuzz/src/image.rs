@@ -14,7 +14,7 @@ const MOST: usize = 16 * 1024;
 /// Writes the body of a sound image, so that what is changed in it is soon understood; how long it is.
 fn sound(body: &mut [u8; MOST]) -> usize {
     let network = Network::Static { address: Ipv4Addr::new(192, 0, 2, 1), prefix: 24, gateway: None };
-    let appliance = Appliance { network, dns: Default::default(), calls: 4 };
+    let appliance = Appliance { network, dns: Default::default(), ntp: None, calls: 4 };
     let mut image = [0; MOST];
     let len = with_a_config(|config| core_image::write(config, &appliance, &mut image));
     let len = len.expect("the sound one is sound") - HEADER;
@@ -79,7 +79,7 @@ fn clips(data: &[u8], config: &Config<'_>) {
     let mut body = [0; MOST];
     let len = HEADER + sound(&mut body);
     let network = Network::Static { address: Ipv4Addr::new(192, 0, 2, 1), prefix: 24, gateway: None };
-    let appliance = Appliance { network, dns: Default::default(), calls: 4 };
+    let appliance = Appliance { network, dns: Default::default(), ntp: None, calls: 4 };
     let mut image = [0; MOST];
     core_image::write(config, &appliance, &mut image).expect("the sound one is sound");
     let behind = data.len().min(MOST - len);

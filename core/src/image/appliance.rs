@@ -16,6 +16,8 @@ pub struct Appliance {
     pub network: Network,
     /// The DNS servers it asks; none where they are leased.
     pub dns: Vec<Ipv4Addr, MAX_DNS>,
+    /// Who tells it the time of day ([`sntp`](crate::sntp)); it has none where nobody does.
+    pub ntp: Option<Ipv4Addr>,
     /// How many calls it takes at once (`node.capacity`); at least one, and at most what the board has memory for.
     pub calls: u16,
 }

@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config<'_>, appliance: &Appliance) -> Result<(), Im
     if appliance.network.check().is_err() || !dns {
         return Err(ImageError::OutOfRange("the network"));
     }
+    ensure(appliance.ntp.as_ref().is_none_or(is_unicast), "who tells the time")?;
     ensure(appliance.calls > 0, "the number of calls")?;
     ensure(config.node.workers == 1, "relay workers")?;
     ensure(is_text(config), "names, URIs or numbers")?;

@@ -252,6 +252,7 @@ pub(super) fn encode(
     body.put(config.instants.as_flattened())?;
     body.put(&appliance.network)?;
     body.put(appliance.dns.as_slice())?;
+    body.put(&appliance.ntp)?;
     body.put(&appliance.calls)?;
     body.put(config.text)?;
     body.put(&config.node)?;
@@ -286,7 +287,7 @@ pub(super) fn decode(body: &[u8], tables: &mut Tables) -> Result<Appliance, Imag
     let network = body.take()?;
     let mut dns = Vec::<Ipv4Addr, MAX_DNS>::new();
     body.entries("DNS servers", &mut dns)?;
-    let appliance = Appliance { network, dns, calls: body.take()? };
+    let appliance = Appliance { network, dns, ntp: body.take()?, calls: body.take()? };
     let text: &[u8] = body.take()?;
     let excess = Excess { who: ANY, what: TEXT, found: text.len(), most: MAX_TEXT };
     tables.text.extend_from_slice(text).map_err(|_| ImageError::TooMany(excess))?;

@@ -21,6 +21,7 @@ pub const HEAD: usize = 44;
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DNS: u16 = 53;
+const NTP: u16 = warmline_core::sntp::PORT;
 
 /// How many DNS servers are asked.
 pub const RESOLVERS: usize = 3;
@@ -38,6 +39,8 @@ pub struct Ground<'c> {
     pub gateway: Option<Ipv4Addr>,
     /// Who is asked for names.
     pub resolvers: heapless::Vec<Ipv4Addr, RESOLVERS>,
+    /// Who is asked for the time.
+    pub ntp: Option<Ipv4Addr>,
     /// Whether our address is leased.
     pub dhcp: bool,
     /// Who may speak ([`Config::sources`](warmline_core::config::Config::sources)).
@@ -68,6 +71,7 @@ impl Ground<'_> {
             prefix: 0,
             gateway: None,
             resolvers: heapless::Vec::new(),
+            ntp: None,
             dhcp,
             sources: &[],
             listeners: heapless::Vec::new(),
@@ -163,7 +167,12 @@ impl Ground<'_> {
         if self.listeners.contains(&to) {
             return self.knows(source).map(|()| Way::Stack);
         }
-        if from == DNS && self.resolvers.contains(&source) { Ok(Way::Stack) } else { Err(Reason::NoListener) }
+        let asked = match from {
+            DNS => self.resolvers.contains(&source),
+            NTP => self.ntp == Some(source),
+            _ => false,
+        };
+        if asked { Ok(Way::Stack) } else { Err(Reason::NoListener) }
     }
 
     fn knows(&self, source: Ipv4Addr) -> Result<(), Reason> {

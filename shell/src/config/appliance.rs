@@ -9,7 +9,7 @@ use super::suggest::hint;
 use super::table::{At, Table, Value};
 use warmline_core::filter::Prefix;
 
-const KEYS: &[&str] = &["address", "gateway", "dns"];
+const KEYS: &[&str] = &["address", "gateway", "dns", "ntp"];
 
 /// The address of a board that is leased one.
 const DHCP: &str = "dhcp";
@@ -19,6 +19,7 @@ pub(super) struct Section {
     /// None where it is a mistake.
     network: Option<At<Network>>,
     dns: Vec<Ipv4Addr>,
+    ntp: Option<Ipv4Addr>,
     /// Whether a name of a host can be looked up, as far as is known.
     asks: bool,
 }
@@ -41,13 +42,17 @@ pub(super) fn read(root: &Table<'_>) -> Option<Section> {
     }
     let servers: Vec<_> =
         servers.into_iter().filter_map(|text| Some((text, text.read(table.report(), host)?))).collect();
+    let ntp = table
+        .get("ntp")
+        .and_then(|value| value.string().and_then(|text| Some((text, text.read(table.report(), host)?))));
     let section = Section {
         network,
+        ntp: ntp.map(|(_, server)| server.value),
         dns: servers.iter().map(|(_, server)| server.value).collect(),
         asks: table.get("dns").is_some_and(|value| !value.is_empty_list())
             || !network.is_some_and(|network| matches!(network.value, Network::Static { .. })),
     };
-    for (text, server) in servers {
+    for (text, server) in servers.into_iter().chain(ntp) {
         if let Some(beyond) = section.beyond(text.value, Prefix { address: server.value.into(), length: 32 })
         {
             table.report().mistake(server.at, beyond);
@@ -82,6 +87,7 @@ impl Section {
         Some(Appliance {
             network: self.network?.value,
             dns: self.dns.iter().copied().take(MAX_DNS).collect(),
+            ntp: self.ntp,
             calls: u16::try_from(capacity).unwrap_or(u16::MAX),
         })
     }

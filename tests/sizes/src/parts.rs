@@ -68,7 +68,7 @@ pub(crate) const PARTS: &[Part] = &[
         &["warmline_fw::appliance::GATE", "warmline_fw::appliance::OFFICE", "warmline_fw::wire::NEWS"],
     ),
     of_the_board("DNS", &["warmline_fw::appliance::NAMES"]),
-    of_the_board("tasks", &["..::POOL", "..::EXECUTOR"]),
+    of_the_board("tasks", &["..::POOL", "..::EXECUTOR", "warmline_fw::clock::BEGAN"]),
     of_the_board("log", &["defmt_", "_SEGGER_RTT"]),
     of_the_board("last words, kept over a reset", &["warmline_fw::board::retained::LAST"]),
 ];

@@ -1,4 +1,5 @@
-//! The servers that a board may need on its network, as small as can be: DHCP (RFC 2131) and DNS (RFC 1035).
+//! The servers that a board may need on its network, as small as can be: DHCP (RFC 2131), DNS (RFC 1035) and SNTP (RFC
+//! 4330).
 
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,10 +15,11 @@ use super::lane::{BOARD, Lane, RESOLVER};
 /// How long a server listens before it looks whether it is still wanted.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// The ports of DHCP's two sides, and of DNS.
+/// The ports of DHCP's two sides, of DNS and of NTP.
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DNS: u16 = 53;
+const NTP: u16 = 123;
 
 /// What DHCP's options begin with.
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
@@ -65,6 +67,23 @@ impl Server {
         let name: Vec<u8> = labels.chain([0]).collect();
         Self::start(socket, move |question| {
             resolve(question, &name, address).map(|reply| (question.from, reply))
+        })
+    }
+
+    /// Tells the lane's hosts that it is so many seconds since 1970, whenever they ask.
+    ///
+    /// # Panics
+    /// When there is no socket for it.
+    pub fn ntp(lane: &Lane, seconds: u64) -> Self {
+        let socket = UdpSocket::bind((lane.address(RESOLVER), NTP)).expect("the port is free");
+        let since_1900 = u32::try_from(seconds + 2_208_988_800).expect("a time before 2036");
+        Self::start(socket, move |question| {
+            let asked = question.bytes.get(..48).filter(|asked| asked[0] == 0x23)?;
+            let mut reply = [0; 48];
+            (reply[0], reply[1]) = (0x24, 2);
+            reply[24..32].copy_from_slice(&asked[40..]);
+            reply[40..44].copy_from_slice(&since_1900.to_be_bytes());
+            Some((question.from, reply.to_vec()))
         })
     }
 

@@ -4,6 +4,7 @@
 mod calls;
 mod door;
 mod falls;
+mod hours;
 mod image;
 mod keys;
 mod lease;

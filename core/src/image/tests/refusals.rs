@@ -67,6 +67,7 @@ const CASES: &[Case] = &[
     }),
     ("media ports", |o| o.interfaces[0].media = (20_001, 20_127)),
     ("media ports", |o| o.interfaces[0].media = (20_000, 20_126)),
+    ("who tells the time", |o| o.appliance.ntp = Some(Ipv4Addr::BROADCAST)),
     ("media ports", |o| o.interfaces[0].media = (20_128, 20_127)),
     ("media ports", |o| o.interfaces[0].media = (1022, 1025)),
     ("sockets to listen on", |o| o.listeners.clear()),

@@ -102,6 +102,7 @@ impl Owned {
                     gateway: Some(Ipv4Addr::new(192, 0, 2, 1)),
                 },
                 dns: [Ipv4Addr::new(192, 0, 2, 1)].into_iter().collect(),
+                ntp: Some(Ipv4Addr::new(192, 0, 2, 123)),
                 calls: 16,
             },
             text: [&text[..], b"X-Caller+8225550100X-Session,Diversion"].concat(),
@@ -381,6 +382,7 @@ fn network() -> impl Strategy<Value = Appliance> {
             .into_iter()
             .map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d))
             .collect(),
+        ntp: calls.is_multiple_of(2).then(|| Ipv4Addr::new(192, 0, 2, calls.to_be_bytes()[1])),
         calls,
     })
 }

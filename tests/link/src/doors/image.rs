@@ -28,7 +28,7 @@ pub(super) fn write(bytes: &mut [u8]) {
     let Ok(read) = image::read(bytes, tables) else { return };
     let mut values = Values(bytes);
     let network = if values.flag() { read.network } else { network(&mut values) };
-    let appliance = Appliance { network, dns: read.dns, calls: values.u16() };
+    let appliance = Appliance { network, dns: read.dns, ntp: read.ntp, calls: values.u16() };
     see(image::write(&tables.lend(), &appliance, black_box(&mut [0; 512])));
 }
 

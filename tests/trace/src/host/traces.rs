@@ -62,7 +62,7 @@ fn record(
     let IpAddr::V4(ip) = address::OUTSIDE.ip() else { panic!("a board has an IPv4 address") };
     let gateway = Some(Ipv4Addr::from_bits(ip.to_bits() ^ 3));
     let network = Network::Static { address: ip, prefix: 24, gateway };
-    let appliance = Appliance { network, dns: heapless::Vec::new(), calls: BOARD.calls as u16 };
+    let appliance = Appliance { network, dns: heapless::Vec::new(), ntp: None, calls: BOARD.calls as u16 };
     let len =
         image::write(&world.config, &appliance, &mut image).expect("a board takes the rig's configuration");
     let mut names = Names::new();
