@@ -432,7 +432,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     if sipp_is_missing("a_call_that_names_the_one_it_hands_over_is_the_same_callers") {
         return;
     }
-    let scene = Scene::set("", "");
+    let mut scene = Scene::set("", "");
     let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
     let agent = agent.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
