@@ -79,7 +79,7 @@ directory = "."
 
     /// Waits until the log says this.
     #[track_caller]
-    fn says(&mut self, what: &str) {
+    fn says(&self, what: &str) {
         let found = poll(PATIENCE, || self.stage.warmline.written().contains(what).then_some(()));
         assert!(found.is_some(), "{what}: {}", self.stage.warmline.written());
     }
@@ -432,7 +432,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     if sipp_is_missing("a_call_that_names_the_one_it_hands_over_is_the_same_callers") {
         return;
     }
-    let mut scene = Scene::set("", "");
+    let scene = Scene::set("", "");
     let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
     let agent = agent.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);

@@ -50,7 +50,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Each of them, as records number them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connected,
         Self::Queued,
         Self::Returned,
@@ -58,6 +58,7 @@ impl Outcome {
         Self::Overflowed,
         Self::Abandoned,
         Self::Failed,
+        Self::Resolved,
     ];
 
     /// Its name in records and logs.

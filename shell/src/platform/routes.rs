@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
@@ -26,6 +26,9 @@ use crate::signal::{Ask, Asks};
 
 /// The largest body: a long talk's transcript.
 const LARGEST: usize = 256 << 10;
+
+/// Who sends more than that is heard out so far, to be told so: who is cut off in mid-sentence hears nothing.
+const HEARD_OUT: usize = 4 << 20;
 
 /// How long a request may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +108,6 @@ pub(super) fn routes(desk: Arc<Desk>) -> Router {
         .route("/v1/handovers", post(announce))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
-        .layer(DefaultBodyLimit::max(LARGEST))
         .layer(from_fn_with_state(Arc::clone(&desk), guard))
         .with_state(desk)
 }
@@ -131,12 +133,15 @@ async fn guard(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) 
 async fn nothing() -> Problem {
     let detail = "There are GET /v1/calls/{id}, POST /v1/calls/{id}/handover, POST /v1/calls/{id}/outcome and POST \
                   /v1/handovers.";
+    // What it may have for a body is not read.
     Problem::new(StatusCode::NOT_FOUND, "no-such-route", "There is nothing at this path", detail)
+        .with(header::CONNECTION, "close")
 }
 
 async fn other_method(method: Method) -> Problem {
     let detail = format!("{method} is not what is done here: read calls by GET, ask for hand-overs by POST.");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Another method", detail)
+        .with(header::CONNECTION, "close")
 }
 
 async fn show(
@@ -161,9 +166,9 @@ async fn hand_over(
     State(desk): State<Arc<Desk>>,
     Extension(trunk): Extension<Arc<str>>,
     Path(call): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let WantsHandOver { line, ticket, context } = json(body)?;
+    let WantsHandOver { line, ticket, context } = json(body).await?;
     let context = Box::new(sound(context)?);
     answer(StatusCode::ACCEPTED, desk.ask(trunk, Wanted::HandOver { call, line, ticket, context }).await?)
 }
@@ -181,9 +186,9 @@ async fn outcome(
     State(desk): State<Arc<Desk>>,
     Extension(trunk): Extension<Arc<str>>,
     Path(call): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let Solves { resolved, ticket, summary } = json(body)?;
+    let Solves { resolved, ticket, summary } = json(body).await?;
     if !resolved || ticket.is_none() && summary.is_none() {
         let title = "There is nothing to report";
         let detail = "Report \"resolved\": true, with the ticket or a summary; what else becomes of a call is seen by itself.";
@@ -207,22 +212,35 @@ struct Announces {
 async fn announce(
     State(desk): State<Arc<Desk>>,
     Extension(trunk): Extension<Arc<str>>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let Announces { line, caller, ticket, context } = json(body)?;
+    let Announces { line, caller, ticket, context } = json(body).await?;
     let context = Box::new(sound(context)?);
     answer(StatusCode::CREATED, desk.ask(trunk, Wanted::Announce { line, caller, ticket, context }).await?)
 }
 
 /// What a body says.
-fn json<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
-    let bytes = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("A body has at most {LARGEST} bytes: send the end of a long transcript.");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+async fn json<T: DeserializeOwned>(mut body: Body) -> Result<T, Problem> {
+    let (mut bytes, mut len) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let cut = |error: axum::Error| {
+            let title = "The body ends too soon";
+            Problem::new(StatusCode::BAD_REQUEST, "unreadable", title, error.to_string())
+        };
+        let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
+        len += data.len();
+        if len <= LARGEST {
+            bytes.extend_from_slice(&data);
+        } else if len > HEARD_OUT {
+            break;
         }
-        status => Problem::new(status, "unreadable", "The body cannot be read", rejection.body_text()),
-    })?;
+    }
+    if len > LARGEST {
+        let detail = format!("A body has at most {LARGEST} bytes: send the end of a long transcript.");
+        let problem =
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail);
+        return Err(problem.with(header::CONNECTION, "close"));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         let title = "The body is not the JSON that is expected here";
         Problem::new(StatusCode::BAD_REQUEST, "malformed", title, error.to_string())

@@ -23,11 +23,13 @@ pub(super) struct Clerk {
     asks: Asks,
     /// Calls that a ticket was wished for, as they were then.
     opened: HashMap<CallId, Handover>,
+    /// Calls that go on after a crash, by what they are known by outside, until that is told.
+    known: Vec<u64>,
 }
 
 impl Clerk {
     pub(super) fn new(store: Option<Store>, desks: Option<Desks>, asks: Asks) -> Self {
-        Self { store, desks, asks, opened: HashMap::new() }
+        Self { store, desks, asks, opened: HashMap::new(), known: Vec::new() }
     }
 
     /// Something happened in core.
@@ -60,18 +62,19 @@ impl Clerk {
         }
     }
 
-    /// These calls go on after a crash, and their records with them: those of others that it cut off end here. Which of
-    /// them a ticket was wished for is known by their lines.
-    pub(super) fn taken_up(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, calls: &[CallId]) {
-        let mut known = Vec::with_capacity(calls.len());
-        for &call in calls {
-            let Some(view) = sbc.call(call) else { continue };
-            known.push(view.id);
-            let Some(record) = Record::of(cx, &view) else { continue };
-            if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
-                self.opened.insert(call, handover);
-            }
+    /// This call goes on after a crash, and its record with it. Whether a ticket was wished for it is known by its line.
+    pub(super) fn takes_up(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, call: CallId) {
+        let Some(view) = sbc.call(call) else { return };
+        self.known.push(view.id);
+        let Some(record) = Record::of(cx, &view) else { return };
+        if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
+            self.opened.insert(call, handover);
         }
+    }
+
+    /// These were all: the records of others that a crash cut off end here.
+    pub(super) fn taken_up(&mut self) {
+        let known = core::mem::take(&mut self.known);
         if let Some(store) = &self.store {
             store.write(Change::TakenUp(known));
         }

@@ -221,8 +221,11 @@ impl Driver<'_> {
         let loaded = Arc::clone(&self.loaded);
         let config = loaded.lend();
         let cx = self.cx(&config);
-        let (mut taken, mut left) = (Vec::new(), 0);
+        let (mut taken, mut left, mut over) = (Vec::new(), 0, Vec::new());
         for found in self.keeper.as_mut().map(Keeper::take).unwrap_or_default() {
+            if is_there(&found.ended) {
+                over.push(found.ended);
+            }
             if is_there(&found.record) {
                 match self.sbc.restore(&cx, &found.record) {
                     Ok(call) => taken.push(call),
@@ -239,11 +242,19 @@ impl Driver<'_> {
             }
         }
         self.journal.taken_up(&cx, &self.sbc, &taken, left);
-        self.clerk.taken_up(&cx, &loaded, &self.sbc, &taken);
+        taken.iter().for_each(|call| self.clerk.takes_up(&cx, &loaded, &self.sbc, *call));
         self.taking_up = true;
         self.drain();
         self.settle();
+        // How these ended may not have been written in the store. Each is gone at once.
+        for ended in over {
+            if let Ok(call) = self.sbc.restore(&cx, &ended) {
+                self.clerk.takes_up(&cx, &loaded, &self.sbc, call);
+                self.drain();
+            }
+        }
         self.taking_up = false;
+        self.clerk.taken_up();
         self.keeper.as_mut().into_iter().for_each(Keeper::begin);
     }
 

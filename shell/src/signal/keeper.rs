@@ -24,18 +24,19 @@ const MAGIC: &[u8] = b"warmline calls 1\n";
 /// Bytes before the first place.
 const HEAD: usize = 4_096;
 
-/// Bytes for the record of a call, and for what ends its legs that are not answered: together its place.
-const ROOM: [usize; 2] = [4_096, 8_192];
-const PLACE: usize = ROOM[0] + ROOM[1];
+/// Bytes for the record of a call, for what ends its legs that are not answered, and for how it ended: together its place.
+const ROOM: [usize; 3] = [4_096, 7_680, 512];
+const PLACE: usize = ROOM[0] + ROOM[1] + ROOM[2];
 
 /// How long it is kept how a call ended.
 const ENDED: Duration = Duration::from_secs(5);
 
-/// Which of the two.
+/// Which of them.
 #[derive(Clone, Copy)]
 enum Part {
     Record,
     Unanswered,
+    Ended,
 }
 
 pub(crate) struct Keeper {
@@ -47,7 +48,7 @@ pub(crate) struct Keeper {
     free: Vec<usize>,
     ended: VecDeque<(Instant, usize)>,
     /// How many bytes stand in each part of each place.
-    lens: Vec<[usize; 2]>,
+    lens: Vec<[usize; 3]>,
     room: Box<[u8]>,
     /// What was found, until it is taken.
     found: Vec<Found>,
@@ -59,6 +60,7 @@ pub(crate) struct Keeper {
 pub(super) struct Found {
     pub(super) record: Vec<u8>,
     pub(super) unanswered: Vec<u8>,
+    pub(super) ended: Vec<u8>,
 }
 
 /// Why nothing is kept.
@@ -93,7 +95,7 @@ impl Keeper {
             places: HashMap::with_capacity(calls),
             free: (0..count).rev().collect(),
             ended: VecDeque::with_capacity(count),
-            lens: vec![[0; 2]; count],
+            lens: vec![[0; 3]; count],
             room,
             found,
             failing: false,
@@ -116,21 +118,28 @@ impl Keeper {
     pub(super) fn event(&mut self, cx: &Cx<'_>, sbc: &Sbc<'_>, event: Event) {
         let (Event::Settled(call) | Event::Unanswered(call) | Event::Ended(call)) = event else { return };
         while let Some((_, place)) = self.ended.pop_front_if(|(at, _)| at.after(ENDED) <= cx.now) {
-            self.write(place, Part::Record, 0);
+            self.write(place, Part::Ended, 0);
             self.free.push(place);
         }
+        if let Event::Ended(_) = event {
+            // One that had ended before a restart has none.
+            let Some(place) = self.places.remove(&call) else { return };
+            let len = sbc.save(cx, call, &mut self.room).unwrap_or(0);
+            self.write(place, Part::Ended, len);
+            self.write(place, Part::Record, 0);
+            self.write(place, Part::Unanswered, 0);
+            return self.ended.push_back((cx.now, place));
+        }
+        if sbc.call(call).is_none_or(|view| view.ended.is_some() && view.call_id.is_empty()) {
+            return;
+        }
         let Some(place) = self.place(call) else { return };
-        if let Event::Settled(_) | Event::Ended(_) = event
+        if let Event::Settled(_) = event
             && let Some(len) = sbc.save(cx, call, &mut self.room)
         {
             self.write(place, Part::Record, len);
         }
         let len = sbc.save_unanswered(cx, call, &mut self.room).unwrap_or(0);
-        if let Event::Ended(_) = event {
-            self.places.remove(&call);
-            self.ended.push_back((cx.now, place));
-            return self.write(place, Part::Unanswered, 0);
-        }
         self.write(place, Part::Unanswered, len);
     }
 
@@ -140,7 +149,7 @@ impl Keeper {
             return Some(*place);
         }
         let place = self.free.pop().or_else(|| Some(self.ended.pop_front()?.1))?;
-        self.write(place, Part::Record, 0);
+        self.write(place, Part::Ended, 0);
         self.places.insert(call, place);
         Some(place)
     }
@@ -150,6 +159,7 @@ impl Keeper {
         let (at, most) = match part {
             Part::Record => (0, ROOM[0]),
             Part::Unanswered => (ROOM[0], ROOM[1]),
+            Part::Ended => (ROOM[0] + ROOM[1], ROOM[2]),
         };
         let Some(before) = self.lens.get_mut(place).and_then(|lens| lens.get_mut(part as usize)) else {
             return;
@@ -207,11 +217,18 @@ fn read(path: &Path) -> Result<Vec<Found>, Unkept> {
         return Err(Unkept::Other);
     }
     let places = bytes.get(HEAD..).unwrap_or_default().chunks(PLACE);
-    let parts = places.map(|place| place.split_at(ROOM[0].min(place.len())));
-    let kept = parts.filter(|(record, unanswered)| [record, unanswered].iter().any(|part| is_there(part)));
-    Ok(kept
-        .map(|(record, unanswered)| Found { record: record.into(), unanswered: unanswered.into() })
-        .collect())
+    // The last one may not be whole.
+    let part = |place: &[u8], at: usize, len: usize| {
+        let end = place.len().min(at + len);
+        place.get(at..end).unwrap_or_default().to_vec()
+    };
+    let parts = places.map(|place| Found {
+        record: part(place, 0, ROOM[0]),
+        unanswered: part(place, ROOM[0], ROOM[1]),
+        ended: part(place, ROOM[0] + ROOM[1], ROOM[2]),
+    });
+    let all = |found: &Found| [&found.record, &found.unanswered, &found.ended].map(|part| is_there(part));
+    Ok(parts.filter(|found| all(found).contains(&true)).collect())
 }
 
 /// Whether something was written there.

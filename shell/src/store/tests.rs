@@ -144,6 +144,8 @@ fn what_was_over_long_ago_is_taken_out() {
         group: None,
         priority: None,
         tags: vec![],
+        solved: false,
+        context: Default::default(),
     };
     let running = start(folder.setting());
     for id in 0..1_300 {

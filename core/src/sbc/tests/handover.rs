@@ -151,6 +151,10 @@ fn what_the_agent_has_solved_is_the_outcome_unless_it_hands_over_after_all() {
     let mut w = World::with(7, two_platforms());
     let (call, mut carrier, agent) = w.talk_to_agent();
     assert_eq!(resolve(&mut w, 0, &agent.call_id), Ok(call));
+    w.drain();
+    let mut again = World::with(8, two_platforms());
+    let restored = again.sbc.restore(&again.cx(), &w.record(call)).unwrap();
+    assert_eq!(again.sbc.call(restored).unwrap().outcome, Some(Outcome::Resolved), "after a restart too");
     let outs = w.hear(CARRIER, &carrier.request("BYE", ""));
     assert_eq!(w.sbc.call(call).unwrap().outcome, Some(Outcome::Resolved), "whoever hangs up then");
     w.answer_byes(&outs);
