@@ -6,8 +6,6 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use std::io;
 use std::net::UdpSocket;
 
-use warmline_core::time::Duration;
-
 use crate::config::{self, EMBEDDED, Loaded, Media, Mistakes};
 use crate::media::Backend;
 
@@ -17,30 +15,17 @@ const MEDIA: &str = "20000-20999";
 const RATE: &str = "30/s";
 const ZENDESK: &str = "127.0.0.2:5080";
 
-/// The embedded configuration for so many calls, media ports and relay workers; Zendesk is where it is said to be.
-pub(crate) fn config(
-    calls: usize,
-    media: RangeInclusive<u16>,
-    workers: u8,
-    zendesk: Option<SocketAddr>,
-) -> Result<Loaded, Mistakes> {
-    relaying(calls, media, workers, Media { backend: None, spin: Duration::ZERO }, zendesk)
-}
-
-/// The same, relayed so.
+/// The embedded configuration for so many calls, media ports and relay workers, relayed so.
 pub(crate) fn relaying(
     calls: usize,
     media: RangeInclusive<u16>,
     workers: u8,
     Media { backend, spin }: Media,
-    zendesk: Option<SocketAddr>,
 ) -> Result<Loaded, Mistakes> {
     let (backend, spin) = (backend.map_or("auto", Backend::name), spin.as_micros());
-    let zendesk = zendesk.map_or_else(|| ZENDESK.to_owned(), |zendesk| zendesk.to_string());
     let text = EMBEDDED
         .replace(CAPACITY, &format!("capacity = {calls}"))
-        .replace(MEDIA, &format!("{}-{}", media.start(), media.end()))
-        .replace(ZENDESK, &zendesk);
+        .replace(MEDIA, &format!("{}-{}", media.start(), media.end()));
     let text =
         format!("{text}\n[media]\nworkers = {workers}\nbackend = \"{backend}\"\nspin = \"{spin}us\"\n");
     config::parse("embedded configuration", &text)
@@ -81,15 +66,21 @@ pub(crate) fn free_ports(count: u16) -> io::Result<RangeInclusive<u16>> {
 
 #[cfg(test)]
 mod tests {
+    use warmline_core::time::Duration;
+
     use super::*;
 
     #[test]
     fn every_wish_is_heard() {
         let zendesk = SocketAddr::from(([127, 0, 0, 2], 5099));
-        let loaded = config(7, 30_000..=30_027, 3, Some(zendesk)).expect("it is sound");
-        assert_eq!((loaded.capacity(), loaded.workers()), (7, 3));
+        let loaded = busy(7, 40, 30_000..=30_027, zendesk).expect("it is sound");
+        assert_eq!(loaded.capacity(), 7);
         let config = loaded.lend();
         assert_eq!(config.interfaces[0].media, (30_000, 30_027));
         assert_eq!(config.targets[0].port, Some(5099));
+        let media = Media { backend: Some(Backend::Sockets), spin: Duration::ZERO };
+        let loaded = relaying(8, 30_000..=30_027, 3, media).expect("it is sound");
+        assert_eq!((loaded.capacity(), loaded.workers()), (8, 3));
+        assert_eq!(loaded.media().backend, Some(Backend::Sockets));
     }
 }

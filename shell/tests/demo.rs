@@ -1,37 +1,139 @@
-//! The demo, as `warmline demo` runs it.
+//! The demo, as `warmline demo` runs it: what its story comes to.
 
-use std::collections::HashSet;
 use std::net::UdpSocket;
+use std::process::Command;
 
-use warmline::demo::{self, End};
+use warmline::demo::{self, End, Ending, Scene, Sound, Story};
+
+/// Whether somebody is missing whom the demo needs, said once.
+fn has_no_place(test: &str) -> bool {
+    let missing = ["127.0.0.2", "127.0.0.3", "127.0.0.4"].into_iter().find_map(|address| {
+        let error = UdpSocket::bind((address, 0)).err()?;
+        Some(format!("{address} is not there ({error})"))
+    });
+    missing.inspect(|why| println!("not run: {test}: {why}")).is_some()
+}
+
+/// What one end saw: `>` is what it sent, `<` what arrived.
+fn seen(scene: &Scene, end: End) -> Vec<String> {
+    let seen = scene.seen.iter().filter(|seen| seen.end == end);
+    seen.map(|seen| format!("{} {}", if seen.arrived { '<' } else { '>' }, seen.what)).collect()
+}
 
 #[test]
-fn the_demo_is_heard_on_both_sides() {
-    if let Err(error) = UdpSocket::bind(("127.0.0.2", 0)) {
-        println!("not run: the_demo_is_heard_on_both_sides: 127.0.0.2 is not there ({error})");
+fn the_story_is_told() {
+    if has_no_place("the_story_is_told") {
         return;
     }
-    let outcome = demo::run().expect("a call is placed");
-    assert_eq!(outcome.faults, Vec::<String>::new(), "{outcome:#?}");
-    assert_eq!(outcome.tickets, [outcome.ticket.to_string()]);
-    assert_eq!(outcome.left, 0);
-
-    let (agent, zendesk) = (&outcome.agent, &outcome.zendesk);
-    for (from, to) in [(agent, zendesk), (zendesk, agent)] {
-        assert_ne!(from.law, to.law, "the relay transcodes");
-        assert!((to.sound.frequency - from.plays).abs() <= 5.0, "{outcome:#?}");
-        assert!((to.sound.level + 10.0).abs() < 1.0, "{outcome:#?}");
-        assert_eq!((from.sent, to.foreign), (100, 0), "{outcome:#?}");
+    let story = demo::run().expect("a node");
+    let [taken, busy] = &story.scenes[..] else { panic!("{story:#?}") };
+    for (scene, ending, number) in [(taken, Ending::Taken, 1), (busy, Ending::Busy, 2)] {
+        assert_eq!(scene.ending, ending);
+        assert_eq!(scene.faults, Vec::<String>::new(), "{scene:#?}");
+        has_one_ticket(scene, number);
+        is_heard(scene);
+        // It overflowed by PSTN: no ticket is sent to the AI agent.
+        assert_eq!(scene.told_agent, Vec::<String>::new());
+        assert_eq!(scene.left, 0);
+        let caller = ["> INVITE", "< 100 Trying", "< 200 OK", "> ACK", "> BYE", "< 200 OK"];
+        assert_eq!(seen(scene, End::Caller), caller, "its leg stands through the hand-over");
     }
+    assert!(story.is_well());
+    a_person_took_over(taken);
+    nobody_was_there(busy);
+}
 
-    // Each end saw a call of its own, from its first message to its last.
-    let expected = ["INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK", "BYE"];
-    for end in [End::Agent, End::Zendesk] {
-        let mut said = HashSet::new();
-        let seen = outcome.seen.iter().filter(|seen| seen.end == end);
-        // What was sent twice on a busy machine counts once.
-        let order: Vec<&str> =
-            seen.map(|seen| seen.what.as_str()).filter(|what| said.insert(*what)).collect();
-        assert_eq!(order, expected, "{end:?}");
+fn has_one_ticket(scene: &Scene, expected: u64) {
+    let [(number, shown)] = &scene.tickets[..] else { panic!("{:?}", scene.tickets) };
+    assert_eq!(*number, expected);
+    assert_eq!(scene.told_zendesk, [number.to_string()]);
+    let outcome = if scene.ending == Ending::Taken { "connected" } else { "returned" };
+    assert_eq!(scene.outcome(), Some(outcome), "{shown}");
+    for said in [
+        &format!("ticket {number}: Call from {}\n", scene.caller),
+        &format!("caller: {}\n", scene.caller),
+        "group: Support\n",
+        "An AI agent hands over a call.\n",
+        "Line: support\n",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
     }
+}
+
+fn is_heard(scene: &Scene) {
+    for (end, all) in End::ALL.into_iter().zip(&scene.heard) {
+        let order: Vec<Sound> = all.iter().map(|heard| heard.sound).collect();
+        assert_eq!(order, scene.ending.heard_by(end), "{end:?}: {scene:#?}");
+        for heard in all {
+            let Sound::Voice(voice) = heard.sound else { continue };
+            assert!((heard.frequency - voice.frequency()).abs() <= 5.0, "{heard:?}");
+            // It was played 10 dB below full scale.
+            assert!((heard.level + 10.0).abs() < 1.0, "{heard:?}");
+        }
+    }
+    assert_eq!(scene.foreign, 0);
+    let caller = &scene.heard[0];
+    assert!(!caller.iter().any(|heard| matches!(heard.sound, Sound::Silence | Sound::Noise)), "{caller:?}");
+}
+
+fn a_person_took_over(scene: &Scene) {
+    let agent = [
+        "< INVITE, no ticket",
+        "> 100 Trying",
+        "> 200 OK",
+        "< ACK",
+        "> REFER to support",
+        "< 202 Accepted",
+        "< NOTIFY 100 Trying",
+        "> 200 OK",
+        "< NOTIFY 180 Ringing",
+        "> 200 OK",
+        "< NOTIFY 200 OK",
+        "> 200 OK",
+        "> BYE",
+        "< 200 OK",
+    ];
+    assert_eq!(seen(scene, End::Agent), agent);
+    let zendesk =
+        ["< INVITE, ticket 1", "> 100 Trying", "> 180 Ringing", "> 200 OK", "< ACK", "< BYE", "> 200 OK"];
+    assert_eq!(seen(scene, End::Zendesk), zendesk);
+}
+
+fn nobody_was_there(scene: &Scene) {
+    let agent = seen(scene, End::Agent);
+    let told = ["< NOTIFY 486 Busy Here", "> 200 OK", "< BYE", "> 200 OK"];
+    assert!(agent.ends_with(&told.map(str::to_owned)), "{agent:?}");
+    let zendesk = ["< INVITE, ticket 2", "> 100 Trying", "> 180 Ringing", "> 486 Busy Here", "< ACK"];
+    assert_eq!(seen(scene, End::Zendesk), zendesk);
+}
+
+#[test]
+fn it_is_shown_plainly_where_there_is_no_terminal_and_nothing_is_left_behind() {
+    if has_no_place("it_is_shown_plainly_where_there_is_no_terminal_and_nothing_is_left_behind") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = Command::new(env!("CARGO_BIN_EXE_warmline"))
+        .arg("demo")
+        .env("TMPDIR", folder.path())
+        .output()
+        .expect("the program runs");
+    let said = String::from_utf8(shown.stdout).expect("text");
+    assert!(shown.status.success(), "{said}");
+    assert!(!said.contains('\x1b'), "{said}");
+    let widest = said.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 100), "{widest:?}: {said}");
+    assert_eq!(said.matches("All is well").count(), 2, "{said}");
+    for heard in ["hears the greeting, 523 Hz", "hears the music, 349 Hz", "hears silence"] {
+        assert_eq!(said.matches(heard).count(), 2, "{heard}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+/// What a story is that went wrong is not well.
+#[test]
+fn a_fault_is_no_success() {
+    let addresses = [([127, 0, 0, 1], 5060).into(); 4];
+    let story = Story { addresses, scenes: vec![], took: core::time::Duration::ZERO };
+    assert!(!story.is_well(), "nothing was played");
 }

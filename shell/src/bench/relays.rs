@@ -37,7 +37,7 @@ impl Relays {
     /// Whether this machine allows a backend.
     pub(super) fn available(backend: Backend) -> Result<(), Error> {
         let media = Media { backend: Some(backend), spin: warmline_core::time::Duration::ZERO };
-        let loaded = loopback::relaying(1, PORTS, 1, media, None)?;
+        let loaded = loopback::relaying(1, PORTS, 1, media)?;
         backend.set_up(&loaded)?;
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Relays {
         suite: Option<Suite>,
         cores: &Cores,
     ) -> Result<Self, Error> {
-        let loaded = Arc::new(loopback::relaying(sessions, PORTS, workers, media, None)?);
+        let loaded = Arc::new(loopback::relaying(sessions, PORTS, workers, media)?);
         let backend = Chosen::new(&loaded)?;
         let sockets = allow_files(&loaded, backend.backend(), 0)?;
         let (reporting, reports) = media::Reports::new(sessions, Arc::default());

@@ -28,6 +28,7 @@ use explain::Explain;
 use outbox::Outbox;
 use reload::Reload;
 use tickets::Tickets;
+pub(crate) use tickets::shown;
 
 use crate::bench::Bench;
 use crate::demo;

@@ -50,7 +50,8 @@ fn listed(tickets: &[Ticket]) -> String {
     columns(["TICKET", "OPENED", "STATUS", "PRIORITY", "GROUP", "CALLER", "SUBJECT"], &rows)
 }
 
-fn shown(ticket: &Ticket, comments: &[Comment]) -> String {
+/// One ticket, and what was written on it.
+pub(crate) fn shown(ticket: &Ticket, comments: &[Comment]) -> String {
     let mut text = format!(
         "ticket {}: {}\nstatus: {}\ndesk: {}\ncall: {}\n",
         ticket.number, ticket.subject, ticket.status, ticket.desk, ticket.call

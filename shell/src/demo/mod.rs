@@ -1,249 +1,147 @@
-//! `warmline demo`: a whole call through a real node, on this machine alone.
+//! `warmline demo`: the whole story through a real node, on this machine alone.
 //!
-//! Two SIP endpoints stand on either side of a node that runs on the embedded configuration: an AI agent who speaks
-//! mu-law only and calls with a ticket, and a Zendesk who speaks A-law only. Each plays a tone. What each of them saw
-//! and heard is the [`Outcome`]; they share no code with the node but what reads and writes messages.
+//! A caller whose call has overflowed talks with an AI agent, who hands over to a line of Zendesk's: first a person answers
+//! there, then nobody does. The three are SIP endpoints of their own at a node that runs on the demo's configuration, with
+//! tickets at its local desk. Each plays a tone, as do greeting and music. What each of them saw and heard is the [`Story`];
+//! they share no code with the node but what reads and writes messages.
 
-mod agent;
 mod audio;
+mod dialog;
+mod ear;
 mod ladder;
+mod party;
 mod phone;
 mod report;
+mod scene;
+mod seen;
+mod stage;
 mod tone;
-mod zendesk;
+mod verdict;
+mod voice;
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::io;
-use std::net::UdpSocket;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use tokio::sync::Notify;
-use tokio::time::sleep;
-use warmline_core::g711::Law;
-use warmline_core::sip::Full;
+use warmline_core::sip::{Full, phrase};
 
 use crate::config;
-use crate::loopback;
-use crate::node::{Node, Options, StartError};
+use crate::node::StartError;
+use stage::Stage;
 
-use agent::Agent;
-use audio::{Audio, PLAYED};
-use phone::{Ladder, Phone};
-use zendesk::Zendesk;
+pub use ear::{Heard, Sound};
+pub use scene::{Ending, Scene};
+pub use seen::{End, Seen};
+pub use voice::Voice;
 
-pub use audio::Heard;
-pub use phone::{End, Seen};
-pub use tone::Sound;
-
-const AGENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const ZENDESK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-
-/// What the agent plays, in hertz.
-const FROM_AGENT: f64 = 440.0;
-
-/// What Zendesk plays.
-const FROM_ZENDESK: f64 = 660.0;
-
-/// The ticket that is handed over.
-const TICKET: u64 = 35_436;
-
-/// How long the other end is waited for when one is done.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Why there was no call at all.
+/// Why there is no story.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address Zendesk stands at is not there.
+    /// An address is not there that somebody is to stand at.
     #[error(
-        "the demo needs a second loopback address for its Zendesk, and {ZENDESK} cannot be used here: {0}.\n\
-         On macOS: sudo ifconfig lo0 alias {ZENDESK} up"
+        "the demo needs addresses of loopback's for who takes part, and {0} cannot be used here: {1}.\n\
+         On macOS: sudo ifconfig lo0 alias {0} up"
     )]
-    NoSecondAddress(io::Error),
-    /// An endpoint has no socket.
-    #[error("the demo's endpoints cannot open a socket: {0}")]
+    NoAddress(IpAddr, io::Error),
+    /// An endpoint has no socket, or the node no folder.
+    #[error("the demo's endpoints cannot open a socket or a file: {0}")]
     Socket(#[from] io::Error),
     /// The configuration is not what it should be.
-    #[error("the embedded configuration does not load: {0}")]
+    #[error("the demo's configuration does not load: {0}")]
     Config(#[from] config::Mistakes),
     /// The node does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Somebody pressed Ctrl-C.
+    #[error("it was interrupted")]
+    Interrupted,
 }
 
-/// What an endpoint missed, for which it ended the call.
+/// What an endpoint missed, for which it left the scene.
 #[derive(Debug, thiserror::Error)]
 enum Missing {
-    #[error("no call came")]
-    Call,
-    #[error("no usable answer to its INVITE came")]
-    Answer,
-    #[error("its call was refused: {0} {1}")]
-    Refused(u16, String),
+    #[error("waited for {0} in vain")]
+    Message(String),
+    #[error("its {0} was answered with {1} {phrase}", phrase = phone::text(phrase(*.1)))]
+    Refused(String, u16),
+    #[error("waited in vain to hear {0}")]
+    Unheard(&'static str),
     #[error("it was offered no audio that it speaks")]
     Media,
-    #[error("its answer was never acknowledged")]
-    Acknowledgement,
-    #[error("the call was ended from the other side before its time")]
-    Kept,
-    #[error("the call was not ended by BYE and 200")]
-    Goodbye,
+    #[error("it was sent what makes no sense")]
+    Sense,
     #[error("its network failed: {0}")]
-    Network(io::Error),
+    Network(#[from] io::Error),
     #[error(transparent)]
-    Message(#[from] Full),
+    Length(#[from] Full),
 }
 
-/// What came of the call.
+/// What came of it.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Where the agent, Warmline and Zendesk speak SIP.
-    pub addresses: [SocketAddr; 3],
-    /// The messages, as the two ends saw them.
-    pub seen: Vec<Seen>,
-    /// When the agent was answered.
-    pub answered: Option<Duration>,
-    /// The agent's audio.
-    pub agent: Heard,
-    /// Zendesk's audio.
-    pub zendesk: Heard,
-    /// The ticket the agent named.
-    pub ticket: u64,
-    /// The ticket headers that reached Zendesk.
-    pub tickets: Vec<String>,
-    /// Calls that the node still has.
-    pub left: usize,
+pub struct Story {
+    /// Where the caller, the AI agent, Warmline and Zendesk speak SIP.
+    pub addresses: [SocketAddr; 4],
+    /// The scenes, in the order of [`Ending::ALL`].
+    pub scenes: Vec<Scene>,
     /// How long it all took.
     pub took: Duration,
-    /// What is missing, in words; nothing where all is well.
-    pub faults: Vec<String>,
 }
 
-/// Runs the demo and prints it: what `warmline demo` does.
+impl Story {
+    /// Whether all was played, and nothing is missing.
+    pub fn is_well(&self) -> bool {
+        self.scenes.len() == Ending::ALL.len() && self.scenes.iter().all(|scene| scene.faults.is_empty())
+    }
+}
+
+/// Runs the demo and prints it: what `warmline demo` does. In colour where the terminal has it and `NO_COLOR` is not set.
 pub fn command() -> ExitCode {
-    println!("{}\n", report::INTRODUCTION);
-    match run() {
-        Ok(outcome) => {
-            println!("{}", report::Report(&outcome));
-            if outcome.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    anstream::println!("{}", report::INTRODUCTION);
+    let show = |scene: &Scene, addresses: &_| anstream::println!("{}", report::Shown(scene, addresses));
+    match tell(show) {
+        Ok(story) => {
+            anstream::println!("\nIt took {:.1} s.", story.took.as_secs_f64());
+            if story.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("No call was placed: {error}");
+            eprintln!("There is nothing more to see: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Starts a node, places the call and looks at what came of it. Takes about 3 s, and some 12 at the worst.
+/// Starts a node, plays the scenes and looks at what came of them. Takes about 10 s, and some 20 at the worst.
 ///
 /// # Errors
-/// That there is no node, or nobody to call or be called. What goes wrong later is in [`Outcome::faults`].
-pub fn run() -> Result<Outcome, Error> {
+/// That there is no node, or nobody to call or be called. What goes wrong later is in [`Scene::faults`].
+pub fn run() -> Result<Story, Error> {
+    tell(|_, _| {})
+}
+
+fn tell(show: impl FnMut(&Scene, &[SocketAddr; 4])) -> Result<Story, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(call())
-}
-
-async fn call() -> Result<Outcome, Error> {
-    let ladder = Ladder::new();
-    let answerer = UdpSocket::bind((ZENDESK, 5080)).or_else(|_| UdpSocket::bind((ZENDESK, 0)));
-    let answerer = Phone::new(End::Zendesk, answerer.map_err(Error::NoSecondAddress)?, ladder.clone())?;
-    let caller = Phone::new(End::Agent, UdpSocket::bind((AGENT, 0))?, ladder.clone())?;
-    let mut agent = Audio::bind(AGENT, Law::Mu, FROM_AGENT)?;
-    let mut zendesk = Audio::bind(ZENDESK, Law::A, FROM_ZENDESK)?;
-    // Two pairs of ports that belong to one worker, or there is no call.
-    let loaded = loopback::config(1, loopback::free_ports(4)?, 1, Some(answerer.local()))?;
-    let node = Node::start(loaded, Options { next_free_port: true, ..Options::default() })?;
-    let warmline =
-        node.addresses().first().copied().ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
-
-    let mut tickets = Vec::new();
-    let over = Notify::new();
-    let calling = Agent { phone: &caller, warmline, ticket: TICKET };
-    let called = Zendesk { phone: &answerer };
-    let placing = async {
-        let result = calling.call(&mut agent).await;
-        over.notify_one();
-        result
-    };
-    let serving = async {
+    runtime.block_on(async {
         tokio::select! {
-            result = called.serve(&mut zendesk, &mut tickets) => result,
-            () = async { over.notified().await; sleep(LAST_WORDS).await } => Err(Missing::Goodbye),
+            story = play(show) => story,
+            // Nothing is left behind then.
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
         }
-    };
-    let ends = tokio::join!(placing, serving);
-    let left = emptied(&node).await;
-    let seen = ladder.take();
-    let answered = seen.iter().find(|seen| seen.end == End::Agent && seen.what == "200 OK");
-    let mut outcome = Outcome {
-        addresses: [caller.local(), warmline, answerer.local()],
-        answered: answered.map(|seen| seen.at),
-        seen,
-        agent: agent.heard(FROM_ZENDESK),
-        zendesk: zendesk.heard(FROM_AGENT),
-        ticket: TICKET,
-        tickets,
-        left,
-        took: Duration::ZERO,
-        faults: vec![],
-    };
-    node.stop(Duration::ZERO).await;
-    outcome.took = ladder.elapsed();
-    outcome.faults = faults(&outcome, ends);
-    Ok(outcome)
+    })
 }
 
-/// Waits for the node to let go of the call; how many calls it has then.
-async fn emptied(node: &Node) -> usize {
-    let mut left = 0;
-    for _ in 0..100 {
-        left = node.usage().calls;
-        if left == 0 {
-            break;
-        }
-        sleep(Duration::from_millis(10)).await;
+async fn play(mut show: impl FnMut(&Scene, &[SocketAddr; 4])) -> Result<Story, Error> {
+    let start = Instant::now();
+    let stage = Stage::set()?;
+    let [caller, agent, zendesk] = End::ALL.map(|end| stage.address(end));
+    let addresses = [caller?, agent?, stage.warmline(), zendesk?];
+    let mut scenes = Vec::new();
+    for ending in Ending::ALL {
+        let scene = Scene::play(&stage, ending).await?;
+        show(&scene, &addresses);
+        scenes.push(scene);
     }
-    left
-}
-
-fn faults(outcome: &Outcome, ends: (Result<(), Missing>, Result<(), Missing>)) -> Vec<String> {
-    let mut faults = Vec::new();
-    faults.extend(ends.0.err().map(|missing| format!("The agent: {missing}.")));
-    faults.extend(ends.1.err().map(|missing| format!("Zendesk: {missing}.")));
-    match outcome.tickets.as_slice() {
-        [ticket] if *ticket == outcome.ticket.to_string() => {}
-        [] => faults.push(format!("Ticket {} did not reach Zendesk.", outcome.ticket)),
-        tickets => faults.push(format!(
-            "Zendesk was to be told ticket {} once, and was told {}.",
-            outcome.ticket,
-            tickets.join(", ")
-        )),
-    }
-    for (name, heard, expected) in
-        [("The agent", &outcome.agent, FROM_ZENDESK), ("Zendesk", &outcome.zendesk, FROM_AGENT)]
-    {
-        if !heard.is_tone(expected) {
-            faults.push(format!(
-                "{name} should have heard {expected:.0} Hz, and heard {}: {} of {PLAYED} packets good.",
-                if heard.received == 0 {
-                    "nothing".to_owned()
-                } else {
-                    format!("{:.0} Hz", heard.sound.frequency)
-                },
-                heard.sound.good,
-            ));
-        }
-    }
-    if outcome.left > 0 {
-        faults.push(format!("Warmline still has {} call(s) that are over.", outcome.left));
-    }
-    faults
-}
-
-impl Heard {
-    /// Whether the expected tone came, nearly all of it.
-    fn is_tone(&self, expected: f64) -> bool {
-        let enough = PLAYED as usize * 95 / 100;
-        self.sound.good >= enough && (self.sound.frequency - expected).abs() <= 5.0
-    }
+    stage.strike().await;
+    Ok(Story { addresses, scenes, took: start.elapsed() })
 }

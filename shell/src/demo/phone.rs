@@ -1,124 +1,152 @@
-//! A SIP endpoint's socket, which remembers what went through it.
+//! A SIP endpoint's socket. What it sends is sent again until it is answered, and what comes again is answered as it was
+//! before: none of that is seen by who uses it.
 
-use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::collections::HashMap;
 use std::io;
-use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
 
 use tokio::net::UdpSocket;
-use warmline_core::sip::{Full, Message, StartLine, Writer};
+use tokio::time::timeout;
+use warmline_core::sip::{Full, Message, Method, Writer};
+
+use super::Missing;
+use super::seen::{End, Log};
 
 /// The largest message there is.
 const LARGEST: usize = 4096;
 
-/// Where an endpoint stands in the ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The AI agent, left of Warmline.
-    Agent,
-    /// Zendesk, right of it.
-    Zendesk,
-}
+/// How long until a message is sent again (T1, RFC 3261 section 17.1.1.1).
+const AGAIN: Duration = Duration::from_millis(500);
 
-/// A SIP message as an endpoint saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Since the first.
-    pub at: Duration,
-    /// Who saw it.
-    pub end: End,
-    /// Whether Warmline sent it, to this end.
-    pub arrived: bool,
-    /// Its method, or its status and phrase.
-    pub what: String,
-}
-
-/// What both endpoints saw, in order.
-#[derive(Clone, Debug)]
-pub(super) struct Ladder {
-    start: Instant,
-    seen: Rc<RefCell<Vec<Seen>>>,
-}
-
-impl Ladder {
-    pub(super) fn new() -> Self {
-        Self { start: Instant::now(), seen: Rc::default() }
-    }
-
-    /// How long it has been.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    /// All that was seen.
-    pub(super) fn take(&self) -> Vec<Seen> {
-        let mut seen = self.seen.take();
-        let first = seen.first().map_or(Duration::ZERO, |seen| seen.at);
-        seen.iter_mut().for_each(|seen| seen.at = seen.at.saturating_sub(first));
-        seen
-    }
-
-    fn note(&self, end: End, arrived: bool, bytes: &[u8]) {
-        let what = match Message::parse(bytes).map(|message| message.start()) {
-            Ok(StartLine::Request { method, .. }) => text(method.as_bytes()),
-            Ok(StartLine::Response { status, reason }) => format!("{status} {}", text(reason)),
-            Err(_) => "(no SIP)".to_owned(),
-        };
-        self.seen.borrow_mut().push(Seen { at: self.elapsed(), end, arrived, what });
-    }
-}
+/// How long a message is waited for: longer than anything lasts that is heard before it.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The socket.
 pub(super) struct Phone {
     end: End,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     local: SocketAddr,
-    ladder: Ladder,
+    log: Log,
+    /// What has come, and what was said to that.
+    answers: HashMap<Vec<u8>, Vec<u8>>,
+    /// What has no answer yet: a request, or an INVITE's final response.
+    open: Option<(SocketAddr, Vec<u8>)>,
+    /// What came before it was waited for.
+    early: Vec<Letter>,
 }
 
 /// A message that came, and from where.
 pub(super) struct Letter {
     pub(super) from: SocketAddr,
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Letter {
+    pub(super) fn message(&self) -> Result<Message<'_>, Missing> {
+        Message::parse(&self.bytes).map_err(|_| Missing::Sense)
+    }
 }
 
 impl Phone {
-    /// Takes a bound socket; needs a runtime around it.
-    pub(super) fn new(end: End, socket: std::net::UdpSocket, ladder: Ladder) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
+    pub(super) fn new(end: End, socket: Arc<UdpSocket>, log: Log) -> io::Result<Self> {
         let local = socket.local_addr()?;
-        Ok(Self { end, socket: UdpSocket::from_std(socket)?, local, ladder })
+        Ok(Self { end, socket, local, log, answers: HashMap::new(), open: None, early: vec![] })
     }
 
     pub(super) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// Composes a message and gives its bytes.
-    pub(super) fn compose(&self, write: impl FnOnce(&mut Writer<'_>)) -> Result<Vec<u8>, Full> {
-        let mut bytes = vec![0; LARGEST];
-        let mut writer = Writer::new(&mut bytes);
-        write(&mut writer);
-        let len = writer.finish()?;
-        bytes.truncate(len);
-        Ok(bytes)
+    /// Sends a request.
+    pub(super) async fn ask(&mut self, to: SocketAddr, bytes: Vec<u8>) -> Result<(), Missing> {
+        self.send(to, &bytes).await?;
+        self.repeat(to, bytes);
+        Ok(())
     }
 
-    pub(super) async fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        self.ladder.note(self.end, false, bytes);
-        self.socket.send_to(bytes, to).await.map(|_| ())
+    /// Answers a letter, each time it comes.
+    pub(super) async fn answer(&mut self, letter: &Letter, bytes: &[u8]) -> Result<(), Missing> {
+        self.answers.insert(letter.bytes.clone(), bytes.to_vec());
+        self.send(letter.from, bytes).await
     }
 
-    /// The next message. May be dropped before it resolves without losing one.
-    pub(super) async fn receive(&self) -> io::Result<Letter> {
-        let mut bytes = vec![0; LARGEST];
-        let (len, from) = self.socket.recv_from(&mut bytes).await?;
-        bytes.truncate(len);
-        self.ladder.note(self.end, true, &bytes);
-        Ok(Letter { from, bytes })
+    /// Has this sent again, until a response or an ACK comes.
+    pub(super) fn repeat(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        self.open = Some((to, bytes));
     }
+
+    async fn send(&self, to: SocketAddr, bytes: &[u8]) -> Result<(), Missing> {
+        self.log.note(self.end, false, &Message::parse(bytes).map_err(|_| Missing::Sense)?);
+        self.socket.send_to(bytes, to).await?;
+        Ok(())
+    }
+
+    /// The first message that is wanted, which has to do with a request of this `method`.
+    ///
+    /// # Errors
+    /// That none came in time.
+    pub(super) async fn next(
+        &mut self,
+        method: Method<'static>,
+        wanted: impl Fn(&Message<'_>) -> bool,
+    ) -> Result<Letter, Missing> {
+        let wanted = |letter: &Letter| letter.message().is_ok_and(|message| wanted(&message));
+        if let Some(at) = self.early.iter().position(wanted) {
+            return Ok(self.early.remove(at));
+        }
+        let coming = async {
+            loop {
+                let letter = self.receive().await?;
+                if wanted(&letter) {
+                    return Ok(letter);
+                }
+                // A provisional response says nothing that is waited for.
+                if letter.message()?.status().is_none_or(|status| status >= 200) {
+                    self.early.push(letter);
+                }
+            }
+        };
+        timeout(PATIENCE, coming).await.map_err(|_| Missing::Message(text(method.as_bytes())))?
+    }
+
+    async fn receive(&mut self) -> Result<Letter, Missing> {
+        let mut room = vec![0; LARGEST];
+        loop {
+            let Ok(received) = timeout(AGAIN, self.socket.recv_from(&mut room)).await else {
+                if let Some((to, bytes)) = &self.open {
+                    self.socket.send_to(bytes, *to).await?;
+                }
+                continue;
+            };
+            let (len, from) = received?;
+            let bytes = room.get(..len).unwrap_or_default().to_vec();
+            if let Some(answer) = self.answers.get(&bytes) {
+                if !answer.is_empty() {
+                    self.socket.send_to(answer, from).await?;
+                }
+                continue;
+            }
+            let Ok(message) = Message::parse(&bytes) else { continue };
+            self.log.note(self.end, true, &message);
+            if matches!(message.method(), None | Some(Method::Ack)) {
+                self.open = None;
+            }
+            self.answers.insert(bytes.clone(), vec![]);
+            return Ok(Letter { from, bytes });
+        }
+    }
+}
+
+/// Composes a message and gives its bytes.
+pub(super) fn compose(write: impl FnOnce(&mut Writer<'_>)) -> Result<Vec<u8>, Full> {
+    let mut bytes = vec![0; LARGEST];
+    let mut writer = Writer::new(&mut bytes);
+    write(&mut writer);
+    let len = writer.finish()?;
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 /// Bytes of a message as text.

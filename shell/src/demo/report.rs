@@ -1,87 +1,80 @@
-//! What the demo says, for a terminal of 100 columns.
+//! What the demo says of a scene, and of all of them, for a terminal of 100 columns.
 
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::audio::{Heard, PLAYED, name};
-use super::{Outcome, ladder};
+use anstyle::{AnsiColor, Style};
+
+use super::ear::Heard;
+use super::ladder::{self, Rung};
+use super::scene::{Ending, Scene};
+use super::seen::End;
+
+const TITLE: Style = Style::new().bold().underline();
+const WELL: Style = AnsiColor::Green.on_default().bold();
+const ILL: Style = AnsiColor::Red.on_default().bold();
 
 /// What it is.
 pub(super) const INTRODUCTION: &str =
-    "Warmline demo: an AI agent calls Zendesk with a ticket, through a real node on this machine";
+    "Warmline demo: a caller, an AI agent and Zendesk around a real node, on this machine alone.";
 
-/// All that there is to say afterwards.
-pub(super) struct Report<'o>(pub(super) &'o Outcome);
+/// A scene, and where its four ends are.
+pub(super) struct Shown<'s>(pub(super) &'s Scene, pub(super) &'s [SocketAddr; 4]);
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = self.0;
-        self.ladder(f)?;
-        writeln!(f, "\nRelayed")?;
-        relayed(f, "agent   -> Zendesk", &outcome.agent, &outcome.zendesk)?;
-        relayed(f, "Zendesk -> agent", &outcome.zendesk, &outcome.agent)?;
-        let tickets = if outcome.tickets.is_empty() { "none".to_owned() } else { outcome.tickets.join(", ") };
-        writeln!(f, "  {:<19}  sent {}, arrived {tickets}", "X-Zendesk-Ticket-Id", outcome.ticket)?;
-        writeln!(f, "\nHeard")?;
-        heard(f, "Zendesk", &outcome.zendesk, &outcome.agent)?;
-        heard(f, "agent", &outcome.agent, &outcome.zendesk)?;
+        let Self(scene, addresses) = self;
+        let title = match scene.ending {
+            Ending::Taken => "The AI agent gives up, and a person takes over",
+            Ending::Busy => "The same with nobody there: the AI agent has its caller back",
+        };
+        writeln!(f, "\n{TITLE}{title}{TITLE:#}\n")?;
+        ladder::heads(f, addresses)?;
+        let messages = scene.seen.iter().map(Rung::Message);
+        let heard = End::ALL.into_iter().zip(&scene.heard);
+        let heard = heard.flat_map(|(end, all)| all.iter().map(move |heard| Rung::Heard(end, heard)));
+        let mut rungs: Vec<_> = messages.chain(heard).collect();
+        rungs.sort_by_key(Rung::at);
+        rungs.iter().try_for_each(|rung| write!(f, "{rung}"))?;
         writeln!(f)?;
-        if outcome.faults.is_empty() {
-            write!(
+        for (end, heard) in End::ALL.into_iter().zip(&scene.heard) {
+            writeln!(f, "{:<8}  heard {}", end.name(), Sounds(heard))?;
+        }
+        let none = |all: &[String]| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+        let (notified, agent) = (none(&scene.notified), none(&scene.told_agent));
+        writeln!(f, "{:<8}  was told ticket: {agent}; of its hand-over: {notified}", End::Agent.name())?;
+        writeln!(f, "{:<8}  was told ticket: {}", End::Zendesk.name(), none(&scene.told_zendesk))?;
+        for (number, shown) in &scene.tickets {
+            writeln!(f, "\nwarmline tickets {number}")?;
+            shown.lines().try_for_each(|line| writeln!(f, "{}", format!("  {line}").trim_end()))?;
+        }
+        writeln!(f)?;
+        if scene.faults.is_empty() {
+            let last = match scene.ending {
+                Ending::Taken => "a person took over with the ticket",
+                Ending::Busy => "the AI agent had its caller back",
+            };
+            let outcome = scene.ending.outcome();
+            return write!(
                 f,
-                "All is well: both were heard, the ticket arrived once, the call ended on both sides. It took {:.1} s.",
-                outcome.took.as_secs_f64()
-            )
-        } else {
-            write!(f, "It did not work:")?;
-            outcome.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+                "{WELL}All is well:{WELL:#} {last}, one ticket was made, and it says \"{outcome}\"."
+            );
         }
+        write!(f, "{ILL}It did not work:{ILL:#}")?;
+        scene.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
 
-impl Report<'_> {
-    fn ladder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = self.0;
-        ladder::heads(f, ["AI agent", "Warmline", "Zendesk"])?;
-        let [agent, warmline, zendesk] = outcome.addresses.map(|address| address.to_string());
-        ladder::heads(f, [&agent, &warmline, &zendesk])?;
-        // Audio goes from the answer to the first BYE.
-        let bye =
-            outcome.seen.iter().position(|seen| seen.what == "BYE").filter(|_| outcome.answered.is_some());
-        for (number, seen) in outcome.seen.iter().enumerate() {
-            if Some(number) == bye {
-                let label = |end: &Heard| format!("RTP in {}", name(end.law));
-                ladder::audio(f, &label(&outcome.agent), &label(&outcome.zendesk))?;
-            }
-            ladder::arrow(f, seen)?;
+/// How long each was heard.
+struct Sounds<'s>(&'s [Heard]);
+
+impl fmt::Display for Sounds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "";
+        for heard in self.0 {
+            write!(f, "{before}{} for {:.1} s", heard.sound.name(), heard.lasted().as_secs_f64())?;
+            before = ", ";
         }
-        Ok(())
+        f.write_str(if self.0.is_empty() { "nothing" } else { "" })
     }
-}
-
-fn relayed(f: &mut fmt::Formatter<'_>, way: &str, from: &Heard, to: &Heard) -> fmt::Result {
-    let lost = from.sent.saturating_sub(to.received);
-    let port = |end: &Heard| end.peer.as_ref().map_or(0, SocketAddr::port);
-    writeln!(
-        f,
-        "  {way:<19}  {} of {} packets, {lost} lost; {} in at port {}, {} out from port {}",
-        to.received,
-        from.sent,
-        name(from.law),
-        port(from),
-        name(to.law),
-        port(to),
-    )
-}
-
-fn heard(f: &mut fmt::Formatter<'_>, who: &str, end: &Heard, other: &Heard) -> fmt::Result {
-    let (sound, share) = (&end.sound, 100.0 * end.sound.good as f64 / f64::from(PLAYED));
-    if end.received == 0 {
-        return writeln!(f, "  {who:<19}  nothing of the {:.0} Hz that was played", other.plays);
-    }
-    writeln!(
-        f,
-        "  {who:<19}  {:.0} Hz of the {:.0} Hz that was played, at {:.1} dBFS, in {share:.0} % of the packets",
-        sound.frequency, other.plays, sound.level,
-    )
 }

@@ -225,7 +225,7 @@ mod tests {
     fn a_port_keeps_its_socket_while_there_is_room() {
         let ports = loopback::free_ports(12).expect("ports");
         let first = *ports.start();
-        let loaded = loopback::config(2, ports, 1, None).expect("it is sound");
+        let loaded = loopback::busy(2, 30, ports, ([127, 0, 0, 2], 5080).into()).expect("it is sound");
         let mut sockets = Ports::new(&loaded.lend(), 4, Buffer::ENOUGH);
         let places = [first, first + 2, first + 4];
         sockets.open(&mut Shelf, &places[..2]).expect("they are free");

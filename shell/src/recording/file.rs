@@ -110,8 +110,8 @@ impl Recording {
     }
 }
 
-/// The start of a file with so many frames: RIFF, the format, and the sizes of what follows.
-fn start(format: Format, frames: u64) -> Vec<u8> {
+/// The start of a file with so many frames of two samples: RIFF, the format, and the sizes of what follows.
+pub(crate) fn start(format: Format, frames: u64) -> Vec<u8> {
     let (tag, bytes): (u16, u16) = match format {
         Format::MuLaw => (7, 1),
         Format::Pcm => (1, 2),

@@ -22,8 +22,8 @@ use std::time::{Instant, SystemTime};
 use warmline_core::relay::{Relay, StreamId, Taped};
 
 use crate::node::{Alarm, StartError};
-pub(crate) use file::Format;
 use file::Recording;
+pub(crate) use file::{Format, start};
 use sink::Sink;
 
 /// How many pieces can wait: a second and a half of 50 recorded calls, some 4 MiB.
