@@ -158,18 +158,21 @@ impl Sbc<'_> {
         let (called, over) = (call.called, call.ring_until <= cx.now);
         let silent = called.filter(|&leg| {
             let leg = self.legs.get(leg);
-            !over && leg.is_some_and(|leg| leg.state == LegState::Calling)
+            leg.is_some_and(|leg| leg.state == LegState::Calling)
         });
         match silent {
-            Some(leg) => {
+            Some(leg) if !over => {
                 self.leave(cx, id, leg);
                 self.address_failed(cx, id, Reason::TargetSilent, None);
             }
-            None if over => {
+            _ if over => {
+                if silent.is_some() {
+                    self.calls.get_mut(id).into_iter().for_each(|call| call.talk.miss());
+                }
                 called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
                 self.target_failed(cx, id, Reason::NoAnswer, None);
             }
-            None => self.time_ringing(cx, id, false),
+            _ => self.time_ringing(cx, id, false),
         }
     }
 

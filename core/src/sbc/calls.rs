@@ -414,6 +414,7 @@ impl Sbc<'_> {
             Asked::Invite => {
                 leg.state = LegState::Terminated;
                 if self.is_rung(id) {
+                    self.calls.get_mut(call).into_iter().for_each(|call| call.talk.miss());
                     self.is_down(cx, path, Failing::Silent);
                     self.address_failed(cx, call, Reason::TargetSilent, None);
                 }

@@ -234,6 +234,7 @@ impl Sbc<'_> {
             return self.send_invite(cx, id, out);
         }
         let leg = self.legs.get(id)?;
+        let call = leg.call;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let (kept, asks) = (self.keep(out, len), Some((id, Asked::Invite)));
         if let Err(kept) =
@@ -241,6 +242,9 @@ impl Sbc<'_> {
         {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
+        }
+        if let Some(call) = self.calls.get_mut(call).filter(|call| zendesk && call.ticket.is_none()) {
+            call.talk.ask();
         }
         Some(Output::Transmit { to, len })
     }

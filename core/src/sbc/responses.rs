@@ -87,6 +87,9 @@ impl Sbc<'_> {
         };
         leg.came_by(from);
         let (call, path) = (leg.call, leg.path);
+        if self.is_rung(id) {
+            self.calls.get_mut(call).into_iter().for_each(|call| call.talk.reach());
+        }
         if e.cseq.method == Method::Prack {
             return self.prack_answered(cx, from, message, e, id, status);
         }

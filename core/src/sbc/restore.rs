@@ -124,7 +124,9 @@ impl Sbc<'_> {
             None => self.take_up_ports(cx.config, &saved),
         };
         let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
-        let Saved { line, trunk, target, attempt, max_forwards, caller, identity, ticket, note, .. } = saved;
+        let Saved {
+            line, trunk, target, attempt, max_forwards, caller, identity, ticket, talk, note, ..
+        } = saved;
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
         pending.add(Pending::SETTLED);
@@ -137,6 +139,7 @@ impl Sbc<'_> {
             caller,
             identity,
             ticket,
+            talk,
             note,
             max_forwards,
             answered: Some(ago(saved.answered)),

@@ -8,7 +8,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Move, Number, SessionTimer};
+use crate::call::{Call, Identity, Leg, Move, Number, SessionTimer, Talk};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -49,6 +49,7 @@ pub(super) struct Saved {
     pub(super) caller: Option<Number>,
     pub(super) identity: Identity,
     pub(super) ticket: Option<NonZeroU64>,
+    pub(super) talk: Talk,
     pub(super) note: Option<Reason>,
     /// How long ago it began, and was answered: without the time until the restart where no clock tells that.
     pub(super) started: Duration,
@@ -113,7 +114,8 @@ pub(super) fn write(
     w.u16(call.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
-    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1);
+    let talk = call.talk != Talk::Unasked;
+    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | u8::from(talk) << 2);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));
     for reason in [call.note, ending] {
         w.short(reason.map_or("", Reason::code).as_bytes());
@@ -165,7 +167,8 @@ impl Saved {
             }
             _ => return None,
         };
-        let (id, told) = (r.u64()?, r.u8().filter(|told| *told < 4)?);
+        let (id, told) = (r.u64()?, r.u8().filter(|told| *told < 8)?);
+        let talk = if told & 4 == 0 { Talk::Unasked } else { Talk::Reached };
         let identity = Identity { id, withheld: told & 1 != 0, vouched: told & 2 != 0, ..Identity::NONE };
         let ticket = NonZeroU64::new(r.u64()?);
         let (note, ending) = (reason(r.short()?)?, reason(r.short()?)?);
@@ -204,6 +207,7 @@ impl Saved {
             caller,
             identity,
             ticket,
+            talk,
             note,
             started: started.plus(since),
             answered: answered.plus(since),

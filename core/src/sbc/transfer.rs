@@ -178,7 +178,9 @@ impl Sbc<'_> {
             }
             Goal::Party(party) => self.fetch(cx, call_id, party),
         }
-        self.wants_ticket(cx, call_id);
+        if rung {
+            self.wants_ticket(cx, call_id);
+        }
         self.guard(cx, call_id);
         self.wake(call_id);
         Ok(())
