@@ -71,6 +71,8 @@ pub struct Script {
     proxied: bool,
     /// How long it may take, in milliseconds.
     lasting: u32,
+    /// What it dials.
+    line: String,
 }
 
 impl Script {
@@ -99,7 +101,14 @@ impl Script {
             cancelled: false,
             proxied: false,
             lasting: 60_000,
+            line: "support".into(),
         }
+    }
+
+    /// Dials another line than `support`.
+    pub fn dials(mut self, line: &str) -> Self {
+        self.line = line.to_owned();
+        self
     }
 
     /// May take so many minutes more than others.
@@ -127,7 +136,7 @@ impl Script {
     /// As SIPp reads it, of somebody who is known at `known`, with the line at `warmline`.
     pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
         let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
-        let steps = steps.replace("sip:support@warmline", &format!("sip:support@{warmline}"));
+        let steps = steps.replace("sip:support@warmline", &format!("sip:{}@{warmline}", self.line));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
             self.name, steps
