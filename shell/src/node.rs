@@ -208,10 +208,21 @@ impl Node {
             storing: None,
             broken,
         };
+        let beside = || options.file.as_deref().map(store::Setting::beside);
+        let (mut store, mut desks) = (None, None);
+        let kept = (!loaded.desks().is_empty()).then_some(store::Setting::Memory);
+        if let Some(setting) = loaded.store().cloned().or_else(beside).or(kept) {
+            let config = loaded.lend();
+            let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (handle, wishes, thread) = Store::start(setting, name, loaded.desks(), alarm)?;
+            (store, desks) = (Some(handle), Some(wishes));
+            node.storing = Some(thread);
+        }
         let mut recorder = None;
         if let Some(setting) = loaded.recording() {
             let alarm = Alarm(Arc::clone(&node.broken));
-            let (handle, thread) = Recorder::start(setting.clone(), alarm)?;
+            let (handle, thread) = Recorder::start(setting.clone(), store.clone(), alarm)?;
             recorder = Some(handle.clone());
             node.recording = Some((handle, thread));
         }
@@ -223,17 +234,6 @@ impl Node {
                 media::start(number, loaded, backend, clock, reporting.clone(), sockets, alarm)?;
             node.workers.push(worker);
             node.relaying.push(thread);
-        }
-        let beside = || options.file.as_deref().map(store::Setting::beside);
-        let (mut store, mut desks) = (None, None);
-        let kept = (!loaded.desks().is_empty()).then_some(store::Setting::Memory);
-        if let Some(setting) = loaded.store().cloned().or_else(beside).or(kept) {
-            let config = loaded.lend();
-            let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
-            let alarm = Alarm(Arc::clone(&node.broken));
-            let (handle, wishes, thread) = Store::start(setting, name, loaded.desks(), alarm)?;
-            (store, desks) = (Some(handle), Some(wishes));
-            node.storing = Some(thread);
         }
         let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder, store, desks };
         let alarm = Alarm(Arc::clone(&node.broken));

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::errand::Errand;
 use super::{Done, Place};
 use crate::clock::Clock;
-use crate::store::{Change, Database, Entry, Step, Store, due};
+use crate::store::{Change, Database, Entry, Step, Store, due, recordings};
 
 /// How many entries are seen to at once, so that hand-overs find their way beside them.
 const AT_ONCE: usize = 4;
@@ -52,8 +52,14 @@ impl Outbox {
         let node = self.node.clone();
         under_way.spawn(async move {
             let now = Clock::utc().map_or(0, |now| now.0);
-            let found = due(database.pool(), &node, now, 32).await;
-            Done::Asked(found.unwrap_or_else(|error| {
+            let found = async {
+                let mut found = due(database.pool(), &node, now, 32).await?;
+                for entry in &mut found {
+                    entry.recordings = recordings(database.pool(), entry.handover.call).await?;
+                }
+                Ok::<_, sqlx::Error>(found)
+            };
+            Done::Asked(found.await.unwrap_or_else(|error| {
                 // Whoever writes there says so aloud.
                 tracing::debug!("cannot look into the outbox: {error}");
                 Vec::new()

@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
-use warmline_core::call::{CallId, Outcome, View};
-use warmline_core::config::{Config, TrunkKind};
+use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Closing, Desks, Handover, Missing, Wish};
+use crate::desk::{Closing, Desks, Earlier, Handover, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
 use super::{Ask, Asks};
@@ -18,7 +17,14 @@ pub(super) struct Clerk {
     desks: Option<Desks>,
     asks: Asks,
     /// Calls that a ticket was wished for, as they were then.
-    opened: HashMap<CallId, Handover>,
+    opened: HashMap<CallId, Opened>,
+}
+
+/// A call that was handed over.
+struct Opened {
+    handover: Handover,
+    /// The line that it is handed over to, and since when; none where it has come back.
+    now: Option<(String, i64)>,
 }
 
 impl Clerk {
@@ -28,6 +34,9 @@ impl Clerk {
 
     /// Something happened in core.
     pub(super) fn event(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, event: Event) {
+        if let Event::Settled(call) = event {
+            return self.settled(sbc, call);
+        }
         let (Event::Started(call) | Event::Answered(call) | Event::Ticket(call) | Event::Ended(call)) = event
         else {
             return;
@@ -59,29 +68,66 @@ impl Clerk {
         }
     }
 
-    /// A call is handed over without a ticket.
+    /// A call is handed over, to its line or to the next one.
     fn open(&mut self, cx: &Cx<'_>, loaded: &Loaded, call: CallId, view: &View<'_>, record: &Record) {
         let asks = self.asks.clone();
         let answer = move |ticket: Option<u64>| {
             asks.send(Ask::Ticket { call, ticket: ticket.and_then(core::num::NonZeroU64::new) });
         };
-        let wanted = loaded.ticket(view.line.0);
-        let (Some(desks), Some(wanted)) = (&self.desks, wanted) else { return answer(None) };
-        let Some(handover) = handover(cx, loaded, view, record) else { return answer(None) };
-        let until = std::time::Instant::now() + wanted.budget;
-        self.opened.insert(call, handover.clone());
-        if !desks.wish(Wish::Open(Box::new(handover), until, Box::new(answer.clone()))) {
+        let Some(desks) = &self.desks else { return answer(None) };
+        let Some(mut new) = handover(cx, loaded, view, record) else { return answer(None) };
+        if new.has.is_none() && !new.create {
+            return answer(None);
+        }
+        let now = Some((new.line.clone(), new.began));
+        let handover = match self.opened.get_mut(&call) {
+            None => {
+                self.opened.insert(call, Opened { handover: new.clone(), now });
+                new
+            }
+            // Its ticket is made from what it was at first, so that it is the same.
+            Some(opened) => {
+                opened.handover.has = new.has.take();
+                opened.now = now;
+                opened.handover.clone()
+            }
+        };
+        let budget = loaded.ticket(view.line.0).map(|wanted| wanted.budget).unwrap_or_default();
+        let wish = Wish::Open {
+            handover: Box::new(handover),
+            talk: view.talk,
+            until: std::time::Instant::now() + budget,
+            answer: Box::new(answer.clone()),
+        };
+        if !desks.wish(wish) {
             answer(None);
+        }
+    }
+
+    /// A call goes on: where it was handed over, and is back where it came from, that hand-over is over.
+    fn settled(&mut self, sbc: &Sbc<'_>, call: CallId) {
+        let Some(opened) = self.opened.get_mut(&call) else { return };
+        let Some(view) = sbc.call(call) else { return };
+        if view.progress != Progress::Answered || view.outcome != Some(Outcome::Returned) {
+            return;
+        }
+        let Some((line, began)) = opened.now.take() else { return };
+        let outcome = Outcome::Returned.code().to_owned();
+        opened.handover.earlier.push(Earlier { line, began, outcome });
+        if let Some(desks) = &self.desks {
+            // Where it is too much, it is told at the call's end.
+            desks.wish(Wish::Returned(Box::new(opened.handover.clone())));
         }
     }
 
     /// A call has ended: what became of it is for its ticket, where it has one or is to have one.
     fn close(&mut self, cx: &Cx<'_>, loaded: &Loaded, call: CallId, view: &View<'_>, record: &Record) {
-        let opened = self.opened.remove(&call);
+        let opened = self.opened.remove(&call).map(|opened| opened.handover);
         let Some(desks) = &self.desks else { return };
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
         let Some(handover) = opened.or_else(brought) else { return };
-        let closing = Closing::of(&handover, record, view.outcome.map_or("failed", Outcome::code));
+        let outcome = view.outcome.map_or("failed", Outcome::code);
+        let closing = Closing::of(&handover, record, outcome, view.talk);
         if !desks.wish(Wish::Close(Box::new((handover, closing)))) {
             tracing::error!(
                 "too many calls end at once: the ticket of call {:016x} is not told so",
@@ -101,17 +147,11 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
         line: record.line.clone(),
         sip_call_id: record.sip_call_id.clone(),
         began: cx.utc.map_or(record.started, |now| now.0),
-        talk: rings_zendesk(cx.config, view),
         create: wanted.missing == Missing::Create,
-        group: wanted.group.clone(),
-        priority: wanted.priority.clone(),
+        has: record.ticket,
+        parts: wanted.parts.clone(),
         tags: wanted.tags.clone(),
+        recordings: wanted.recordings,
+        earlier: Vec::new(),
     })
-}
-
-/// Whether Zendesk's own line is among those whom a call's line rings.
-fn rings_zendesk(config: &Config<'_>, view: &View<'_>) -> bool {
-    let Some(line) = config.line(view.line) else { return false };
-    let kind = |target| config.trunk(config.target(target)?.trunk).map(|trunk| trunk.kind);
-    config.rings(line).iter().any(|ring| kind(ring.target) == Some(TrunkKind::Zendesk))
 }

@@ -7,6 +7,7 @@ mod calls;
 mod database;
 mod outbox;
 mod record;
+mod recordings;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub(crate) use calls::calls;
 pub(crate) use database::{Database, OpenError};
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
 pub(crate) use record::{Audio, Record, hex};
+pub(crate) use recordings::{Recorded, recordings};
 pub(crate) use setting::Setting;
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
@@ -50,6 +52,10 @@ pub(crate) enum Change {
     Ticket(Box<Handover>),
     /// What became of such a ticket's call.
     TicketClosed(Box<(Handover, Closing)>),
+    /// What is to be known of a call that its own messages do not say, unless they say something else.
+    Note { call: u64, note: &'static str },
+    /// A recording that has begun, or is finished.
+    Recorded(Recorded),
     /// What happens to an entry of the outbox.
     Outbox(Step),
 }
