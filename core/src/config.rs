@@ -141,6 +141,9 @@ pub struct Node {
     /// `media.silence`: after how many seconds without RTP and RTCP from a leg that should speak its call ends; 0 where it
     /// never does.
     pub silence: u16,
+    /// `limits.blocked`: numbers in E.164, separated by commas, whose calls are turned away; one that ends in `*` is what
+    /// numbers begin with, and `anonymous` is who withholds it.
+    pub blocked: Span,
 }
 
 /// A network we stand in.
@@ -197,6 +200,8 @@ pub struct Trunk {
     pub learn: bool,
     /// Whether its audio is protected by SRTP: its peers' keys come by TLS.
     pub srtp: Policy,
+    /// Whether they may come by UDP and TCP as well, since nobody else reads what is said on the way to it.
+    pub keys_in_clear: bool,
     /// Most calls it carries at once, those that it starts and those that it takes together; only new ones are refused.
     pub max_calls: u32,
     /// What it may start.
@@ -231,6 +236,7 @@ impl Trunk {
             media: MediaPolicy::Signalled,
             learn: false,
             srtp: Policy::Off,
+            keys_in_clear: false,
             max_calls: u32::MAX,
             starts: Limits::NONE,
             takes: Limits::NONE,
@@ -248,6 +254,11 @@ impl Trunk {
             return_to: None,
             ping: None,
         }
+    }
+
+    /// Whether keys for SRTP may be said on this way to it (RFC 4568 section 7: they are as secret as their carrier).
+    pub fn keys_may_go_by(&self, transport: Transport) -> bool {
+        self.keys_in_clear || transport == Transport::Tls
     }
 }
 
@@ -400,6 +411,8 @@ pub struct Line {
     pub answer: Answer,
     /// For how many seconds callers wait at most, whoever is rung; 0 where the plan alone says.
     pub max_wait: u16,
+    /// How many callers may wait at once; 0 where that is not bounded.
+    pub max_waiting: u16,
     /// Whether the plan begins again at its end, until [`Line::max_wait`] is over.
     pub repeat: bool,
     /// What happens when nobody answers.
@@ -466,6 +479,7 @@ impl Line {
             when: List::EMPTY,
             answer: Answer::WhenTaken,
             max_wait: 0,
+            max_waiting: 0,
             repeat: false,
             unanswered: Then::Return,
             keys: List::EMPTY,
@@ -626,6 +640,7 @@ impl Config<'static> {
             new_calls: filter::Rate::UNLIMITED,
             workers: 1,
             silence: 0,
+            blocked: Span::EMPTY,
         },
         domains: &[],
         interfaces: &[],

@@ -111,6 +111,8 @@ reasons! {
     LineNotForTrunk = "line-not-for-trunk", 403;
     /// This kind of trunk does not start calls.
     TrunkMayNotCall = "trunk-may-not-call", 403;
+    /// This caller's calls are turned away, by limits.blocked.
+    CallerBlocked = "caller-blocked", 603;
 
     // Registrations.
     /// The registrar's name has no address in its trunk's ranges.
@@ -194,6 +196,10 @@ reasons! {
     Draining = "draining", 503;
     /// The trunk carries as many calls as it may.
     TrunkFull = "trunk-full", 480;
+    /// As many callers wait as the line has room for.
+    LineFull = "line-full", 486;
+    /// This caller waits in that queue already, in another call.
+    QueuedAlready = "queued-already", 486;
     /// The trunk starts more new calls per second than its max_rate_in allows.
     TrunkFlood = "trunk-flood", 503;
     /// The trunk to be dialled gets as many new calls per second as it may.

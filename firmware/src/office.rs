@@ -27,7 +27,7 @@ use crate::time::{now, wake_at};
 use crate::wire::{NEWS, Shared};
 
 /// Bytes of SIP that wait to be read, over all listeners: where there is one, more than its largest message twice.
-const WAITING: usize = 11 * 1024;
+const WAITING: usize = 8_704;
 
 /// Messages that wait to be read at each listener.
 const MESSAGES: usize = 16;

@@ -7,7 +7,7 @@ use warmline_core::config::Config;
 use warmline_core::digest::Window;
 use warmline_core::image::{MAX_TARGETS, MAX_TRUNKS, MAX_USERS};
 use warmline_core::memory::{Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Slot, TimerSlot};
-use warmline_core::relay::{self, Door, Keypad, Name, Packer, Stream, Third};
+use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Third};
 use warmline_core::transaction::{self, Live};
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
@@ -43,6 +43,7 @@ static DOORS: Cell<[Door; BOARD.port_pairs]> = Cell::new([Door::EMPTY; _]);
 static NAMES: Cell<[Name; SIZES.calls]> = Cell::new([Name::EMPTY; _]);
 static STREAMS: Cell<[Slot<Stream>; SIZES.calls]> = Cell::new([const { Slot::EMPTY }; _]);
 static THIRDS: Cell<[Slot<Third>; TRANSFERS]> = Cell::new([const { Slot::EMPTY }; _]);
+static CONTEXTS: Cell<[Slot<Secured>; BOARD.secured]> = Cell::new([const { Slot::EMPTY }; _]);
 static KEYPADS: Cell<[Slot<Keypad>; TRANSFERS]> = Cell::new([const { Slot::EMPTY }; _]);
 static PACKERS: Cell<[Slot<Packer>; SIZES.calls.div_ceil(8)]> = Cell::new([const { Slot::EMPTY }; _]);
 static STREAM_TIMERS: Cell<[TimerSlot; SIZES.calls]> = Cell::new([TimerSlot::EMPTY; _]);
@@ -79,8 +80,7 @@ pub(crate) fn relaying(config: &Config<'_>) -> relay::Storage<'static> {
         names: NAMES.take(),
         streams: STREAMS.take(),
         thirds: THIRDS.take(),
-        // Keys go by TLS only, which is not spoken here.
-        contexts: &mut [],
+        contexts: CONTEXTS.take(),
         keypads: KEYPADS.take(),
         packers: PACKERS.take(),
         tapes: &mut [],

@@ -1,8 +1,10 @@
-//! Whether audio is a key's two tones (ITU-T Q.23), found out apart from how they are made.
+//! Keys' two tones (ITU-T Q.23) in audio: whether it is one, found out apart from how they are made, and a row of them.
 
 use core::f64::consts::TAU;
 
 use warmline_core::g711::Law;
+use warmline_core::rtp::Digit;
+use warmline_core::rtp::tone::DualTone;
 
 /// The tones of rows and of columns, in hertz.
 const TONES: [[f64; 4]; 2] = [[697.0, 770.0, 852.0, 941.0], [1209.0, 1336.0, 1477.0, 1633.0]];
@@ -31,6 +33,22 @@ pub(crate) fn is_keytone(law: Law, audio: &[u8]) -> bool {
     all > 0.0
         && strongest.iter().all(|power| *power > all / 10.0)
         && strongest.iter().sum::<f64>() > SHARE * all
+}
+
+/// Keys one after the other as mu-law, behind half a second of silence: a tenth of a second each, and as much between them.
+///
+/// # Panics
+/// Where one is no key.
+pub fn whistle(keys: &str) -> Vec<u8> {
+    let mut audio = vec![Law::Mu.encode(0); 4000];
+    for key in keys.bytes() {
+        let mut tone = [0; 800];
+        let digit = Digit::of_key(key).expect("a key");
+        DualTone::of(digit).expect("a key has a tone").write(Law::Mu, &mut tone);
+        audio.extend(tone);
+        audio.resize(audio.len() + 800, Law::Mu.encode(0));
+    }
+    audio
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
 pub use digest::Algorithm;
 pub use door::Challenge;
+pub use keytone::whistle;
 pub use mutation::{mutate, renew};
 pub use plan::{Answer, Ending, From, Hold, Plan, Refers, Refresh, Reliable, Timers, Transfer, Who, Wish};
 pub use record::{Entered, Left, Record};

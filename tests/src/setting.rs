@@ -121,6 +121,7 @@ impl Setting {
                 new_calls: Rate::UNLIMITED,
                 workers,
                 silence: 0,
+                blocked: Span::default(),
             },
             domains: Vec::new(),
             interfaces: Vec::new(),

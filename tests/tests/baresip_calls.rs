@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use warmline_tests::sipp::{
     Authority, Baresip, Cast, PATIENCE, Rung, Stage, Telephone, ZENDESK, is_missing, poll, ports,
 };
-use warmline_tests::zendesk::{FarEnd, Manners, Rules, Visit};
+use warmline_tests::zendesk::FarEnd;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
@@ -18,35 +18,17 @@ const TELEPHONE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Whoever calls Zendesk has a number in E.164.
 const CALLER: &str = "+8210444401001";
 
-#[track_caller]
-fn until(far_end: &FarEnd, what: &str, holds: impl Fn(&Visit) -> bool) -> Visit {
-    let found = poll(PATIENCE, || far_end.visits().first().filter(|visit| holds(visit)).cloned());
-    found.unwrap_or_else(|| panic!("not {what}: {:?} {:?}", far_end.visits(), far_end.faults()))
-}
-
-/// Waits until the far end's greeting has come back to it for a second more.
-#[track_caller]
-fn hears_itself(far_end: &FarEnd) {
-    let so_far = until(far_end, "there", |_| true).heard.own;
-    until(far_end, "heard to have its greeting sent back", |visit| visit.heard.own >= so_far + 50);
-}
-
 /// Waits until the far end has long heard nothing more of its greeting.
 #[track_caller]
 fn hears_nothing(far_end: &FarEnd) {
     const LOOKS: u32 = 100;
-    let (mut so_far, mut same) = (until(far_end, "there", |_| true).heard.own, 0);
+    let (mut so_far, mut same) = (far_end.until("there", |_| true).heard.own, 0);
     let found = poll(PATIENCE, || {
         let own = far_end.visits()[0].heard.own;
         same = if core::mem::replace(&mut so_far, own) == own { same + 1 } else { 0 };
         (same >= LOOKS).then_some(())
     });
     assert!(found.is_some(), "the greeting still comes back: {:?}", far_end.visits());
-}
-
-fn far_end(at: SocketAddrV4) -> FarEnd {
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    FarEnd::open(&[at.into()], Manners { rules, ..Manners::default() }).expect("a free port")
 }
 
 #[test]
@@ -58,15 +40,15 @@ fn a_telephone_talks_presses_keys_and_hangs_up() {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
     let uri = format!("sip:support@{at}");
     let mut stage = Stage::build(PROGRAM, &[], &[TELEPHONE], sip, &[Rung::new(at, &uri)]);
-    let far_end = far_end(at);
+    let far_end = FarEnd::taking_addresses(at);
     let telephone = Baresip::start(&Telephone::new(CALLER, TELEPHONE), stage.cast.folder());
 
     telephone.press(&format!("/dial sip:support@{sip}"));
     // The greeting goes out in PCMA, is heard in PCMU, and comes back.
-    until(&far_end, "heard to echo the greeting", |visit| visit.heard.own >= 50);
-    presses_keys(&telephone, &far_end);
+    far_end.until("heard to echo the greeting", |visit| visit.heard.own >= 50);
+    far_end.hears_keys(&telephone);
     telephone.press("/hangup");
-    until(&far_end, "over", |visit| visit.over);
+    far_end.until("over", |visit| visit.over);
     assert_eq!(far_end.faults(), [""; 0]);
     let log = stage.stop();
     // It opens its streams with something that is no RTP, and that is dropped.
@@ -82,25 +64,18 @@ fn keys_that_a_telephone_tells_by_info_are_heard() {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
     let uri = format!("sip:support@{at}");
     let mut stage = Stage::build(PROGRAM, &[], &[TELEPHONE], sip, &[Rung::new(at, &uri)]);
-    let far_end = far_end(at);
+    let far_end = FarEnd::taking_addresses(at);
     let set = Telephone { keys: "info", ..Telephone::new(CALLER, TELEPHONE) };
     let telephone = Baresip::start(&set, stage.cast.folder());
 
     telephone.press(&format!("/dial sip:support@{sip}"));
-    until(&far_end, "heard to echo the greeting", |visit| visit.heard.own >= 50);
-    presses_keys(&telephone, &far_end);
+    far_end.until("heard to echo the greeting", |visit| visit.heard.own >= 50);
+    far_end.hears_keys(&telephone);
     telephone.press("/hangup");
-    until(&far_end, "over", |visit| visit.over);
+    far_end.until("over", |visit| visit.over);
     assert_eq!(far_end.faults(), [""; 0]);
     let log = stage.stop();
     assert_eq!(log.matches("the caller has pressed a key").count(), 3, "{log}");
-}
-
-fn presses_keys(telephone: &Baresip, far_end: &FarEnd) {
-    for (key, so_far) in [("1", "1"), ("2", "12"), ("#", "12#")] {
-        telephone.press(key);
-        until(far_end, "pressed", |visit| visit.heard.digits == so_far);
-    }
 }
 
 /// Which certificate a telephone shows by TLS.
@@ -205,7 +180,7 @@ ring = [{{ targets = ["desk-202"], for = "20s" }}]
             last = media + 79,
         );
         let stage = Stage::open(PROGRAM, &[], cast, &configuration);
-        Self { stage, transport, authority, sip, far_end: far_end(at), desk, secure }
+        Self { stage, transport, authority, sip, far_end: FarEnd::taking_addresses(at), desk, secure }
     }
 
     /// Switches on the caller's telephone.
@@ -259,17 +234,17 @@ fn is_told(telephone: &Baresip, what: &str) {
 fn whole_call(office: Office) {
     let telephone = office.caller(Shows::Own);
     office.dial(&telephone, "support");
-    hears_itself(&office.far_end);
-    presses_keys(&telephone, &office.far_end);
+    office.far_end.hears_itself();
+    office.far_end.hears_keys(&telephone);
     telephone.press("/hold");
     is_told(&telephone, "a=recvonly");
     hears_nothing(&office.far_end);
     telephone.press("/resume");
     is_told(&telephone, "a=sendrecv");
     telephone.plugs_in_again();
-    hears_itself(&office.far_end);
+    office.far_end.hears_itself();
     telephone.press("/hangup");
-    until(&office.far_end, "over", |visit| visit.over);
+    office.far_end.until("over", |visit| visit.over);
     let log = office.close();
     assert!(log.contains("caller-hung-up") && log.contains(" 0 lost"), "{log}");
 }
@@ -294,14 +269,14 @@ fn a_telephone_talks_and_holds_by_tls() {
 fn passes_on(mut office: Office) {
     let mut telephone = office.caller(Shows::Own);
     office.dial(&telephone, "support");
-    hears_itself(&office.far_end);
+    office.far_end.hears_itself();
     telephone.press(&format!("/transfer {}", office.uri("desk")));
     // It hangs up when it is told that somebody is there.
     telephone.program.has_written("BYE sip:");
-    hears_itself(&office.far_end);
+    office.far_end.hears_itself();
     let desk = office.desk.take().expect("there is one");
     desk.press("/hangup");
-    until(&office.far_end, "over", |visit| visit.over);
+    office.far_end.until("over", |visit| visit.over);
     let log = office.close();
     assert!(log.contains("stopped after 1 calls") && log.contains("target-hung-up: "), "{log}");
 }
@@ -314,9 +289,9 @@ fn is_passed_on(mut office: Office) {
     desk.program.has_written("Call established");
     desk.press(&format!("/transfer {}", office.uri("support")));
     desk.program.has_written("BYE sip:");
-    hears_itself(&office.far_end);
+    office.far_end.hears_itself();
     telephone.press("/hangup");
-    until(&office.far_end, "over", |visit| visit.over);
+    office.far_end.until("over", |visit| visit.over);
     let log = office.close();
     assert!(log.contains("stopped after 1 calls") && log.contains("caller-hung-up: "), "{log}");
 }

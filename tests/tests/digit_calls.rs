@@ -4,13 +4,9 @@
 use core::net::SocketAddrV4;
 use std::path::Path;
 
-use warmline_core::g711::Law;
-use warmline_core::rtp::Digit;
-use warmline_core::rtp::tone::DualTone;
-use warmline_tests::sipp::{
-    AI, PATIENCE, Rung, Say, Script, Stage, WARMLINE, ZENDESK, poll, ports, sipp_is_missing,
-};
-use warmline_tests::zendesk::{FarEnd, Manners, Rules};
+use warmline_tests::sipp::{AI, Rung, Say, Script, Stage, WARMLINE, ZENDESK, ports, sipp_is_missing};
+use warmline_tests::whistle;
+use warmline_tests::zendesk::FarEnd;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
@@ -22,14 +18,13 @@ fn heard(script: impl FnOnce(&Path) -> Script) -> (String, String) {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
     let sip = SocketAddrV4::new(WARMLINE, ports(2));
     let mut stage = Stage::build(PROGRAM, &[], &[AI], sip, &[Rung::new(at, &format!("sip:support@{at}"))]);
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    let far_end = FarEnd::open(&[at.into()], Manners { rules, ..Manners::default() }).expect("a free port");
+    let far_end = FarEnd::taking_addresses(at);
     let script = script(stage.cast.folder());
     let caller = stage.cast.follow(&script.hangs_up().hears(200), SocketAddrV4::new(AI, ports(2)));
     stage.cast.ends_well(caller);
-    let visit = poll(PATIENCE, || far_end.visits().first().filter(|visit| visit.over).cloned());
+    let visit = far_end.until("over", |visit| visit.over);
     assert_eq!(far_end.faults(), [""; 0]);
-    (visit.expect("a call that ends").heard.digits, stage.stop())
+    (visit.heard.digits, stage.stop())
 }
 
 fn answered(name: &str, say: Say) -> Script {
@@ -62,15 +57,7 @@ fn keys_in_the_audio_are_heard_as_events() {
     }
     const KEYS: &str = "0123456789*#ABCD77";
     let (digits, log) = heard(|folder| {
-        let mut audio = vec![Law::Mu.encode(0); 4000];
-        for key in KEYS.bytes() {
-            let mut tone = [0; 800];
-            let digit = Digit::of_key(key).expect("a key");
-            DualTone::of(digit).expect("a key has a tone").write(Law::Mu, &mut tone);
-            audio.extend(tone);
-            audio.resize(audio.len() + 800, Law::Mu.encode(0));
-        }
-        std::fs::write(folder.join("keys.ulaw"), audio).expect("a file can be written");
+        std::fs::write(folder.join("keys.ulaw"), whistle(KEYS)).expect("a file can be written");
         answered("whistles", Say::Plain).streams("keys.ulaw", 6000)
     });
     assert_eq!(digits, KEYS);

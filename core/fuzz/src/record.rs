@@ -179,7 +179,14 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
     let ours = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let config = Config {
         text: &text,
-        node: Node { name: peer, country: Span::default(), new_calls: rate, workers: 1, silence: 60 },
+        node: Node {
+            name: peer,
+            country: Span::default(),
+            new_calls: rate,
+            workers: 1,
+            silence: 60,
+            blocked: Span::default(),
+        },
         domains: &[],
         interfaces: &[Interface { name: line, address: ours, advertise: ours, media: (10_000, 10_015) }],
         listeners: &[Listener { interface: 0, transport: Transport::Udp, port: 5060 }],

@@ -5,7 +5,7 @@ use crate::memory::Chain;
 use crate::reason::Reason;
 use crate::sip::{Essentials, Message, Name, NameAddr, Scheme, Uri, unescape};
 
-use super::{Causes, Number, number};
+use super::{Call, Causes, Number, number};
 
 /// The header that tells an AI platform which call an INVITE belongs to.
 pub const CALL_HEADER: &[u8] = b"X-Warmline-Call";
@@ -44,6 +44,9 @@ impl Identity {
     }
 }
 
+/// Who withholds a number, in a list of those that are blocked.
+const ANONYMOUS: &[u8] = b"anonymous";
+
 /// The original caller, as an INVITE names it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Caller {
@@ -55,6 +58,27 @@ pub(crate) struct Caller {
     pub(crate) vouched: bool,
     /// What was left out.
     pub(crate) note: Option<Reason>,
+}
+
+impl Caller {
+    /// It is the caller of another call, where that has one with a number: the same one's stay.
+    pub(crate) fn is_that_of(&mut self, call: &Call) {
+        if call.caller.is_some() {
+            let Identity { withheld, vouched, .. } = call.identity;
+            *self = Self { number: call.caller.clone(), withheld, vouched, note: None };
+        }
+    }
+
+    /// Whether a list like [`Node::blocked`](crate::config::Node::blocked) names it.
+    pub(crate) fn is_blocked(&self, list: &[u8]) -> bool {
+        let number = self.number.as_ref().map(Number::as_slice).unwrap_or_default();
+        list.split(|&byte| byte == b',').any(|blocked| match blocked {
+            b"" => false,
+            ANONYMOUS => self.withheld || number.is_empty(),
+            [beginning @ .., b'*'] => number.starts_with(beginning),
+            whole => number == whole,
+        })
+    }
 }
 
 /// Whom something names.
@@ -176,7 +200,14 @@ mod tests {
         let text = b"82X-Caller";
         let span = |start, len| Span { start, len };
         let rate = crate::filter::Rate::UNLIMITED;
-        let node = Node { name: Span::EMPTY, country: span(0, 2), new_calls: rate, workers: 1, silence: 60 };
+        let node = Node {
+            name: Span::EMPTY,
+            country: span(0, 2),
+            new_calls: rate,
+            workers: 1,
+            silence: 60,
+            blocked: Span::default(),
+        };
         let config = Config { text, node, ..Config::EMPTY };
         let mut trunk = Trunk::new(Span::default(), TrunkKind::Ai, 0);
         trunk.identity =
@@ -189,6 +220,30 @@ mod tests {
         let caller = caller(&config, &trunk, &message, &message.essentials().unwrap());
         let number = caller.number.map(|number| String::from_utf8(number.to_vec()).unwrap());
         (number, caller.withheld, caller.vouched)
+    }
+
+    #[test]
+    fn who_is_blocked() {
+        const LIST: &[u8] = b"+8270*,+14155550100,anonymous";
+        let caller = |text: &str, withheld| Caller {
+            number: number(text.as_bytes(), b"82"),
+            withheld,
+            ..Caller::default()
+        };
+        for (number, withheld, blocked) in [
+            ("+827012345678", false, true),
+            ("07012345678", false, true),
+            ("+14155550100", false, true),
+            ("+141555501001", false, false),
+            ("+1415555010", false, false),
+            ("+821012345678", false, false),
+            ("+821012345678", true, true),
+            ("", false, true),
+        ] {
+            assert_eq!(caller(number, withheld).is_blocked(LIST), blocked, "{number} {withheld}");
+        }
+        assert!(!caller("", true).is_blocked(b""));
+        assert!(!caller("", false).is_blocked(b"+82*"));
     }
 
     fn some(number: &str) -> Option<String> {

@@ -12,6 +12,8 @@ pub struct Board {
     pub calls: usize,
     /// How many new calls a second its memory is made for.
     pub rate: usize,
+    /// How many legs can have SRTP at once.
+    pub secured: usize,
     /// How many pairs of media ports it can have.
     pub port_pairs: usize,
     /// The longest SIP message it takes, in bytes.
@@ -28,6 +30,7 @@ pub const BOARDS: &[Board] = &[
         name: "mps2-an386",
         calls: 16,
         rate: 2,
+        secured: 6,
         port_pairs: 64,
         message: 4096,
         config_len: 1 << 20,
@@ -37,6 +40,7 @@ pub const BOARDS: &[Board] = &[
         name: "mps2-an500",
         calls: 16,
         rate: 2,
+        secured: 6,
         port_pairs: 64,
         message: 4096,
         config_len: 1 << 20,
@@ -46,6 +50,7 @@ pub const BOARDS: &[Board] = &[
         name: "nucleo-h743zi",
         calls: 32,
         rate: 4,
+        secured: 72,
         port_pairs: 128,
         message: 4096,
         config_len: 1 << 20,

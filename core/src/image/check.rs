@@ -127,8 +127,8 @@ fn trunks(config: &Config<'_>) -> Result<(), ImageError> {
         ensure(within(trunk.users, config.users), "a trunk's users")?;
         // There are no connections on a board.
         ensure(!trunk.certified, "a trunk's certificate")?;
-        // Keys go by TLS only, which a board does not speak.
-        ensure(!trunk.srtp.is_on(), "a trunk's SRTP")?;
+        // Nor TLS, by which keys would go.
+        ensure(trunk.keys_in_clear || !trunk.srtp.is_on(), "a trunk's SRTP")?;
         let known = trunk.return_to.is_none_or(|target| config.target(target).is_some());
         ensure(known, "where a trunk's callers go back to")?;
         if let MediaPolicy::Ranges(list) = trunk.media {

@@ -92,6 +92,7 @@ const NODE: Node = Node {
     new_calls: Rate { per_second: 0, burst: 0 },
     workers: 0,
     silence: 0,
+    blocked: Span { start: 0, len: 0 },
 };
 
 impl Tables {

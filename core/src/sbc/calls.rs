@@ -270,7 +270,7 @@ impl Sbc<'_> {
             Some(binding) => (binding.contact(), binding.path()),
             None => (config.text(target.uri), path),
         };
-        not_in_the_open(None, trunk.srtp, path.transport)?;
+        not_in_the_open(None, trunk, trunk.srtp, path.transport)?;
         let dialog = Dialog::call(&mut self.random, &[&from], uri);
         let dialog = dialog.map_err(|_| Reason::MessageTooLarge)?;
 

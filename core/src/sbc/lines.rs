@@ -61,12 +61,42 @@ impl Sbc<'_> {
         if let Some(when) = line.and_then(|line| holding(cx.config, line, cx.utc)) {
             return self.then(cx, id, when.then, Reason::OutOfHours);
         }
-        match line.map(|line| line.answer).filter(|_| call.transfer.stage == Stage::None) {
+        if let Some((then, reason)) = line.and_then(|line| self.has_no_place(cx.config, id, line)) {
+            return self.then(cx, id, then, reason);
+        }
+        let arrives = self.calls.get(id).is_some_and(|call| call.transfer.stage == Stage::None);
+        match line.map(|line| line.answer).filter(|_| arrives) {
             None | Some(Answer::WhenTaken) => {}
             Some(Answer::EarlyMedia) => self.answer_caller(id, 183),
             Some(Answer::AtOnce) => self.answer_caller(id, 200),
         }
         self.next_target(cx, id);
+    }
+
+    /// What becomes of a caller who may not wait for this line, and why: it is full, or the caller waits in a queue that it
+    /// rings already, whose overflow has led here again. That is not known by any header where it goes by PSTN.
+    fn has_no_place(&self, config: &Config<'_>, id: CallId, line: &Line) -> Option<(Then, Reason)> {
+        let this = self.calls.get(id)?;
+        let others = || self.calls.iter().filter(|&(other, _)| other != id).map(|(_, call)| call);
+        let rings_queue = config.rings(line).iter().any(|ring| {
+            config.target(ring.target).is_some_and(|target| matches!(target.answers, Answers::Queue { .. }))
+        });
+        let queued = |call: &Call| {
+            let there = call.progress == Progress::Answered && call.outcome == Some(Outcome::Queued);
+            there && call.caller.is_some() && call.caller == this.caller
+        };
+        if rings_queue && others().any(queued) {
+            let then = if line.longest > 0 { Then::Voicemail } else { Then::Return };
+            return Some((then, Reason::QueuedAlready));
+        }
+        let waits = |call: &&Call| {
+            let plan = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
+            let open = !matches!(call.progress, Progress::Answered | Progress::Ended(_));
+            call.line == this.line && plan && (open || call.transfer.is_ringing())
+        };
+        let most = usize::from(line.max_waiting);
+        let full = most > 0 && others().filter(waits).take(most).count() == most;
+        full.then_some((line.unanswered, Reason::LineFull))
     }
 
     /// Has the caller hear what the line has to say, as early media (183) or with its leg answered (200).
@@ -200,8 +230,11 @@ impl Sbc<'_> {
         let Some(call) = self.calls.get_mut(id) else { return };
         let longest = cx.config.line(call.line).map_or(0, |line| line.longest);
         call.outcome = Some(Outcome::Voicemail);
-        call.recording = Recording::Message;
-        call.pending.add(Pending::RECORD);
+        // One that is recorded already stays so: its message is a part of that.
+        if call.recording == Recording::Off {
+            call.recording = Recording::Message;
+            call.pending.add(Pending::RECORD);
+        }
         self.clock.set(id.index(), cx.now.after(Duration::from_secs(longest.into())));
     }
 

@@ -31,6 +31,17 @@ impl Sbc<'_> {
         self.named_call(request.message).is_some_and(|call| !hands_over || call.line == line)
     }
 
+    /// The call in progress with an AI platform that its new call names: the same caller's stay goes on in that.
+    pub(super) fn linked(&self, config: &Config<'_>, request: &Request<'_, '_>) -> Option<&Call> {
+        let from = request.from.trunk;
+        let hands_over = config.trunk(from).is_some_and(|trunk| trunk.kind == TrunkKind::Ai);
+        let with = |call: &&Call| {
+            let target = call.target.and_then(|target| config.target(target));
+            hands_over && target.is_some_and(|target| target.trunk == from)
+        };
+        self.named_call(request.message).filter(with)
+    }
+
     /// Whether a new call for a line is one of its caller's that ring the trunk it comes from. Where the line can ring
     /// that, it looks at every call.
     pub(super) fn rings_back(

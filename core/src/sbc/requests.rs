@@ -110,7 +110,13 @@ impl Sbc<'_> {
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener)?;
-        let caller = call::caller(config, trunk, message, e);
+        let mut caller = call::caller(config, trunk, message, e);
+        if let Some(linked) = self.linked(config, request) {
+            caller.is_that_of(linked);
+        }
+        if trunk.kind != TrunkKind::Phones && caller.is_blocked(config.text(config.node.blocked)) {
+            return Err(Reason::CallerBlocked);
+        }
         if self.is_brought_back(config, request, line) {
             return Err(Reason::Loop);
         }
@@ -168,6 +174,7 @@ impl Sbc<'_> {
             (Err(reason), Some(TrunkKind::Ai)) => (None, Some(reason)),
             _ => (None, Some(Reason::TicketNotTrusted)),
         };
+        let ticket = ticket.or_else(|| self.linked(cx.config, request)?.ticket);
         note.into_iter().for_each(|note| self.counters.add(note));
         let call::Caller { number: caller, withheld, vouched, note: left_out } = caller;
         left_out.into_iter().for_each(|note| self.counters.add(note));
@@ -535,11 +542,11 @@ pub(super) fn agree(
     message: &Message<'_>,
 ) -> Result<Option<Agreed>, Reason> {
     let Some(session) = session(message)? else {
-        not_in_the_open(None, srtp, from.path.transport)?;
+        not_in_the_open(None, trunk, srtp, from.path.transport)?;
         return Ok(None);
     };
     let agreed = sdp::choose(&session, srtp).map_err(refusal)?;
-    not_in_the_open(Some(&agreed), srtp, from.path.transport)?;
+    not_in_the_open(Some(&agreed), trunk, srtp, from.path.transport)?;
     if !media_allowed(config, trunk, &agreed) {
         return Err(Reason::MediaOutsideRange);
     }

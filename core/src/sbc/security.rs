@@ -1,7 +1,7 @@
 //! SRTP in signalling: which legs have it, when the relay is told of their keys, and what there is to say when it fails.
 //!
-//! A leg has keys from its beginning where its trunk allows SRTP and it goes by TLS, so that nobody on the way reads them;
-//! what became of that is in what was agreed on with its peer.
+//! A leg has keys from its beginning where its trunk allows SRTP and nobody on the way reads them: where it goes by TLS, or
+//! its trunk says so. What became of that is in what was agreed on with its peer.
 
 use crate::call::{CallId, Leg, stream_of};
 use crate::config::Trunk;
@@ -16,7 +16,7 @@ use super::{Event, Sbc};
 impl Sbc<'_> {
     /// What a new leg of this trunk says of SRTP.
     pub(super) fn keys(&mut self, trunk: &Trunk, transport: Transport) -> Option<Keys> {
-        let speaks = trunk.srtp.is_on() && transport == Transport::Tls;
+        let speaks = trunk.srtp.is_on() && trunk.keys_may_go_by(transport);
         speaks.then(|| (trunk.srtp, Secret::new(&mut self.random)))
     }
 
@@ -53,10 +53,11 @@ impl Leg {
     }
 }
 
-/// Refuses keys that came by another way than TLS, and, of a peer that made no `offer` of SRTP or of anything, to send ours
-/// where it is required.
+/// Refuses keys that came by a way on which others read them, and, of a peer that made no `offer` of SRTP or of anything, to
+/// send ours where it is required.
 pub(super) fn not_in_the_open(
     agreed: Option<&Agreed>,
+    trunk: &Trunk,
     srtp: Policy,
     transport: Transport,
 ) -> Result<(), Reason> {
@@ -64,7 +65,7 @@ pub(super) fn not_in_the_open(
         Some(agreed) => agreed.crypto.is_some(),
         None => srtp == Policy::Required,
     };
-    if exposed && transport != Transport::Tls { Err(Reason::SrtpNotOverTls) } else { Ok(()) }
+    if exposed && !trunk.keys_may_go_by(transport) { Err(Reason::SrtpNotOverTls) } else { Ok(()) }
 }
 
 /// Why a target's answer cannot be used, as the call's other end is told.

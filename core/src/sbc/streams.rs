@@ -139,9 +139,8 @@ pub(super) fn certified(config: &Config<'_>, admitted: Admitted) -> Result<Admit
 /// left aside.
 pub(super) fn next_path(dialog: &Dialog, config: &Config<'_>, from: &Admitted) -> Path {
     let Some((remote, uri)) = next_hop(dialog, config, from).zip(dialog.next_hop()) else { return from.path };
-    // Keys go by TLS only.
-    let keys = config.trunk(from.trunk).is_some_and(|trunk| trunk.srtp.is_on());
-    let may_go_by = |named: &Transport| !keys || *named == Transport::Tls;
+    let trunk = config.trunk(from.trunk).filter(|trunk| trunk.srtp.is_on());
+    let may_go_by = |named: &Transport| trunk.is_none_or(|trunk| trunk.keys_may_go_by(*named));
     let named = transport(&uri)
         .filter(may_go_by)
         .and_then(|named| sibling(config, from.path.listener, named).zip(Some(named)));

@@ -107,6 +107,7 @@ fn config() -> Config<'static> {
         new_calls: Rate { per_second: 1000, burst: 1000 },
         workers: 2,
         silence: 60,
+        blocked: texts.add("+8270*,+8225550123"),
     };
     Config {
         text: leak(texts.0.into_bytes()),

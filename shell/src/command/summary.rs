@@ -213,6 +213,9 @@ impl fmt::Display for Summary<'_> {
                 let again = if line.repeat { ", again and again," } else { "" };
                 write!(f, "{again} for {} s at most", line.max_wait)?;
             }
+            if line.max_waiting > 0 {
+                write!(f, ", {} at once", line.max_waiting)?;
+            }
             if line.unanswered != Then::Return {
                 write!(f, "; unanswered: {}", then(config, line.unanswered))?;
             }

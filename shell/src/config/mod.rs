@@ -158,7 +158,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let appliance = appliance.as_ref();
     let node = node::read(root, machine, &mut text);
     let media::Section { workers, relaying, silence } = media::read(root, machine);
-    let new_calls = limits::new_calls(root, machine);
+    let (new_calls, blocked) = limits::read(root, machine, &mut text);
     let interfaces = interface::read(root, machine, appliance, node.capacity, &mut text);
     let capacity = node.capacity.map(|capacity| capacity.value);
     let mut trunks = trunk::read(root, &interfaces, appliance, capacity, &mut text);
@@ -179,7 +179,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         }
     }
     let mut loaded = Loaded {
-        node: Node { name: node.name, country: node.country, new_calls, workers, silence },
+        node: Node { name: node.name, country: node.country, new_calls, workers, silence, blocked },
         capacity: capacity.unwrap_or_default(),
         relaying,
         appliance: appliance.and_then(|section| section.lower(capacity.unwrap_or_default())),

@@ -36,6 +36,7 @@ const KEYS: &[&str] = &[
     "media",
     "learn",
     "srtp",
+    "keys_in_clear",
     "max_calls",
     "max_calls_in",
     "max_calls_out",
@@ -175,7 +176,8 @@ struct Section<'t> {
     media: Option<Vec<Written<'t, MediaRange>>>,
     /// Whether its peers may be elsewhere than they say.
     learn: Option<bool>,
-    srtp: Option<Policy>,
+    /// With whether its keys may go by any transport.
+    srtp: Option<(Policy, bool)>,
     /// Names that stand for addresses; with ports where its media comes from there.
     named: Vec<Written<'t, Option<(u16, u16)>>>,
     traffic: Option<Traffic>,
@@ -386,6 +388,7 @@ impl<'t> Section<'t> {
     ) -> Option<Trunk> {
         let ranges = self.media?;
         let Traffic { max_calls, starts, takes } = self.traffic?;
+        let (srtp, keys_in_clear) = self.srtp?;
         let named = self.named.iter().any(|named| named.value.1.is_some());
         let policy = match ranges.as_slice() {
             [] if !named => MediaPolicy::Signalled,
@@ -397,7 +400,8 @@ impl<'t> Section<'t> {
             listener: interfaces.listener(self.interface?, self.transport?)?,
             media: policy,
             learn: self.learn?,
-            srtp: self.srtp?,
+            srtp,
+            keys_in_clear,
             max_calls,
             starts,
             takes,

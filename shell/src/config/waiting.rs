@@ -23,6 +23,9 @@ const ANSWERS: &[(&str, Option<Answer>)] = &[
 const MAX_WAIT: u16 = 300;
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
+/// How many may wait at once, where that is bounded.
+const MOST_WAITING: u32 = 65_535;
+
 /// How long a message may be where nothing is said, and at most.
 const MESSAGE: u16 = 180;
 const LONGEST_MESSAGE: Duration = Duration::from_secs(1_800);
@@ -34,6 +37,7 @@ const MOST_KEYS: usize = 16;
 pub(super) struct Waiting {
     pub(super) answer: Answer,
     pub(super) max_wait: u16,
+    pub(super) max_waiting: u16,
     pub(super) repeat: bool,
     pub(super) unanswered: Then,
     pub(super) keys: Vec<Key>,
@@ -46,6 +50,7 @@ pub(super) fn read<'t>(root: &Table<'t>, table: &Table<'t>, around: &mut Around<
     let repeat = table.get("repeat").and_then(|value| value.boolean()).is_some_and(|said| said.value);
     let said = |text: &str| seconds(text, "to wait", LONGEST_WAIT);
     let max_wait = table.get("max_wait").and_then(|value| value.read(said)).map(|wait| wait.value);
+    let max_waiting = table.get("max_waiting").and_then(|value| value.integer(1..=MOST_WAITING));
     let message = table.one("voicemail", "[line.voicemail]", VOICEMAIL);
     around.voicemail = message.is_some();
     let (mut voicemail, mut longest) = (None, 0);
@@ -63,6 +68,7 @@ pub(super) fn read<'t>(root: &Table<'t>, table: &Table<'t>, around: &mut Around<
     Waiting {
         answer: answer.map_or(Answer::WhenTaken, |answer| answer.value),
         max_wait: max_wait.unwrap_or(if repeat { MAX_WAIT } else { 0 }),
+        max_waiting: max_waiting.and_then(|most| u16::try_from(most.value).ok()).unwrap_or(0),
         repeat,
         unanswered,
         keys: keys(table, around),

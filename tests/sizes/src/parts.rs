@@ -33,6 +33,7 @@ pub(crate) const PARTS: &[Part] = &[
         &[
             "warmline_fw::room::STREAM",
             "warmline_fw::room::THIRDS",
+            "warmline_fw::room::CONTEXTS",
             "warmline_fw::room::KEYPADS",
             "warmline_fw::room::PACKERS",
         ],

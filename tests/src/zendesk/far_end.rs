@@ -1,6 +1,6 @@
 //! The far end on sockets.
 
-use core::net::SocketAddr;
+use core::net::{SocketAddr, SocketAddrV4};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
@@ -14,6 +14,7 @@ use crate::callee::Callee;
 use crate::dice::Dice;
 use crate::peer::{Peer, Sent};
 use crate::plan::{Answer, Ending, Plan, Timers};
+use crate::sipp::{Baresip, PATIENCE, poll};
 use crate::text::Text;
 
 /// How often it looks for what has come and what is due.
@@ -134,6 +135,47 @@ impl FarEnd {
             }
         });
         Ok(Self { notes, closing, works: Some(works) })
+    }
+
+    /// One that takes calls to an address, as the real one never does.
+    ///
+    /// # Panics
+    /// Where the address is taken.
+    pub fn taking_addresses(at: SocketAddrV4) -> Self {
+        let rules = Rules { takes_addresses: true, ..Rules::default() };
+        Self::open(&[at.into()], Manners { rules, ..Manners::default() }).expect("a free port")
+    }
+
+    /// Waits until its first call is `what`.
+    ///
+    /// # Panics
+    /// When it never is.
+    #[track_caller]
+    pub fn until(&self, what: &str, holds: impl Fn(&Visit) -> bool) -> Visit {
+        let found = poll(PATIENCE, || self.visits().first().filter(|visit| holds(visit)).cloned());
+        found.unwrap_or_else(|| panic!("not {what}: {:?} {:?}", self.visits(), self.faults()))
+    }
+
+    /// Waits until its greeting has come back to it for a second more.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn hears_itself(&self) {
+        let so_far = self.until("there", |_| true).heard.own;
+        self.until("heard to have its greeting sent back", |visit| visit.heard.own >= so_far + 50);
+    }
+
+    /// Waits until it has heard each key that is pressed on a telephone.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn hears_keys(&self, telephone: &Baresip) {
+        for (key, so_far) in [("1", "1"), ("2", "12"), ("#", "12#")] {
+            telephone.press(key);
+            self.until("pressed", |visit| visit.heard.digits == so_far);
+        }
     }
 
     /// The calls that have come so far, in their order.

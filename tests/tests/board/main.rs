@@ -5,6 +5,7 @@ mod calls;
 mod door;
 mod falls;
 mod image;
+mod keys;
 mod lease;
 mod link;
 mod load;

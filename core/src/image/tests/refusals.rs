@@ -76,7 +76,7 @@ const CASES: &[Case] = &[
     ("sockets to listen on", |o| o.listeners[0].port = 20_127),
     ("sockets to listen on", |o| o.listeners[0].port = o.listeners[1].port),
     ("a trunk's certificate", |o| o.trunks[0].certified = true),
-    ("a trunk's SRTP", |o| o.trunks[0].srtp = crate::srtp::Policy::Allowed),
+    ("a trunk's SRTP", |o| o.trunks[0].keys_in_clear = false),
     ("a trunk's listener", |o| o.trunks[0].listener = 2),
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(0, 2))),
     ("a trunk's media ranges", |o| o.trunks[0].media = MediaPolicy::Ranges(List::new(u16::MAX, u16::MAX))),
@@ -198,8 +198,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 5 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 261, understood: 5 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 6 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 262, understood: 6 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));

@@ -111,6 +111,7 @@ impl Owned {
                 new_calls: Rate { per_second: 2, burst: 1 },
                 workers: 1,
                 silence: 60,
+                blocked: span(5, 2),
             },
             domains: vec![span(7, 15)],
             interfaces: vec![Interface {
@@ -143,7 +144,8 @@ impl Owned {
                     return_to: Some(TargetIndex(0)),
                     ping: NonZeroU16::new(30),
                     learn: true,
-                    srtp: Policy::Off,
+                    srtp: Policy::Allowed,
+                    keys_in_clear: true,
                     ..Trunk::new(span(25, 2), TrunkKind::Ai, 0)
                 },
                 Trunk {
@@ -211,7 +213,14 @@ impl Owned {
         owned.text[3900..3916].copy_from_slice(b"+821012345678901");
         owned.text[3917] = b'-';
         let fast = Rate { per_second: u32::MAX, burst: u32::MAX };
-        owned.node = Node { name: long, country: span(5, 2), new_calls: fast, workers: 1, silence: u16::MAX };
+        owned.node = Node {
+            name: long,
+            country: span(5, 2),
+            new_calls: fast,
+            workers: 1,
+            silence: u16::MAX,
+            blocked: long,
+        };
         owned.domains.resize(MAX_DOMAINS, long);
         let port = |n| Listener { interface: 0, transport: Transport::Udp, port: 65_000 + n };
         owned.listeners = (0..MAX_LISTENERS as u16).map(port).collect();
@@ -234,7 +243,8 @@ impl Owned {
             return_to: Some(TargetIndex(MAX_TARGETS as u16 - 1)),
             ping: Some(NonZeroU16::MAX),
             learn: true,
-            srtp: Policy::Off,
+            srtp: Policy::Required,
+            keys_in_clear: true,
             ..owned.trunks[1]
         };
         owned.users = vec![User { name: long, secret: long }; MAX_USERS];
@@ -305,7 +315,8 @@ pub(super) fn sound() -> impl Strategy<Value = Owned> {
                 owned.users.clear();
                 owned.shared.clear();
                 owned.keys.clear();
-                owned.node = Node { name, country: span(0, 0), new_calls, workers: 1, silence };
+                owned.node =
+                    Node { name, country: span(0, 0), new_calls, workers: 1, silence, blocked: name };
                 let listener = |port| Listener { interface: 0, transport: Transport::Udp, port };
                 owned.listeners = ports.into_iter().map(listener).collect();
                 let (own, told) = match appliance.network {
@@ -422,14 +433,15 @@ impl Names {
         let back = prop::option::of(0..self.targets as u16);
         let learn = any::<bool>();
         let ping = any::<u16>().prop_map(NonZeroU16::new);
-        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping, learn));
+        let srtp = prop::sample::select(&[Policy::Off, Policy::Allowed, Policy::Required][..]);
+        let rest = (any::<u32>(), (limits(), limits()), login, (back, ping, learn, srtp));
         (self.span(), kind, 0..self.listeners as u8, list, rest).prop_map(
             |(
                 name,
                 kind,
                 listener,
                 list,
-                (max_calls, (starts, takes), (user, realm, secret), (back, ping, learn)),
+                (max_calls, (starts, takes), (user, realm, secret), (back, ping, learn, srtp)),
             )| Trunk {
                 media: list.map_or(MediaPolicy::Signalled, |(start, len)| {
                     MediaPolicy::Ranges(List::new(start, len))
@@ -441,7 +453,8 @@ impl Names {
                 return_to: back.map(TargetIndex),
                 ping,
                 learn,
-                srtp: Policy::Off,
+                srtp,
+                keys_in_clear: srtp.is_on(),
                 ..Trunk::new(name, kind, listener)
             },
         )

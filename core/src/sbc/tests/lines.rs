@@ -488,3 +488,79 @@ fn a_line_that_is_closed_rings_nobody() {
     assert_eq!(w.sbc.counters().get(Reason::TooManyLines), 1);
     w.ends(call);
 }
+
+#[test]
+fn who_is_blocked_is_turned_away() {
+    let mut w = with(|_| {});
+    let from = |branch: &str, number: &str| {
+        let text = invite(branch, "support", "");
+        let (_, from) = text.split_once("From: ").unwrap();
+        let (from, _) = from.split_once(";tag").unwrap();
+        text.replace(from, &format!("<sip:{number}@ai>"))
+    };
+    for (branch, number, status) in [
+        ("1", "07012345678", 603),
+        ("2", "+8225550123", 603),
+        ("3", "anonymous", 100),
+        ("4", "+8225550124", 100),
+    ] {
+        let outs = w.hear(AI, &from(branch, number));
+        message(&outs, AI, &format!("SIP/2.0 {status}"));
+    }
+    assert_eq!(w.sbc.counters().get(Reason::CallerBlocked), 2);
+}
+
+#[test]
+fn a_full_line_does_what_it_does_when_nobody_answers() {
+    let mut w = with(|line| line.max_waiting = 2);
+    let calls: Vec<CallId> = (1..=2)
+        .map(|number| {
+            let outs = w.hear(AI, &invite(&format!("full{number}"), "support", ""));
+            let call = started(&outs);
+            w.opened(call);
+            call
+        })
+        .collect();
+    let outs = w.hear(AI, &invite("full3", "support", ""));
+    let third = started(&outs);
+    let outs = w.opened(third);
+    let refused = message(&outs, AI, "SIP/2.0 486");
+    assert!(field(refused, "Warning").contains(Reason::LineFull.sentence().trim()), "{refused}");
+    assert_eq!(w.outcome(third), Some(Outcome::Returned));
+    // Who is through does not wait any more.
+    let asked = find(&w.zendesk_found(calls[0]), "INVITE").to_string();
+    w.hear(ZENDESK, &respond(&asked, "200 OK", "", ANSWER));
+    let outs = w.hear(AI, &invite("full4", "support", ""));
+    let fourth = started(&outs);
+    assert!(has(&w.opened(fourth), "resolve"));
+}
+
+#[test]
+fn who_waits_in_a_queue_is_not_sent_there_again() {
+    for longest in [0, 60] {
+        let mut w =
+            with_all(|line| line.longest = longest, |target| target.answers = Answers::Queue { settle: 20 });
+        let outs = w.hear(AI, &invite("queue1", "support", ""));
+        let first = started(&outs);
+        w.opened(first);
+        let asked = find(&w.zendesk_found(first), "INVITE").to_string();
+        w.hear(ZENDESK, &respond(&asked, "200 OK", "", ANSWER));
+        assert_eq!(w.outcome(first), Some(Outcome::Queued));
+        // Its overflow is the AI agent, which hands the same caller over.
+        let outs = w.hear(AI, &invite("queue2", "support", ""));
+        let second = started(&outs);
+        let outs = w.opened(second);
+        if longest == 0 {
+            let refused = message(&outs, AI, "SIP/2.0 486");
+            assert!(field(refused, "Warning").contains(Reason::QueuedAlready.sentence().trim()), "{refused}");
+            assert_eq!(w.outcome(second), Some(Outcome::Returned));
+        } else {
+            message(&outs, AI, "SIP/2.0 200");
+            assert_eq!(w.outcome(second), Some(Outcome::Voicemail));
+        }
+        // Somebody else is.
+        let text = invite("queue3", "support", "").replace("01012345678", "01012345679");
+        let third = started(&w.hear(AI, &text));
+        assert!(has(&w.opened(third), "resolve"));
+    }
+}

@@ -69,6 +69,28 @@ fn a_call_that_is_named_comes_back_only_from_an_ai_agent_and_for_another_line() 
     w.is_clean();
 }
 
+/// The platform calls as itself; what it hands over is the carrier's caller all the same.
+#[test]
+fn whoever_an_ai_agent_hands_over_by_a_new_call_is_the_caller_of_the_first() {
+    let mut w = world(0, AI);
+    let (first, sent) = rung(&mut w, CARRIER, AI, &invite("1", "support", ""));
+    let named = format!("X-Warmline-Call: {}\r\n", field(&sent, "X-Warmline-Call"));
+    let agent = |id: &str, more: &str| invite(id, "sales", more).replace("01012345678", "+14155550199");
+    let caller = |w: &mut World, from: &str, id: &str, more: &str| {
+        let call = started(&w.hear(from, &agent(id, more)));
+        let caller = w.sbc.call(call).unwrap().caller.map(<[u8]>::to_vec);
+        stop(w, from, id, call);
+        caller.unwrap()
+    };
+    assert_eq!(caller(&mut w, AI, "2", ""), b"+14155550199");
+    assert_eq!(caller(&mut w, AI, "3", &named), b"+821012345678");
+    // It is a matter of the platform that the call is with.
+    assert!(!begins(&mut w, CARRIER, "4", "sales", &named));
+    stop(&mut w, CARRIER, "1", first);
+    assert_eq!(caller(&mut w, AI, "5", &named), b"+14155550199", "it is over");
+    w.is_clean();
+}
+
 /// A carrier that sends the call back without a word of where it was.
 #[test]
 fn a_caller_whose_calls_ring_the_trunk_they_come_from_goes_round() {

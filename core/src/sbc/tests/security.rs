@@ -175,6 +175,27 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
+fn keys_go_by_udp_where_the_trunk_says_so() {
+    let mut config = config();
+    let clear = |at: usize| Trunk { srtp: Policy::Required, keys_in_clear: true, ..config.trunks[at] };
+    config.trunks = leak(vec![clear(0), clear(1), config.trunks[2]]);
+    let mut w = World::with(7, config);
+    let line = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
+    let offer = offering(&savp(OFFER, &line)).replace("SIP/2.0/TLS", "SIP/2.0/UDP");
+    let outs = w.hear(AI, &offer);
+    let call = started(&outs);
+    let outs = w.opened(call);
+    assert!(secured(&outs, relay::Side::A).is_some());
+    let question = Question { about: About::Call(call), target: TargetIndex(0) };
+    let outs = w.tell(Input::Resolved(question, &at(&[ZENDESK])));
+    let invite = message(&outs, ZENDESK, "INVITE").to_string();
+    assert_eq!(crypto_lines(&invite).len(), 4);
+    let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", &savp(ANSWER, &line)));
+    assert!(secured(&outs, relay::Side::B).is_some());
+    assert_eq!(crypto_lines(message(&outs, AI, "SIP/2.0 200 OK")).len(), 1);
+}
+
+#[test]
 fn keys_are_taken_and_given_over_tls_only() {
     let line = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
     for (policy, offer) in [

@@ -180,20 +180,41 @@ fn srtp_takes_tls() {
             r#"kind = "ai""#,
             "kind = \"ai\"\nsrtp = \"required\"",
             "config.toml:22:8: SRTP's keys stand in the SIP messages, where anyone on the way reads them unless those go by \
-             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"",
+             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"; or keys_in_clear = true, where nobody else \
+             is on the way (a VPN, a cable of its own)",
         ),
         (
             r#"kind = "zendesk""#,
             "kind = \"zendesk\"\nsrtp = \"required\"",
             "config.toml:17:8: SRTP's keys stand in the SIP messages, where anyone on the way reads them unless those go by \
-             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"",
+             TLS: set transport = \"tls\" for the trunk, or srtp = \"off\"; or keys_in_clear = true, where nobody else \
+             is on the way (a VPN, a cable of its own)",
         ),
         (
             r#"kind = "ai""#,
             "kind = \"ai\"\nsrtp = \"on\"",
             "config.toml:22:8: unknown srtp \"on\"; it may be \"off\", \"allowed\" or \"required\"",
         ),
+        (
+            r#"kind = "ai""#,
+            "kind = \"ai\"\nkeys_in_clear = true",
+            "config.toml:22:17: the trunk has no SRTP, so there are no keys: set srtp, or leave this out",
+        ),
+        (
+            r#"kind = "zendesk""#,
+            "kind = \"zendesk\"\nsrtp = \"required\"\nkeys_in_clear = true",
+            "config.toml:18:17: Zendesk takes SRTP by TLS alone: keys_in_clear is for other trunks",
+        ),
     ]);
+}
+
+#[test]
+fn keys_go_in_the_clear_where_that_is_said() {
+    let text = with("kind = \"ai\"\nsrtp = \"required\"\nkeys_in_clear = true");
+    let loaded = Folder::new().parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let said: Vec<_> =
+        loaded.lend().trunks.iter().map(|trunk| (trunk.srtp.is_on(), trunk.keys_in_clear)).collect();
+    assert_eq!(said, [(false, false), (true, true)]);
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn unknown_keys() {
             r#"kind = "ai""#,
             r#"kind = "ai"
 dtls = "off""#,
-            r#"config.toml:22:1: unknown key "dtls" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "learn", "srtp", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to""#,
+            r#"config.toml:22:1: unknown key "dtls" in [[trunk]]; known keys are "name", "kind", "interface", "transport", "signalling", "media", "learn", "srtp", "keys_in_clear", "max_calls", "max_calls_in", "max_calls_out", "max_rate", "max_rate_in", "ping", "credentials", "register", "user", "caller", "anonymous", "caller_header", "trust_identity", "headers", "ca", "certificate" and "return_to""#,
         ),
         (
             "listen = [",
@@ -130,9 +130,15 @@ listen = ["#,
         ),
         (
             "new_calls",
-            "blocked = []
+            "blockd = []
 new_calls",
-            r#"config.toml:12:1: unknown key "blocked" in [limits]; the only key is "new_calls""#,
+            r#"config.toml:12:1: unknown key "blockd" in [limits]; did you mean "blocked"?"#,
+        ),
+        (
+            "new_calls",
+            "blocked = [\"+8270*\", \"anonymous\", \"0701\"]
+new_calls",
+            r#"config.toml:12:37: "0701" is nobody who calls; write a number like "+827012345678", what numbers begin with like "+8270*", or "anonymous""#,
         ),
         (
             "[limits]",
@@ -151,7 +157,7 @@ uri ="#,
             "dial =",
             r#"weight = 3
 dial ="#,
-            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
+            r#"config.toml:33:1: unknown key "weight" in [[line]]; known keys are "name", "dial", "from", "ring", "greeting", "music", "record", "consent", "answer", "max_wait", "max_waiting", "repeat", "unanswered", "key", "voicemail", "when" and "ticket""#,
         ),
         (
             "for =",
