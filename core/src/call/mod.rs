@@ -2,6 +2,7 @@
 //!
 //! A call knows who is in it and how far it has come. Each [`Leg`] is one dialog with one peer and stands alone:
 //! it answers its peer from its own state. What is sent when is [`Sbc`](crate::Sbc)'s business.
+#![doc = include_str!("states.md")]
 
 mod addresses;
 mod authentication;

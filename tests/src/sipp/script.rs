@@ -71,8 +71,9 @@ pub struct Script {
     proxied: bool,
     /// How long it may take, in milliseconds.
     lasting: u32,
-    /// What it dials.
-    line: String,
+    /// Which line is dialled, and the caller's number.
+    dials: &'static str,
+    number: &'static str,
 }
 
 impl Script {
@@ -101,13 +102,20 @@ impl Script {
             cancelled: false,
             proxied: false,
             lasting: 60_000,
-            line: "support".into(),
+            dials: "support",
+            number: "+821044440[field0]",
         }
     }
 
-    /// Dials another line than `support`.
-    pub fn dials(mut self, line: &str) -> Self {
-        self.line = line.to_owned();
+    /// Dials another line, in all steps that follow and that went before.
+    pub const fn dials(mut self, line: &'static str) -> Self {
+        self.dials = line;
+        self
+    }
+
+    /// Calls with this number, from here on.
+    pub const fn calls_as(mut self, number: &'static str) -> Self {
+        self.number = number;
         self
     }
 
@@ -136,7 +144,7 @@ impl Script {
     /// As SIPp reads it, of somebody who is known at `known`, with the line at `warmline`.
     pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
         let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
-        let steps = steps.replace("sip:support@warmline", &format!("sip:{}@{warmline}", self.line));
+        let steps = steps.replace(Self::LINE, &format!("sip:{}@{warmline}", self.dials));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
             self.name, steps
@@ -172,7 +180,8 @@ impl Script {
         }
         let to = if first { " <sip:support@warmline>" } else { "[$remote]" };
         format!(
-            "From: \"Caller\" <sip:+821044440[field0]@[local_ip]:[local_port]>;tag=[pid]a[call_number]\nTo:{to}\n"
+            "From: \"Caller\" <sip:{}@[local_ip]:[local_port]>;tag=[pid]a[call_number]\nTo:{to}\n",
+            self.number
         )
     }
 

@@ -108,11 +108,24 @@ impl Stage {
     /// # Panics
     /// When it does not listen.
     pub fn furnish(program: &str, more: &str, callers: &[Ipv4Addr], target: SocketAddrV4) -> Self {
+        Self::refurnish(program, callers, target, |plain| plain + more)
+    }
+
+    /// The same with a configuration that was changed.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn refurnish(
+        program: &str,
+        callers: &[Ipv4Addr],
+        target: SocketAddrV4,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
         let sip = SocketAddrV4::new(WARMLINE, ports(2));
         let uri = format!("sip:support@{target}");
         let media = ports(4 * FEW);
         let plain = configuration(callers, sip, &[Rung::new(target, &uri)], (media, FEW), "udp");
-        Self::open(program, &[], Cast::new(sip, target), &format!("{plain}{more}"))
+        Self::open(program, &[], Cast::new(sip, target), &change(plain))
     }
 
     /// Starts Warmline again, with the same file: it has ended before, or been killed.

@@ -218,6 +218,7 @@ impl Tables {
                 new_calls: rate(values),
                 workers: values.u8(),
                 silence: values.u16(),
+                blocked: span(values),
             },
             spans: [(); 2].map(|()| span(values)),
             interfaces: [(); 2].map(|()| Interface {
@@ -269,6 +270,7 @@ impl Tables {
                     _ => Answer::AtOnce,
                 },
                 max_wait: values.u16(),
+                max_waiting: values.u16(),
                 repeat: values.flag(),
                 unanswered: then(values),
                 keys: List::new(values.u16(), values.u16()),
@@ -345,6 +347,7 @@ fn trunk(values: &mut Values<'_>) -> Trunk {
         media,
         learn: values.flag(),
         srtp: if values.flag() { Policy::Required } else { Policy::Allowed },
+        keys_in_clear: values.flag(),
         max_calls: values.u32(),
         starts: Limits { calls: values.u32(), rate: rate(values) },
         takes: Limits { calls: values.u32(), rate: rate(values) },

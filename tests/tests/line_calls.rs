@@ -1,0 +1,439 @@
+//! What becomes of callers on a line, by every door, in each state: the rows of core's table (`core/src/call/states.md`) that
+//! need no ticket, each a call through Warmline with SIPp at every end. Its tickets are in `desk_tickets`.
+
+use core::net::SocketAddrV4;
+
+use warmline_tests::sipp::{
+    AI, CARRIER, PATIENCE, Program, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
+
+/// A Warmline whose line `support` rings Zendesk, and `agent` an AI agent, who may hand over.
+struct Scene {
+    stage: Stage,
+    zendesk: SocketAddrV4,
+    agent: SocketAddrV4,
+    overflow: SocketAddrV4,
+}
+
+impl Scene {
+    /// With these keys of `support`, and these of its target.
+    fn set(line: &str, target: &str) -> Self {
+        let at = |place| SocketAddrV4::new(place, ports(2));
+        let (zendesk, agent, overflow) = (at(ZENDESK), at(AI), at(CARRIER));
+        let stage = Stage::refurnish(PROGRAM, &[AI], zendesk, |plain| {
+            let plain = plain
+                .replace("name = \"zendesk-support\"", &format!("name = \"zendesk-support\"\n{target}"))
+                .replace("name       = \"ai\"", "name       = \"ai\"\nreturn_to  = \"agent-again\"");
+            format!(
+                r#"{plain}{line}
+
+[[line]]
+name = "agent"
+dial = ["agent"]
+from = ["carrier"]
+ring = [{{ targets = ["agent"], for = "20s" }}]
+
+[[target]]
+name  = "agent"
+trunk = "ai"
+uri   = "sip:agent@{agent}"
+
+[[target]]
+name  = "agent-again"
+trunk = "ai"
+uri   = "sip:again@{agent}"
+
+[[target]]
+name  = "overflow"
+trunk = "carrier"
+uri   = "sip:overflow@{overflow}"
+
+[[schedule]]
+name     = "always"
+timezone = "UTC"
+open     = ["Mon-Sun 00:00-24:00"]
+
+[recording]
+directory = "."
+"#
+            )
+        });
+        Self { stage, zendesk, agent, overflow }
+    }
+
+    fn target(&self, script: &Script) -> Program {
+        self.stage.cast.follow(script, self.zendesk)
+    }
+
+    /// An AI platform's own call: door (a).
+    fn platform(&self, script: &Script) -> Program {
+        self.stage.cast.follow(script, SocketAddrV4::new(AI, ports(2)))
+    }
+
+    /// Waits until the log says this.
+    #[track_caller]
+    fn says(&mut self, what: &str) {
+        let found = poll(PATIENCE, || self.stage.warmline.written().contains(what).then_some(()));
+        assert!(found.is_some(), "{what}: {}", self.stage.warmline.written());
+    }
+
+    /// All have played well, and one call came to this for that reason.
+    #[track_caller]
+    fn ends(mut self, players: impl IntoIterator<Item = Program>, outcome: &str, reason: &str) -> String {
+        players.into_iter().for_each(|player| self.stage.cast.ends_well(player));
+        let log = self.stage.stop();
+        let ends: Vec<&str> =
+            log.lines().filter(|line| line.contains("ended after") && line.contains("call ")).collect();
+        let [end] = ends[..] else { panic!("one call: {log}") };
+        assert!(end.contains(&format!(": {outcome}, ")) && end.contains(reason), "{outcome} {reason}: {end}");
+        log
+    }
+}
+
+/// A caller whose call is refused with this.
+fn is_refused(status: u16, with: &str) -> Script {
+    let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180);
+    script.hears_with(status, with).acknowledges_failure()
+}
+
+/// A target that declines.
+fn declines(status: u16) -> Script {
+    Script::target("target").is_invited().answers_first(status, "", Say::Nothing).gets("ACK").lingers()
+}
+
+/// A target that rings until it is cancelled.
+fn is_cancelled() -> Script {
+    let script = Script::target("target").is_invited().answers_invite(180, Say::Nothing).gets("CANCEL");
+    script.answers(200).answers_invite(487, Say::Nothing).gets("ACK").lingers()
+}
+
+fn stays(millis: u32) -> Script {
+    Script::caller("caller").gets_through().waits(millis).hangs_up().hears(200)
+}
+
+fn is_hung_up() -> Script {
+    Script::caller("caller").gets_through().gets("BYE").answers(200).lingers()
+}
+
+// ---- Door (a): the platform's own call, whose failure is a failure response ----------------------------------------
+
+#[test]
+fn nobody_answers_and_the_platform_has_its_caller_back() {
+    if sipp_is_missing("nobody_answers_and_the_platform_has_its_caller_back") {
+        return;
+    }
+    for (declined, status, reason) in [
+        (486, 486, "target-busy"),
+        (603, 603, "target-declined"),
+        (404, 404, "target-not-found"),
+        (503, 500, "target-failed"),
+    ] {
+        let scene = Scene::set("", "");
+        let target = scene.target(&declines(declined));
+        let caller = scene.platform(&is_refused(status, "Reason|Warning"));
+        scene.ends([caller, target], "returned", reason);
+    }
+}
+
+#[test]
+fn nobody_answers_and_the_longest_wait_is_over() {
+    if sipp_is_missing("nobody_answers_and_the_longest_wait_is_over") {
+        return;
+    }
+    let scene = Scene::set("max_wait = \"1s\"", "");
+    let target = scene.target(&is_cancelled());
+    let caller = scene.platform(&is_refused(480, "longest wait"));
+    scene.ends([caller, target], "returned", "waited-too-long");
+}
+
+#[test]
+fn nobody_answers_and_the_caller_leaves_a_message() {
+    if sipp_is_missing("nobody_answers_and_the_caller_leaves_a_message") {
+        return;
+    }
+    let line = "  [line.unanswered]\n  then = \"voicemail\"\n  [line.voicemail]\n  longest = \"1m\"";
+    let scene = Scene::set(line, "");
+    let target = scene.target(&declines(486));
+    let caller = scene.platform(&stays(500));
+    scene.stage.cast.ends_well(caller);
+    let messages = || {
+        let files = std::fs::read_dir(scene.stage.cast.folder()).expect("a folder").flatten();
+        { files }.filter(|file| file.path().extension().is_some_and(|it| it == "wav")).count()
+    };
+    assert!(poll(PATIENCE, || (messages() == 1).then_some(())).is_some(), "{} messages", messages());
+    scene.ends([target], "voicemail", "caller-hung-up");
+}
+
+#[test]
+fn a_message_ends_after_its_longest_time() {
+    if sipp_is_missing("a_message_ends_after_its_longest_time") {
+        return;
+    }
+    let line = "  [line.unanswered]\n  then = \"voicemail\"\n  [line.voicemail]\n  longest = \"1s\"";
+    let scene = Scene::set(line, "");
+    let target = scene.target(&declines(486));
+    let caller = scene.platform(&is_hung_up());
+    scene.ends([caller, target], "voicemail", "message-left");
+}
+
+#[test]
+fn nobody_answers_and_somebody_else_is_rung() {
+    if sipp_is_missing("nobody_answers_and_somebody_else_is_rung") {
+        return;
+    }
+    let scene = Scene::set("  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"", "");
+    let target = scene.target(&declines(486));
+    let overflow = Script::target("overflow").takes_the_call().is_hung_up();
+    let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
+    let caller = scene.platform(&stays(300));
+    scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
+}
+
+#[test]
+fn nobody_answers_and_the_caller_is_told_goodbye() {
+    if sipp_is_missing("nobody_answers_and_the_caller_is_told_goodbye") {
+        return;
+    }
+    let scene = Scene::set("answer = \"at-once\"\n  [line.unanswered]\n  then = \"goodbye\"", "");
+    let target = scene.target(&declines(486));
+    let caller = scene.platform(&is_hung_up());
+    scene.ends([caller, target], "failed", "target-busy");
+}
+
+#[test]
+fn a_closed_line_rings_nobody() {
+    if sipp_is_missing("a_closed_line_rings_nobody") {
+        return;
+    }
+    let rule = |then: &str| format!("  [[line.when]]\n  inside = \"always\"\n  then = \"{then}\"");
+    let scene = Scene::set(&rule("return"), "");
+    let caller = scene.platform(&is_refused(480, "by its hours|By its hours"));
+    scene.ends([caller], "returned", "out-of-hours");
+    let voicemail = "\n  [line.voicemail]\n  longest = \"1m\"";
+    let scene = Scene::set(&(rule("voicemail") + voicemail), "");
+    let caller = scene.platform(&stays(300));
+    scene.ends([caller], "voicemail", "caller-hung-up");
+}
+
+#[test]
+fn a_full_line_takes_no_more() {
+    if sipp_is_missing("a_full_line_takes_no_more") {
+        return;
+    }
+    let mut scene = Scene::set("max_waiting = 1", "");
+    let target = scene.target(&is_cancelled());
+    let waits = Script::caller("waits").invites(Say::Audio).may_hear(100).hears(180).waits(1_500).cancels();
+    let first = scene.platform(&waits.hears(200).hears(487).acknowledges_failure());
+    scene.says("dialled \"support\"");
+    let second = scene.platform(&is_refused(486, "as many|As many"));
+    [first, second, target].into_iter().for_each(|player| scene.stage.cast.ends_well(player));
+    let log = scene.stage.stop();
+    assert!(log.contains(": returned, ") && log.contains("line-full"), "{log}");
+    assert!(log.contains(": abandoned, "), "{log}");
+}
+
+#[test]
+fn a_key_leads_from_the_queue_to_voicemail() {
+    if sipp_is_missing("a_key_leads_from_the_queue_to_voicemail") {
+        return;
+    }
+    let line = "answer = \"at-once\"\n  [[line.key]]\n  press = \"1\"\n  then = \"voicemail\"\n  \
+                [line.voicemail]\n  longest = \"1m\"";
+    let scene = Scene::set(line, "");
+    let target = scene.target(&is_cancelled());
+    let caller = Script::caller("caller").gets_through().waits(500);
+    let caller = caller.informs("application/dtmf-relay", "Signal=1\nDuration=160\n").hears(200);
+    let caller = scene.platform(&caller.waits(500).hangs_up().hears(200));
+    scene.ends([caller, target], "voicemail", "caller-hung-up");
+}
+
+#[test]
+fn zendesk_hangs_up_so_soon_that_nobody_was_there() {
+    if sipp_is_missing("zendesk_hangs_up_so_soon_that_nobody_was_there") {
+        return;
+    }
+    let line = "  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"";
+    let scene = Scene::set(line, "answers = \"queue\"\nsettle = \"20s\"");
+    let leaves = Script::target("target").takes_the_call().waits(200).hangs_up().hears(200).lingers();
+    let target = scene.target(&leaves);
+    let overflow = Script::target("overflow").takes_the_call().is_hung_up();
+    let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
+    let caller = scene.platform(&stays(1_500));
+    scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
+}
+
+#[test]
+fn zendesk_hangs_up_later_and_the_caller_was_queued() {
+    if sipp_is_missing("zendesk_hangs_up_later_and_the_caller_was_queued") {
+        return;
+    }
+    let scene = Scene::set("", "answers = \"queue\"\nsettle = \"1s\"");
+    let leaves = Script::target("target").takes_the_call().waits(1_500).hangs_up().hears(200).lingers();
+    let target = scene.target(&leaves);
+    let caller = scene.platform(&is_hung_up());
+    scene.ends([caller, target], "queued", "target-hung-up");
+}
+
+#[test]
+fn the_caller_hangs_up_in_each_state() {
+    if sipp_is_missing("the_caller_hangs_up_in_each_state") {
+        return;
+    }
+    // While it rings.
+    let cancels = Script::caller("caller").invites(Say::Audio).may_hear(100).hears(180).cancels();
+    let cancels = cancels.hears(200).hears(487).acknowledges_failure();
+    let scene = Scene::set("", "");
+    let target = scene.target(&is_cancelled());
+    let caller = scene.platform(&cancels);
+    scene.ends([caller, target], "abandoned", "cancelled");
+    // While it waits, answered.
+    let scene = Scene::set("answer = \"at-once\"", "");
+    let target = scene.target(&is_cancelled());
+    let caller = scene.platform(&stays(500));
+    scene.ends([caller, target], "abandoned", "caller-hung-up");
+    // Between two rounds of the plan.
+    let scene = Scene::set("answer = \"at-once\"\nrepeat = true", "");
+    let target = scene.target(&declines(486));
+    let caller = scene.platform(&stays(1_000));
+    scene.ends([caller, target], "abandoned", "caller-hung-up");
+    // In the queue, before and after it has settled.
+    for settle in ["20s", "1s"] {
+        let scene = Scene::set("", &format!("answers = \"queue\"\nsettle = \"{settle}\""));
+        let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+        let caller = scene.platform(&stays(1_500));
+        scene.ends([caller, target], "queued", "caller-hung-up");
+    }
+    // With a person.
+    let scene = Scene::set("", "");
+    let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+    let caller = scene.platform(&stays(300));
+    scene.ends([caller, target], "connected", "caller-hung-up");
+}
+
+// ---- Door (b): the AI agent refers the call that it has -------------------------------------------------------------
+
+/// A carrier's caller, who dials the AI agent and stays for so long.
+fn dials_agent(scene: &Scene, script: Script) -> Program {
+    scene.stage.cast.follow(&script.dials("agent"), SocketAddrV4::new(CARRIER, ports(2)))
+}
+
+/// An AI agent that answers and refers its caller to the line.
+fn refers() -> Script {
+    let script = Script::target("agent").takes_the_call().waits(200);
+    script.says("REFER", "Refer-To: <sip:support@warmline>\n").hears(202)
+}
+
+fn is_told(script: Script, state: &str, body: &str) -> Script {
+    script.gets_with("NOTIFY", &format!("Subscription-State: {state}.*SIP/2.0 {body}")).answers(200)
+}
+
+#[test]
+fn a_person_takes_over_and_the_agent_leaves() {
+    if sipp_is_missing("a_person_takes_over_and_the_agent_leaves") {
+        return;
+    }
+    let scene = Scene::set("", "");
+    let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+    let agent = is_told(is_told(is_told(refers(), "active", "100"), "active", "180"), "terminated", "200");
+    let agent = scene.stage.cast.follow(&agent.hangs_up().hears(200), scene.agent);
+    let caller = dials_agent(&scene, stays(2_500));
+    scene.ends([caller, agent, target], "connected", "caller-hung-up");
+}
+
+#[test]
+fn nobody_takes_over_and_the_agent_has_its_caller_back() {
+    if sipp_is_missing("nobody_takes_over_and_the_agent_has_its_caller_back") {
+        return;
+    }
+    let scene = Scene::set("", "");
+    let target = scene.target(&declines(486));
+    let agent = is_told(is_told(refers(), "active", "100"), "terminated", "486");
+    let agent = scene.stage.cast.follow(&agent.is_hung_up(), scene.agent);
+    let caller = dials_agent(&scene, stays(2_500));
+    scene.ends([caller, agent, target], "returned", "caller-hung-up");
+}
+
+#[test]
+fn the_agent_leaves_during_the_hand_over_and_a_person_takes_over() {
+    if sipp_is_missing("the_agent_leaves_during_the_hand_over_and_a_person_takes_over") {
+        return;
+    }
+    let scene = Scene::set("", "");
+    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(1_000);
+    let target = scene.target(&target.answers_invite(200, Say::Audio).gets("ACK").is_hung_up());
+    let agent = is_told(is_told(refers(), "active", "100"), "active", "180").hangs_up().hears(200);
+    let agent = scene.stage.cast.follow(&agent.lingers(), scene.agent);
+    let caller = dials_agent(&scene, stays(3_000));
+    scene.ends([caller, agent, target], "connected", "caller-hung-up");
+}
+
+#[test]
+fn the_agent_has_left_and_nobody_takes_over_so_that_it_is_rung_anew() {
+    if sipp_is_missing("the_agent_has_left_and_nobody_takes_over_so_that_it_is_rung_anew") {
+        return;
+    }
+    let scene = Scene::set("", "");
+    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(700);
+    let target = scene.target(&target.answers_invite(486, Say::Nothing).gets("ACK").lingers());
+    let agent = is_told(is_told(refers(), "active", "100"), "active", "180").hangs_up().hears(200);
+    let agent = scene.stage.cast.follow(&agent.lingers(), scene.agent);
+    let caller = dials_agent(&scene, stays(3_500));
+    // Its first part is played: another one answers at the same place.
+    scene.stage.cast.ends_well(agent);
+    let again = Script::target("again").takes_the_call().is_hung_up();
+    let again = scene.stage.cast.follow(&again, scene.agent);
+    scene.ends([caller, again, target], "returned", "caller-hung-up");
+}
+
+#[test]
+fn the_caller_hangs_up_during_the_hand_over() {
+    if sipp_is_missing("the_caller_hangs_up_during_the_hand_over") {
+        return;
+    }
+    let scene = Scene::set("", "");
+    let target = scene.target(&is_cancelled());
+    let agent = is_told(is_told(refers(), "active", "100"), "active", "180");
+    let agent = agent.gets("NOTIFY").answers(200).is_hung_up();
+    let agent = scene.stage.cast.follow(&agent, scene.agent);
+    let caller = dials_agent(&scene, stays(1_500));
+    scene.ends([caller, agent, target], "abandoned", "caller-hung-up");
+}
+
+// ---- A carrier's call to the AI agent, which hands it over by a call of its own --------------------------------------
+
+#[test]
+fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
+    if sipp_is_missing("a_call_that_names_the_one_it_hands_over_is_the_same_callers") {
+        return;
+    }
+    let mut scene = Scene::set("", "");
+    let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
+    let agent = agent.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let agent = scene.stage.cast.follow(&agent, scene.agent);
+    let first = dials_agent(&scene, stays(2_500));
+    scene.says("answered by agent");
+    let heard = || {
+        let files = std::fs::read_dir(scene.stage.cast.folder()).ok()?.flatten();
+        let traces = files.filter(|file| file.file_name().to_string_lossy().ends_with("agent.msg"));
+        let said = traces.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        let named =
+            said.filter_map(|text| Some(text.split_once("X-Warmline-Call: ")?.1.get(..16)?.to_owned()));
+        { named }.next()
+    };
+    let call = poll(PATIENCE, heard).expect("the agent is told which call it is");
+    let target = Script::target("target").is_invited_with("From: [^:]*sip:.821044440");
+    let target = target.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let target = scene.target(&target);
+    let named = format!("X-Warmline-Call: {call}\n");
+    let second = Script::caller("platform")
+        .calls_as("+14155550199")
+        .invites_with(&named, Say::Audio)
+        .may_hear(100)
+        .hears(200);
+    let second = scene.platform(&second.acknowledges().waits(500).hangs_up().hears(200));
+    [second, first, agent, target].into_iter().for_each(|player| scene.stage.cast.ends_well(player));
+    let log = scene.stage.stop();
+    assert!(log.matches(": connected, ").count() == 2, "{log}");
+}
