@@ -211,7 +211,7 @@ fn each_hand_over_of_a_call_is_told_on_its_one_ticket() {
     }
     let agent = SocketAddrV4::new(AI, ports(2));
     // The queue hangs up at once: nobody is there, and the agent has its caller back.
-    let mut scene = Scene::furnish(manners(Goodbye::After(300)), FILE, "", "", |at| {
+    let scene = Scene::furnish(manners(Goodbye::After(300)), FILE, "", "", |at| {
         format!(
             r#"
 [[target]]

@@ -82,23 +82,15 @@ const TOKENS_OVER: i64 = 1_809_129_600_000_000;
 /// The longest name of a group, and the longest tag.
 const LETTERS: usize = 100;
 
-/// All desks, their names, and what tickets of each are to have.
+/// All desks, and their names.
 pub(super) struct Desks<'t> {
     pub(super) names: Names<'t>,
     pub(super) entries: Vec<Option<Desk>>,
-    tickets: Vec<Wanted>,
-}
-
-/// What tickets are to have.
-#[derive(Clone)]
-struct Wanted {
-    parts: Vec<Part>,
-    tags: Vec<String>,
 }
 
 pub(super) fn read<'t>(root: &Table<'t>, machine: Machine) -> Desks<'t> {
     let mut names = Names::new(root, "desk");
-    let (mut entries, mut tickets) = (Vec::new(), Vec::new());
+    let mut entries = Vec::new();
     for table in root.many("desk", "[[desk]]", KEYS, MOST) {
         if !machine.is_server() {
             table.report().mistake(table.at, "a board makes no tickets: take [[desk]] away");
@@ -106,15 +98,15 @@ pub(super) fn read<'t>(root: &Table<'t>, machine: Machine) -> Desks<'t> {
         let name = names.declare(&table);
         let kind = kind(&table);
         let budget = table.get("budget").map_or(Some(BUDGET), |value| time(value, SHORTEST, LONGEST));
-        tickets.push(Wanted { parts: parts(&table), tags: tags(&table) });
+        let (parts, tags) = (parts(&table), tags(&table));
         entries.push(match (name, kind, budget) {
             (Some(name), Some(kind), Some(budget)) => {
-                Some(Desk { name: name.value.to_owned(), kind, budget })
+                Some(Desk { name: name.value.to_owned(), kind, budget, parts, tags })
             }
             _ => None,
         });
     }
-    Desks { names, entries, tickets }
+    Desks { names, entries }
 }
 
 fn kind(table: &Table<'_>) -> Option<Kind> {
@@ -166,7 +158,7 @@ fn credentials(table: &Table<'_>) -> Option<Credentials> {
         let (id, secret) = (id?.value.to_owned(), secret?.value.reveal().to_owned());
         return Some(Credentials::Client { id, secret });
     };
-    if let Some(other) = table.get("client_id").or(table.get("client_secret")) {
+    if let Some(other) = table.get("client_id").or_else(|| table.get("client_secret")) {
         other.mistake(
             "\"client_id\" and \"client_secret\" stand in for \"email\" and \"token\": leave the latter out",
         );
@@ -256,11 +248,13 @@ fn parts(table: &Table<'_>) -> Vec<Part> {
         })
     };
     let mut parts = Vec::new();
-    let named: [(&str, fn(String) -> What); 3] =
-        [("group", What::Group), ("form", What::Form), ("brand", What::Brand)];
-    for (key, what) in named {
-        parts.extend(table.get(key).and_then(name).map(|name| name.with(what(name.value.clone()))));
-    }
+    let named = |key, what: fn(String) -> What| {
+        let name = table.get(key).and_then(name)?;
+        Some(name.with(what(name.value.clone())))
+    };
+    parts.extend(named("group", What::Group));
+    parts.extend(named("form", What::Form));
+    parts.extend(named("brand", What::Brand));
     let kind = table.get("type").and_then(|value| value.choice(TYPES));
     parts.extend(kind.map(|kind| kind.with(What::Type(kind.value.to_owned()))));
     let priority = table.get("priority").and_then(|value| value.choice(PRIORITIES));
@@ -297,10 +291,10 @@ pub(super) fn of_line(table: &Table<'_>, desks: &Desks<'_>) -> Option<OfLine> {
         Some(value) => value.choice(MISSING)?.value,
         None => Missing::Create,
     };
-    let mut wanted = Wanted { parts: parts(&table), tags: tags(&table) };
+    let (mut parts, mut own) = (parts(&table), tags(&table));
     let recordings = table.get("recordings").and_then(|value| value.boolean());
-    let (entry, of_desk) = (desks.entries.get(desk?)?.as_ref()?, desks.tickets.get(desk?)?.clone());
-    if entry.kind == Kind::Local {
+    let desk = desks.entries.get(desk?)?.as_ref()?;
+    if desk.kind == Kind::Local {
         refuse_zendesks(&table);
         if let Some(recordings) = recordings.filter(|recordings| recordings.value) {
             let message = "recordings go to desks of kind = \"zendesk\": those of a local desk's calls lie in [recording]";
@@ -308,17 +302,17 @@ pub(super) fn of_line(table: &Table<'_>, desks: &Desks<'_>) -> Option<OfLine> {
         }
     }
     // A line's own comes in place of its desk's.
-    let other = |part: &Part| !wanted.parts.iter().any(|own| own.what.excludes(&part.what));
-    let parts: Vec<_> = of_desk.parts.into_iter().filter(other).collect();
-    wanted.parts.extend(parts);
-    let mut all = of_desk.tags;
-    all.append(&mut wanted.tags);
+    let other = |part: &&Part| !parts.iter().any(|own| own.what.excludes(&part.what));
+    let of_desk: Vec<_> = desk.parts.iter().filter(other).cloned().collect();
+    parts.extend(of_desk);
+    let mut all = desk.tags.clone();
+    all.append(&mut own);
     all.dedup();
     Some(OfLine {
-        desk: entry.name.clone(),
-        budget: entry.budget,
+        desk: desk.name.clone(),
+        budget: desk.budget,
         missing,
-        parts: wanted.parts,
+        parts,
         tags: all,
         recordings: recordings.is_some_and(|recordings| recordings.value),
     })

@@ -300,7 +300,7 @@ fn complaint(status: StatusCode, answer: &Value) -> String {
 fn details(answer: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (field, wrong) in answer["details"].as_object().into_iter().flatten() {
-        let all = wrong.as_array().map_or(core::slice::from_ref(wrong), Vec::as_slice);
+        let all = wrong.as_array().map_or_else(|| core::slice::from_ref(wrong), Vec::as_slice);
         found.extend(all.iter().map(|one| match one["description"].as_str() {
             Some(description) => format!("{field}: {description}"),
             None => field.clone(),

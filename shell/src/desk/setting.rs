@@ -12,6 +12,9 @@ pub(crate) struct Desk {
     pub(crate) kind: Kind,
     /// How long a caller may wait for a ticket.
     pub(crate) budget: Duration,
+    /// What its tickets have where a line says nothing else, and what they are tagged with.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// Where its tickets live.

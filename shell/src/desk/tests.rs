@@ -60,10 +60,8 @@ impl House {
             twin: self.twin,
         };
         let budget = Duration::from_secs(1);
-        let desks = [
-            Desk { name: "acme".into(), kind: Kind::Zendesk(account), budget },
-            Desk { name: "here".into(), kind: Kind::Local, budget },
-        ];
+        let desk = |name: &str, kind| Desk { name: name.into(), kind, budget, parts: vec![], tags: vec![] };
+        let desks = [desk("acme", Kind::Zendesk(account)), desk("here", Kind::Local)];
         let alarm = Alarm(Arc::new(Notify::new()));
         let started = Store::start(self.setting(), "edge-1".into(), &desks, alarm);
         let started = started.expect("a thread starts");
