@@ -711,6 +711,21 @@ fn the_ticket_of_a_call_that_overflowed_is_linked() {
 }
 
 #[test]
+fn the_ticket_of_a_call_that_overflowed_is_not_taken_for_its_own() {
+    let house = House::new("not-twin");
+    house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
+    let call = handover("acme");
+    assert_eq!(house.ticket(call.clone(), SECOND / 2), None);
+    let twin = house.api.account(|account| account.talk_passed_on(CALLER));
+    house.api.behave();
+    house.closes_so(call, None, true, "connected");
+    house.settles();
+    house.api.account(|account| {
+        assert_eq!((account.standing().len(), account.tickets[&twin].comments.len()), (2, 0));
+    });
+}
+
+#[test]
 fn what_is_refused_steps_aside_until_it_is_tried_again() {
     let house = House::new("aside");
     house.api.upon("PUT", "/api/v2/tickets", Act::Status(422, None), Some(1));
