@@ -497,6 +497,8 @@ pub struct Ring {
     pub target: TargetIndex,
     /// For how long.
     pub time: Duration,
+    /// Whether that is beside the attempt before, and not after it.
+    pub beside: bool,
 }
 
 impl<'c> Config<'c> {

@@ -61,6 +61,7 @@ mod sbc;
 pub use record::VERSION as RECORD_VERSION;
 pub use relay::Relay;
 pub use sbc::{
-    About, Admitted, Binding, Command, Cx, Event, Excerpt, Health, Input, Output, Ping, Pinged, Question,
-    Registered, Registration, RestoreError, Sbc, Sizes, Storage, TrunkState, Usage,
+    About, Admitted, Announced, Announcement, Binding, Command, Cx, Event, Excerpt, HandOver, Health, Input,
+    Invitation, Output, Ping, Pinged, Question, Registered, Registration, RestoreError, Sbc, Sizes, Storage,
+    TrunkState, Usage,
 };

@@ -172,6 +172,8 @@ reasons! {
     NobodyThere = "nobody-there", 480;
     /// The caller pressed a key instead of waiting.
     KeyPressed = "key-pressed", 480;
+    /// Another target, rung beside this one, has answered.
+    AnsweredElsewhere = "answered-elsewhere", 0;
     /// The line's longest wait was over.
     WaitedTooLong = "waited-too-long", 480;
     /// One line led to another too often.

@@ -139,7 +139,7 @@ impl Journal {
                 );
             }
             // Tickets are carried, and not made.
-            Event::Settled(_) | Event::Ticket(_) => {}
+            Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) | Event::Course(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 let outcome = view.outcome.unwrap_or(Outcome::Failed).code();

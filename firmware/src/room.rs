@@ -68,6 +68,8 @@ pub(crate) fn signalling(calls: usize) -> Storage<'static> {
         pings: PINGS.take(),
         windows: WINDOWS.take(),
         phones: PHONES.take(),
+        // Nobody announces hand-overs to a board.
+        announced: &mut [],
         reply: REPLY.take(),
     }
 }

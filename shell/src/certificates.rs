@@ -197,6 +197,13 @@ fn client(identity: &CertifiedKey, trust: &Trust) -> Result<ClientConfig, Unusab
     Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.clone()))))
 }
 
+/// How platforms are answered, who show no certificate: by HTTP/1.1.
+pub(crate) fn https(identity: &Identity) -> Result<Arc<ServerConfig>, Unusable> {
+    let mut server = server(&identity.read()?, None)?;
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(server))
+}
+
 fn builder<S: rustls::ConfigSide>(
     builder: rustls::ConfigBuilder<S, rustls::WantsVersions>,
 ) -> rustls::ConfigBuilder<S, rustls::WantsVerifier> {

@@ -4,6 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use warmline_core::time::{Instant, Utc};
 
+/// How long before its start a clock has its origin.
+const BEFORE: core::time::Duration = core::time::Duration::from_secs(30 * 24 * 3600);
+
 /// A monotonic clock with an origin of its own. All of a node's threads share one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -11,10 +14,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now, a second after its origin: core takes zero for a time that never was.
+    /// A clock that starts now, some days after its origin: core takes zero for a time that never was, and calls that are
+    /// taken up again began before.
     pub(crate) fn start() -> Self {
         let now = std::time::Instant::now();
-        Self { origin: now.checked_sub(core::time::Duration::from_secs(1)).unwrap_or(now) }
+        Self { origin: now.checked_sub(BEFORE).unwrap_or(now) }
     }
 
     /// The time now.

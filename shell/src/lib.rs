@@ -16,11 +16,13 @@ mod hours;
 mod loopback;
 mod media;
 mod node;
+mod platform;
 mod recording;
 mod reload;
 mod room;
 mod signal;
 mod store;
+mod webhook;
 
 pub use media::{Backend, Traffic, Unavailable};
 pub use node::{Node, Options, Snapshot, StartError};

@@ -19,10 +19,12 @@ use crate::certificates::{Contexts, Unusable};
 use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::media::{self, Backend, Chosen, Traffic, Unavailable};
+use crate::platform::{self, Serving};
 use crate::recording::Recorder;
 use crate::reload::{self, Changes, ReloadError};
-use crate::signal::{self, Ask, Asks, Inlets, Listeners, MOST_CONNECTIONS};
+use crate::signal::{self, Ask, Asks, Inlets, Keeper, Listeners, MOST_CONNECTIONS};
 use crate::store::{self, Store};
+use crate::webhook::Webhooks;
 
 /// Sockets and files that a node has open beside its calls'.
 const OPEN_FILES: u64 = 64;
@@ -52,6 +54,7 @@ pub struct Node {
     relaying: Vec<JoinHandle<()>>,
     recording: Option<(Recorder, JoinHandle<()>)>,
     storing: Option<JoinHandle<()>>,
+    platform: Option<platform::Server>,
     broken: Arc<Notify>,
 }
 
@@ -184,8 +187,11 @@ impl Node {
         let streams = loaded.sockets().any(|socket| socket.transport.is_reliable());
         let backend = Chosen::new(&loaded)?;
         let connections = if streams { MOST_CONNECTIONS } else { 0 };
+        let platforms = if loaded.platform().is_some() { platform::MOST_CONNECTIONS } else { 0 };
+        let connections = connections + platforms;
         let sockets = allow_files(&loaded, backend.backend(), connections)?;
         let listeners = Listeners::bind(&mut loaded, options.next_free_port)?;
+        let platform = loaded.platform().map(platform::Open::bind).transpose()?;
         let (addresses, transports) = (listeners.addresses().to_vec(), listeners.transports().to_vec());
         let loaded = Arc::new(loaded);
         let clock = Clock::start();
@@ -206,16 +212,19 @@ impl Node {
             relaying: vec![],
             recording: None,
             storing: None,
+            platform: None,
             broken,
         };
         let beside = || options.file.as_deref().map(store::Setting::beside);
         let (mut store, mut desks) = (None, None);
-        let kept = (!loaded.desks().is_empty()).then_some(store::Setting::Memory);
+        let needed = !loaded.desks().is_empty() || !loaded.webhooks().is_empty();
+        let kept = needed.then_some(store::Setting::Memory);
         if let Some(setting) = loaded.store().cloned().or_else(beside).or(kept) {
             let config = loaded.lend();
             let name = String::from_utf8_lossy(config.text(config.node.name)).into_owned();
             let alarm = Alarm(Arc::clone(&node.broken));
-            let (handle, wishes, thread) = Store::start(setting, name, loaded.desks(), alarm)?;
+            let (handle, wishes, thread) =
+                Store::start(setting, loaded.keeping(), name, loaded.desks(), loaded.webhooks(), alarm)?;
             (store, desks) = (Some(handle), Some(wishes));
             node.storing = Some(thread);
         }
@@ -235,10 +244,24 @@ impl Node {
             node.workers.push(worker);
             node.relaying.push(thread);
         }
-        let inlets = Inlets { reports, asked, asks: node.asks.clone(), bell, recorder, store, desks };
+        let webhooks = store.clone().filter(|_| !loaded.webhooks().is_empty());
+        let webhooks = webhooks.map(|store| Webhooks::new(loaded.webhooks().to_vec(), store));
+        let live = loaded.keeping().live.clone().or_else(|| {
+            let setting = loaded.store().cloned().or_else(beside)?;
+            setting.live(options.file.as_deref())
+        });
+        let keeper = live.and_then(|path| {
+            Keeper::open(path.clone(), calls).inspect_err(|why| signal::unkept(&path, why)).ok()
+        });
+        let asks = node.asks.clone();
+        let inlets = Inlets { reports, asked, asks, bell, recorder, store, keeper, desks, webhooks };
         let alarm = Alarm(Arc::clone(&node.broken));
         let workers = node.workers.clone();
         node.signalling = Some(signal::start(loaded, clock, inlets, listeners, workers, alarm)?);
+        if let Some(open) = platform {
+            let alarm = Alarm(Arc::clone(&node.broken));
+            node.platform = Some(open.start(node.asks.clone(), clock, alarm)?);
+        }
         Ok(node)
     }
 
@@ -260,7 +283,9 @@ impl Node {
     pub fn reload_certificates(&self) -> Result<(), StartError> {
         let loaded = Arc::clone(&self.loaded.lock().unwrap_or_else(PoisonError::into_inner));
         let contexts = Contexts::read(&loaded)?;
+        let serving = loaded.platform().map(Serving::read).transpose()?;
         self.asks.send(Ask::Renew(contexts));
+        self.serve(serving);
         Ok(())
     }
 
@@ -300,6 +325,8 @@ impl Node {
         }
         let contexts =
             Contexts::read(&loaded).map_err(|error| ReloadError::Certificate(error.to_string()))?;
+        let serving = loaded.platform().map(Serving::read).transpose();
+        let serving = serving.map_err(|error| ReloadError::Certificate(error.to_string()))?;
         // Those of both, as long as signalling goes by one or the other.
         let clips = loaded.clips().clone();
         let mut all = clips.clone();
@@ -309,6 +336,7 @@ impl Node {
         let new = Arc::new(loaded.clone());
         self.ask(Ask::Reload { new: Box::new((loaded, contexts)), done }).ok_or(ReloadError::Ended)?;
         let changes = changes.await.map_err(|_| ReloadError::Ended)?;
+        self.serve(serving);
         *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = new;
         self.workers.iter().for_each(|worker| worker.follow(&clips));
         Ok(changes)
@@ -330,6 +358,13 @@ impl Node {
         Some(snapshot)
     }
 
+    /// Platforms are answered by this from now on.
+    fn serve(&self, serving: Option<Serving>) {
+        if let Some((server, serving)) = self.platform.as_ref().zip(serving) {
+            server.serve(serving);
+        }
+    }
+
     /// None when signalling has ended.
     fn ask(&self, ask: Ask) -> Option<()> {
         self.asks.send(ask).then_some(())
@@ -338,6 +373,8 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        // Nobody is to ask for anything any more.
+        drop(self.platform.take());
         // It may have ended before.
         let _ = self.ask(Ask::Halt);
         let signalling = self.signalling.take().map(JoinHandle::join);

@@ -87,11 +87,17 @@ pub(crate) fn takes_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
     if old.recording() != new.recording() {
         keys.push("[recording] is another than before".to_owned());
     }
-    if old.store() != new.store() {
+    if old.keeping() != new.keeping() {
         keys.push("[store] is another than before".to_owned());
     }
     if old.desks() != new.desks() {
         keys.push("[[desk]] is another than before".to_owned());
+    }
+    if old.platform().map(|platform| platform.address) != new.platform().map(|platform| platform.address) {
+        keys.push("platform.address is another than before".to_owned());
+    }
+    if old.webhooks() != new.webhooks() {
+        keys.push("[[webhook]] is another than before".to_owned());
     }
     if old.dns_servers() != new.dns_servers() {
         keys.push("dns.servers is another than before".to_owned());

@@ -8,7 +8,7 @@ use warmline_core::memory::{
 };
 use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Tape, Taped, Third};
 use warmline_core::transaction::{self, Live};
-use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
+use warmline_core::{Announced, Binding, Ping, Sizes, Storage, TrunkState};
 
 /// The largest SIP message that is sent or taken, in bytes: what a UDP datagram can hold, and more.
 pub(crate) const LARGEST_MESSAGE: usize = 1 << 16;
@@ -30,12 +30,14 @@ pub(crate) struct Signalling {
     pings: Vec<Ping>,
     windows: Vec<Window>,
     phones: Vec<Binding>,
+    announced: Vec<Announced>,
     reply: Vec<u8>,
 }
 
 impl Signalling {
-    /// Room for `calls` calls at once, and the rate of new ones that `config` allows.
-    pub(crate) fn new(calls: usize, config: &Config<'_>) -> Self {
+    /// Room for `calls` calls at once, and the rate of new ones that `config` allows; and for hand-overs that are announced,
+    /// where a platform `announces` any.
+    pub(crate) fn new(calls: usize, config: &Config<'_>, announces: bool) -> Self {
         let rate = usize::try_from(config.node.new_calls.per_second).unwrap_or(usize::MAX);
         let sizes = Sizes::of(calls, rate);
         let pairs = config.interfaces.iter().map(|i| Ports::pairs(i.media.0, i.media.1)).sum();
@@ -58,6 +60,8 @@ impl Signalling {
             // Users that another configuration brings have room too.
             windows: filled(config.users.len() * 2 + 64, || Window::EMPTY),
             phones: filled(config.users.len() * 2 + 64, Binding::default),
+            // As many as there may be calls of, and not much fewer than a platform may announce at once.
+            announced: filled(if announces { calls.max(64) } else { 0 }, || Announced::EMPTY),
             reply: vec![0; LARGEST_MESSAGE],
         }
     }
@@ -82,6 +86,7 @@ impl Signalling {
             pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
+            announced: &mut self.announced,
             reply: &mut self.reply,
         }
     }

@@ -13,6 +13,7 @@ mod caller;
 mod dice;
 mod digest;
 mod door;
+mod guest;
 mod keytone;
 mod media;
 mod peer;
@@ -28,6 +29,7 @@ mod world;
 
 pub mod board;
 pub mod mutation;
+pub mod platform;
 pub mod sipp;
 pub mod zendesk;
 
@@ -36,6 +38,7 @@ pub use caller::{Caller, Outcome};
 pub use dice::{Dice, seed};
 pub use digest::Algorithm;
 pub use door::Challenge;
+pub use guest::{Guest, Stay};
 pub use keytone::whistle;
 pub use mutation::{mutate, renew};
 pub use plan::{Answer, Ending, From, Hold, Plan, Refers, Refresh, Reliable, Timers, Transfer, Who, Wish};

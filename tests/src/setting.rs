@@ -186,7 +186,11 @@ impl Setting {
             let (name, uri, host) = (this.say(name), this.say(uri), this.say(host));
             this.targets.push(Target::new(name, trunk, uri, host));
         }
-        let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
+        let ring = |target, seconds| Ring {
+            target: TargetIndex(target),
+            time: Duration::from_secs(seconds),
+            beside: false,
+        };
         this.rings =
             vec![ring(0, 60), ring(0, 8), ring(1, 30), ring(2, 30), ring(0, 8), ring(2, 8), ring(1, 30)];
         for (name, from, rings, number) in [
@@ -395,6 +399,7 @@ impl Memory {
             pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
+            announced: &mut [],
             reply: &mut self.reply,
         };
         (storage, relay)

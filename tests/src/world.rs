@@ -707,7 +707,7 @@ impl<'w> World<'w> {
 
     fn hear(&mut self, event: Event) {
         let id = match event {
-            Event::Registered { .. } | Event::Unregistered { .. } => return,
+            Event::Registered { .. } | Event::Unregistered { .. } | Event::Course(_) => return,
             Event::Reachable { address, .. } => return self.health.push((self.now, address, None)),
             Event::Unreachable { address, reason, .. } => {
                 return self.health.push((self.now, address, Some(reason)));
@@ -718,7 +718,10 @@ impl<'w> World<'w> {
             Event::Digit { side, digit, .. } => {
                 return self.digits.push((self.now, side, char::from(digit.key())));
             }
-            Event::Learned { .. } | Event::Elsewhere { .. } | Event::NotAuthentic { .. } => return,
+            Event::Learned { .. }
+            | Event::Elsewhere { .. }
+            | Event::NotAuthentic { .. }
+            | Event::Unanswered(_) => return,
             Event::Started(id)
             | Event::Answered(id)
             | Event::Settled(id)

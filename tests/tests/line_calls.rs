@@ -20,13 +20,18 @@ struct Scene {
 impl Scene {
     /// With these keys of `support`, and these of its target.
     fn set(line: &str, target: &str) -> Self {
+        Self::set_all(line, target, |text| text)
+    }
+
+    /// The same, of whose configuration more is changed.
+    fn set_all(line: &str, target: &str, change: impl FnOnce(String) -> String) -> Self {
         let at = |place| SocketAddrV4::new(place, ports(2));
         let (zendesk, agent, overflow) = (at(ZENDESK), at(AI), at(CARRIER));
         let stage = Stage::refurnish(PROGRAM, &[AI], zendesk, |plain| {
             let plain = plain
                 .replace("name = \"zendesk-support\"", &format!("name = \"zendesk-support\"\n{target}"))
                 .replace("name       = \"ai\"", "name       = \"ai\"\nreturn_to  = \"agent-again\"");
-            format!(
+            change(format!(
                 r#"{plain}{line}
 
 [[line]]
@@ -58,7 +63,7 @@ open     = ["Mon-Sun 00:00-24:00"]
 [recording]
 directory = "."
 "#
-            )
+            ))
         });
         Self { stage, zendesk, agent, overflow }
     }
@@ -74,7 +79,7 @@ directory = "."
 
     /// Waits until the log says this.
     #[track_caller]
-    fn says(&mut self, what: &str) {
+    fn says(&self, what: &str) {
         let found = poll(PATIENCE, || self.stage.warmline.written().contains(what).then_some(()));
         assert!(found.is_some(), "{what}: {}", self.stage.warmline.written());
     }
@@ -118,6 +123,25 @@ fn is_hung_up() -> Script {
 }
 
 // ---- Door (a): the platform's own call, whose failure is a failure response ----------------------------------------
+
+#[test]
+fn of_two_who_are_rung_together_the_first_that_answers_has_the_call() {
+    if sipp_is_missing("of_two_who_are_rung_together_the_first_that_answers_has_the_call") {
+        return;
+    }
+    let scene = Scene::set_all("", "", |text| {
+        text.replace("[\"zendesk-support\"]", "[\"zendesk-support\", \"overflow\"], mode = \"together\"")
+    });
+    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing);
+    let target = target.gets_with("CANCEL", "Reason: SIP;cause=200").answers(200);
+    let target = scene.target(&target.answers_invite(487, Say::Nothing).gets("ACK").lingers());
+    let other = Script::target("other").is_invited().answers_invite(180, Say::Nothing).waits(500);
+    let other = other.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let other = scene.stage.cast.follow(&other, scene.overflow);
+    let caller = scene.platform(&stays(300));
+    let log = scene.ends([caller, target, other], "connected", "caller-hung-up");
+    assert!(log.contains("answered by overflow"), "{log}");
+}
 
 #[test]
 fn nobody_answers_and_the_platform_has_its_caller_back() {
@@ -408,7 +432,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     if sipp_is_missing("a_call_that_names_the_one_it_hands_over_is_the_same_callers") {
         return;
     }
-    let mut scene = Scene::set("", "");
+    let scene = Scene::set("", "");
     let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
     let agent = agent.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);

@@ -75,8 +75,8 @@ fn a_call_is_written_down(url: &str) {
 }
 
 fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
-    let (mut stage, _far_end) = set(url, Goodbye::Never);
-    let _player = caller(&stage);
+    let (mut stage, far_end) = set(url, Goodbye::After(6_000));
+    let player = caller(&stage);
     // Its tables may be just being made.
     let ready = || stage.ask(PROGRAM, &["calls"]).ok();
     assert!(poll(PATIENCE, ready).is_some(), "{}", stage.warmline.written());
@@ -87,9 +87,22 @@ fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
     stage.restart(PROGRAM);
     let ended = poll(PATIENCE, || calls(&stage).pop().filter(|call| !call["ended"].is_null()));
     let after = ended.expect("a call that has ended");
-    assert_eq!((&after["call"], &after["reason"]), (&before["call"], &Value::from("interrupted")), "{after}");
-    assert_eq!(after["ticket"], before["ticket"]);
+    // It goes on, and ends as it would have.
+    assert_eq!(
+        (&after["call"], &after["reason"]),
+        (&before["call"], &Value::from("target-hung-up")),
+        "{after}"
+    );
+    for key in ["ticket", "caller", "sip_call_id", "started", "target"] {
+        assert_eq!(after[key], before[key], "{key}: {after}");
+    }
+    stage.cast.ends_well(player);
+    assert_eq!(far_end.faults(), [""; 0]);
     assert_eq!(calls(&stage).len(), 1);
+    let log = stage.stop();
+    assert!(log.contains("1 calls are taken up again"), "{log}");
+    let kept = std::fs::read_dir(stage.cast.folder()).expect("a folder").flatten();
+    assert!(!kept.map(|file| file.file_name()).any(|name| name.to_string_lossy().ends_with(".calls")));
 }
 
 #[test]

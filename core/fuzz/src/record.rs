@@ -197,7 +197,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         lines: &[Line::new(line, List::new(0, 1), List::new(0, 1), List::new(0, 1))],
         dials: &[line],
         callers: &[TrunkIndex(0)],
-        rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20) }],
+        rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }],
         users: &[],
         shared: &[],
         schedules: &[Schedule {
@@ -243,6 +243,7 @@ fn with_a_node<R>(config: &Config<'_>, seed: u8, run: impl FnOnce(&mut Sbc<'_>, 
         pings: &mut [],
         windows: &mut [],
         phones: &mut [],
+        announced: &mut [],
         reply: &mut reply,
     };
     let mut sbc = Sbc::new(storage, config, &[seed; 32]);

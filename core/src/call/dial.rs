@@ -27,7 +27,11 @@ pub fn line(
     let mut decoded = [0; 64];
     let user = uri.user.ok_or(Reason::UnknownLine)?;
     let len = crate::sip::unescape(user, &mut decoded).ok_or(Reason::UnknownLine)?;
-    let user = decoded.get(..len).unwrap_or_default();
+    called(config, decoded.get(..len).unwrap_or_default(), trunk)
+}
+
+/// The line that is dialled by this name or number from `trunk`.
+pub(super) fn called(config: &Config<'_>, user: &[u8], trunk: TrunkIndex) -> Result<LineIndex, Reason> {
     let country = config.text(config.node.country);
     let dialled = number(user, country);
 

@@ -68,6 +68,8 @@ pub struct Leg {
     pub(crate) trunk: TrunkIndex,
     /// Whom it rings; for the caller's leg without meaning.
     pub(crate) target: TargetIndex,
+    /// Whether it is rung beside the called one.
+    pub(crate) beside: bool,
     /// What is known of the trunk's user who it is: a key; 0 where the trunk has none, or since a restart.
     pub(crate) user: u64,
     /// Where its requests go.
@@ -142,6 +144,7 @@ impl Leg {
             place: side,
             trunk,
             target: TargetIndex(u16::MAX),
+            beside: false,
             user: 0,
             path,
             reply_path: path,

@@ -44,7 +44,7 @@ pub(crate) use keyed::Keyed;
 pub use leg::{Leg, LegId, LegState, Resend};
 pub use plan::{Outcome, Plan};
 pub use recording::Recording;
-pub use refer::{LONGEST_REPLACES, refer_to, referred_dialog, referred_line};
+pub use refer::{LONGEST_REPLACES, named_line, refer_to, referred_dialog, referred_line};
 pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
@@ -187,6 +187,10 @@ pub struct View<'a> {
     pub talk: bool,
     /// What became of it; none as long as that is open. Who takes a call that was transferred changes it.
     pub outcome: Option<Outcome>,
+    /// Whether that may change still: a queue has answered, and it is not certain yet that somebody is there.
+    pub settles: bool,
+    /// How far its transfer has come, and the trunk of whoever asked for it last.
+    pub transfer: (Stage, TrunkIndex),
     /// What was left out of what its INVITE brought, or of its target's addresses.
     pub note: Option<Reason>,
     /// The caller's Call-ID; empty once its leg is gone.
@@ -269,7 +273,7 @@ impl Call {
             }
             (_, Plan::Goodbye(..) | Plan::Message) => return None,
         };
-        (attempt == 0).then_some(Ring { target: instead, time: RETURN })
+        (attempt == 0).then_some(Ring { target: instead, time: RETURN, beside: false })
     }
 
     /// Whether somebody waits in it who hears what the line has to say.
@@ -319,6 +323,8 @@ impl Call {
             ticket: self.ticket,
             talk: self.talk != Talk::Unasked,
             outcome: self.outcome,
+            settles: self.settles,
+            transfer: (self.transfer.stage, self.transfer.trunk),
             note: self.note,
             call_id,
             started: self.started,

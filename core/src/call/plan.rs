@@ -44,9 +44,22 @@ pub enum Outcome {
     Abandoned,
     /// None of these.
     Failed,
+    /// There was nothing to take over: the AI agent has done what the caller wanted.
+    Resolved,
 }
 
 impl Outcome {
+    /// Each of them, as records number them.
+    pub const ALL: [Self; 7] = [
+        Self::Connected,
+        Self::Queued,
+        Self::Returned,
+        Self::Voicemail,
+        Self::Overflowed,
+        Self::Abandoned,
+        Self::Failed,
+    ];
+
     /// Its name in records and logs.
     pub const fn code(self) -> &'static str {
         match self {
@@ -57,6 +70,7 @@ impl Outcome {
             Self::Overflowed => "overflowed",
             Self::Abandoned => "abandoned",
             Self::Failed => "failed",
+            Self::Resolved => "resolved",
         }
     }
 }

@@ -84,6 +84,26 @@ pub fn referred_line(
     Err(refusal)
 }
 
+/// The line that the platform behind `trunk` names outside SIP: by its own name, by what it is dialled by, or by a URI, as
+/// [`referred_line`] finds it.
+pub fn named_line(
+    config: &Config<'_>,
+    text: &[u8],
+    trunk: TrunkIndex,
+    listener: u8,
+) -> Result<LineIndex, Reason> {
+    if text.contains(&b':') {
+        let uri = Uri::parse(text).map_err(|_| Reason::UnknownLine)?;
+        return referred_line(config, &uri, trunk, listener);
+    }
+    let own = (0u16..).zip(config.lines).find(|(_, line)| config.text(line.name) == text);
+    match own {
+        Some((index, line)) if config.callers(line).contains(&trunk) => Ok(LineIndex(index)),
+        Some(_) => Err(Reason::LineNotForTrunk),
+        None => dial::called(config, text, trunk),
+    }
+}
+
 /// Whether a URI names who is reached at `target`: user, host and port are the same (RFC 3261 section 19.1.4).
 /// Parameters are not looked at: what is dialled is the target's own URI.
 fn is_same(uri: &Uri<'_>, target: &[u8]) -> bool {

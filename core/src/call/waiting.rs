@@ -72,6 +72,10 @@ waiting! {
         RECORD = 15,
         /// The host makes a ticket.
         TICKET = 16,
+        /// What would end the legs that are not answered has changed.
+        UNANSWERED = 17,
+        /// The call has gone on: somebody is rung, or took it, or it was handed over or came back.
+        COURSE = 18,
     }
 }
 

@@ -137,7 +137,9 @@ impl Sbc<'_> {
         let call = self.calls.get_mut(id).ok_or(Reason::NoSuchCall)?;
         call.addresses = Addresses::of(others);
         call.ring_until = call.not_longer(cx.now.after(ring.time));
-        self.ring(cx, id, ring.target, target, first)
+        self.ring(cx, id, ring.target, target, first)?;
+        self.ring_beside(cx, id);
+        Ok(())
     }
 
     /// Sets the call's timer while a target is rung: to when its time is over, or while nothing has come back and
@@ -157,8 +159,9 @@ impl Sbc<'_> {
         let Some(call) = self.calls.get(id) else { return };
         let (called, over) = (call.called, call.ring_until <= cx.now);
         let silent = called.filter(|&leg| {
+            let alone = self.another_rung(id, Some(leg)).is_none();
             let leg = self.legs.get(leg);
-            leg.is_some_and(|leg| leg.state == LegState::Calling)
+            alone && leg.is_some_and(|leg| leg.state == LegState::Calling)
         });
         match silent {
             Some(leg) if !over => {
@@ -166,10 +169,9 @@ impl Sbc<'_> {
                 self.address_failed(cx, id, Reason::TargetSilent, None);
             }
             _ if over => {
-                if silent.is_some() {
-                    self.calls.get_mut(id).into_iter().for_each(|call| call.talk.miss());
-                }
-                called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::NoAnswer));
+                let rung = silent.and_then(|leg| self.rung_at_zendesk(cx.config, leg));
+                rung.into_iter().for_each(|call| call.talk.miss());
+                self.stop_ringing(cx, id, Reason::NoAnswer);
                 self.target_failed(cx, id, Reason::NoAnswer, None);
             }
             _ => self.time_ringing(cx, id, false),

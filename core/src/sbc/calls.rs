@@ -206,15 +206,10 @@ impl Sbc<'_> {
             }
             let rung = match there.and_then(|_| self.may_ring(cx, target)) {
                 Err(reason) => Err(reason),
-                Ok(()) if let Some(bound) = self.bound(cx, target) => {
-                    let address = bound.map(|binding| binding.path().remote);
-                    address.and_then(|address| self.ring_in_turn(cx, id, &ring, target, &[address]))
-                }
-                Ok(()) => match literal(cx.config, target) {
-                    Some(address) if belongs(cx.config, target.trunk, address.ip()) => {
-                        self.ring_in_turn(cx, id, &ring, target, &[address])
+                Ok(()) => match self.address_of(cx, target) {
+                    Some(address) => {
+                        address.and_then(|address| self.ring_in_turn(cx, id, &ring, target, &[address]))
                     }
-                    Some(_) => Err(Reason::TargetUnresolved),
                     None => {
                         self.ask(cx, id);
                         Ok(())
@@ -242,7 +237,7 @@ impl Sbc<'_> {
     }
 
     /// Whether the target's trunk takes one more call now.
-    fn may_ring(&mut self, cx: &Cx<'_>, target: &Target) -> Result<(), Reason> {
+    pub(super) fn may_ring(&mut self, cx: &Cx<'_>, target: &Target) -> Result<(), Reason> {
         let trunk = cx.config.trunk(target.trunk).ok_or(Reason::TargetUnresolved)?;
         let state = self.trunks.get_mut(usize::from(target.trunk.0)).ok_or(Reason::TargetUnresolved)?;
         state.take(cx.now, trunk)
@@ -294,6 +289,7 @@ impl Sbc<'_> {
         self.join(id, leg, None)?;
         if let Some(call) = self.calls.get_mut(id) {
             call.progress = Progress::Ringing;
+            call.pending.add(Pending::COURSE);
         }
         self.time_ringing(cx, id, true);
         Ok(())
@@ -414,9 +410,9 @@ impl Sbc<'_> {
             Asked::Invite => {
                 leg.state = LegState::Terminated;
                 if self.is_rung(id) {
-                    self.calls.get_mut(call).into_iter().for_each(|call| call.talk.miss());
+                    self.rung_at_zendesk(cx.config, id).into_iter().for_each(|call| call.talk.miss());
                     self.is_down(cx, path, Failing::Silent);
-                    self.address_failed(cx, call, Reason::TargetSilent, None);
+                    self.ringing_failed(cx, id, Reason::TargetSilent, None, true);
                 }
             }
             Asked::Notify => self.notified(cx, id, false),
@@ -464,6 +460,6 @@ pub(super) fn belongs(config: &Config<'_>, trunk: TrunkIndex, address: IpAddr) -
 }
 
 /// The address of a target whose URI names one.
-fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
+pub(super) fn literal(config: &Config<'_>, target: &Target) -> Option<SocketAddr> {
     Place::of(config, target)?.literal()
 }

@@ -48,6 +48,9 @@ impl Sbc<'_> {
         if call.pending.take(Pending::STARTED) {
             return Some(Output::Event(Event::Started(id)));
         }
+        if call.pending.take(Pending::COURSE) {
+            return Some(Output::Event(Event::Course(id)));
+        }
         if call.pending.take(Pending::TICKET) {
             return Some(Output::Event(Event::Ticket(id)));
         }
@@ -92,6 +95,9 @@ impl Sbc<'_> {
         let call = self.calls.get_mut(id)?;
         if call.pending.take(Pending::CLOSE) {
             return Some(Output::Media { worker, control: Control::Close { stream } });
+        }
+        if call.pending.take(Pending::UNANSWERED) {
+            return Some(Output::Event(Event::Unanswered(id)));
         }
         if call.pending.take(Pending::ANSWERED) {
             return Some(Output::Event(Event::Answered(id)));
@@ -189,7 +195,7 @@ impl Sbc<'_> {
         leg.state = LegState::Terminated;
         leg.todo = Todo::default();
         if self.is_rung(id) {
-            self.target_failed(cx, call, Reason::MessageTooLarge, None);
+            self.ringing_failed(cx, id, Reason::MessageTooLarge, None, false);
         } else if self.matters(id) {
             self.end(cx, call, Reason::MessageTooLarge);
         }
@@ -243,9 +249,11 @@ impl Sbc<'_> {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
         }
-        if let Some(call) = self.calls.get_mut(call).filter(|call| zendesk && call.ticket.is_none()) {
+        let call = self.calls.get_mut(call)?;
+        if zendesk && call.ticket.is_none() {
             call.talk.ask();
         }
+        call.pending.add(Pending::UNANSWERED);
         Some(Output::Transmit { to, len })
     }
 

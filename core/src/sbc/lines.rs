@@ -269,8 +269,7 @@ impl Sbc<'_> {
         let Some(then) = then.filter(|_| waits && rings && call.stream == Stream::Open) else {
             return;
         };
-        let called = call.called.take();
-        called.into_iter().for_each(|leg| self.hang_up(cx, leg, Reason::KeyPressed));
+        self.stop_ringing(cx, id, Reason::KeyPressed);
         self.then(cx, id, then, Reason::KeyPressed);
         self.wake(id);
     }
@@ -304,6 +303,7 @@ impl Sbc<'_> {
         let Some(call) = self.calls.get_mut(id) else { return };
         call.ticket = ticket.or(call.ticket);
         call.ticket_by = Instant::ZERO;
+        call.pending.add(Pending::COURSE);
         call.unsettle();
         if call.progress == Progress::Waiting && call.ring(cx.config, 0).is_some() {
             self.next_target(cx, id);
@@ -323,9 +323,20 @@ impl Sbc<'_> {
             (.., Some(Answers::Queue { .. })) => Outcome::Queued,
             _ => Outcome::Connected,
         });
+        call.pending.add(Pending::COURSE);
+        call.settles = false;
         if let Some(Answers::Queue { settle: settle @ 1.. }) = answers {
             call.settles = true;
             call.ring_until = cx.now.after(Duration::from_secs(settle.into()));
+            self.clock.set(id.index(), call.ring_until);
+        }
+    }
+
+    /// Whoever answered has been there for long enough: it is certain that somebody is.
+    pub(super) fn somebody_is_there(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(id).filter(|call| call.settles) {
+            call.settles = false;
+            call.pending.add(Pending::COURSE);
         }
     }
 

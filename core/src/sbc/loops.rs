@@ -64,13 +64,17 @@ impl Sbc<'_> {
 
     /// The call in progress that a message's `X-Warmline-Call` names.
     fn named_call(&self, message: &Message<'_>) -> Option<&Call> {
-        let id = message.extension(call::CALL_HEADER).find_map(parse_hex)?;
+        let call = self.call_known_as(message.extension(call::CALL_HEADER).find_map(parse_hex)?)?;
+        self.calls.get(call).filter(|call| !matches!(call.progress, Progress::Ended(_)))
+    }
+
+    /// The call that has this name outside.
+    pub(super) fn call_known_as(&self, id: u64) -> Option<CallId> {
         let slot = self.dialogs.find(self.call_key(id), |slot| {
             let call = self.calls.id_at(slot).and_then(|call| self.calls.get(call));
             call.is_some_and(|call| call.identity.id == id)
         })?;
-        let call = self.calls.id_at(slot).and_then(|call| self.calls.get(call))?;
-        (!matches!(call.progress, Progress::Ended(_))).then_some(call)
+        self.calls.id_at(slot)
     }
 
     /// Has a call found by its name outside. Where there is no room for that, it is not found.

@@ -5,6 +5,7 @@
 //! hand, and the refusal it tells of, are kept apart, and last until the next way in.
 
 mod addresses;
+mod announced;
 mod attended;
 mod authentication;
 mod calls;
@@ -12,6 +13,7 @@ mod dialogs;
 mod extensions;
 mod flush;
 mod forks;
+mod handover;
 mod identity;
 mod info;
 mod legs;
@@ -42,8 +44,10 @@ mod storage;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod together;
 mod traffic;
 mod transfer;
+mod unanswered;
 
 use core::net::SocketAddr;
 use core::num::NonZeroU64;
@@ -62,6 +66,8 @@ use crate::time::{Duration, Instant, Utc};
 use crate::transaction::Transactions;
 use crate::transport::Path;
 
+pub use announced::{Announced, Announcement, Invitation};
+pub use handover::HandOver;
 pub use pinging::{Health, Ping, Pinged};
 pub use registering::{Registered, Registration};
 pub use registrar::Binding;
@@ -193,6 +199,9 @@ pub enum Event {
     /// A call's line wants a ticket for it, and it brings none: the host makes one and says so with [`Command::Ticket`]. The
     /// call waits for that as long as the line's budget lasts, and then goes on without.
     Ticket(CallId),
+    /// A call has gone on: it was handed over, somebody is rung, or its outcome is another. [`View`] says how far it has come;
+    /// what followed at once is said with it.
+    Course(CallId),
     /// A target answered.
     Answered(CallId),
     /// A leg's audio comes from elsewhere than its description says, and is taken and answered there from here on.
@@ -230,6 +239,9 @@ pub enum Event {
     /// What a restart would need of an answered call has changed: [`Sbc::save`] writes its record, which takes the
     /// place of the one before. The last time when the call begins to end.
     Settled(CallId),
+    /// A leg of a call waits to be answered. What would end it after a restart is [`Sbc::save_unanswered`]; it may be
+    /// less when the call has settled.
+    Unanswered(CallId),
     /// Who is at one side of a call's stream has pressed a key and let it go; the call may not have been answered yet. May
     /// be left out, counted, when there are too many at once.
     Digit {
@@ -313,6 +325,7 @@ pub struct Sbc<'s> {
     verifier: Verifier<'s>,
     wrong: Limiter,
     phones: &'s mut [Binding],
+    announced: announced::Announcements<'s>,
     down: addresses::Down,
     kept: reconfigure::Kept,
     counters: Counters,
@@ -357,6 +370,7 @@ impl<'s> Sbc<'s> {
             verifier: Verifier::new(&mut Random::new(&seed.map(|byte| byte ^ 0x5a)), storage.windows),
             wrong: Limiter::NEW,
             phones: storage.phones,
+            announced: announced::Announcements::new(storage.announced),
             down: addresses::Down::NEW,
             kept: reconfigure::Kept::NONE,
             counters: Counters::NEW,

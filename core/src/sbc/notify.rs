@@ -90,7 +90,7 @@ impl Leg {
 }
 
 /// What is a NOTIFY's own.
-fn write(w: &mut Writer<'_>, number: Option<u32>, status: u16, last: bool) {
+pub(super) fn write(w: &mut Writer<'_>, number: Option<u32>, status: u16, last: bool) {
     w.name(b"Event").bytes(b"refer");
     if let Some(number) = number {
         w.bytes(b";id=").number(number.into());

@@ -65,6 +65,7 @@ impl Sbc<'_> {
             before.target = before.target.map(|target| renamed.target(target));
             call.unsettle();
         }
+        self.follow_announced(&renamed);
         self.move_trunks(cx, &renamed);
         self.time_registrations(new);
         self.follow_pings(cx, &renamed);
@@ -180,7 +181,7 @@ impl<'c> Renamed<'c> {
     }
 
     /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.
-    fn line(&self, old: LineIndex) -> LineIndex {
+    pub(super) fn line(&self, old: LineIndex) -> LineIndex {
         let name = self.old.line(old).map(|line| line.name);
         LineIndex(self.place(name, self.new.lines.iter().map(|line| line.name)))
     }

@@ -109,7 +109,8 @@ impl Sbc<'_> {
             return Err(Reason::Loop);
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
-        let line = call::line(config, &uri, from.trunk, from.path.listener)?;
+        let line = call::line(config, &uri, from.trunk, from.path.listener);
+        let line = self.or_announced(cx, line, from.trunk, &uri)?;
         let mut caller = call::caller(config, trunk, message, e);
         if let Some(linked) = self.linked(config, request) {
             caller.is_that_of(linked);
@@ -201,6 +202,9 @@ impl Sbc<'_> {
             return Err(reason);
         }
         self.keep_carried(cx.config, trunk, message, call);
+        if let Ok(uri) = message.request_uri() {
+            self.take_announced(cx, call, from.trunk, line, &uri);
+        }
         self.wants_ticket(cx, call);
         self.guard(cx, call);
         self.wake(call);
@@ -250,6 +254,9 @@ impl Sbc<'_> {
         }
         if let Some(leg) = self.legs.get_mut(leg) {
             leg.invite = invite;
+        }
+        if let Some(call) = self.calls.get_mut(call) {
+            call.pending.add(Pending::UNANSWERED);
         }
         Ok(leg)
     }

@@ -1,8 +1,9 @@
 //! Responses that arrive.
 
 use crate::call::{
-    CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+    Call, CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
 };
+use crate::config::{Config, TrunkKind};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
@@ -87,9 +88,7 @@ impl Sbc<'_> {
         };
         leg.came_by(from);
         let (call, path) = (leg.call, leg.path);
-        if self.is_rung(id) {
-            self.calls.get_mut(call).into_iter().for_each(|call| call.talk.reach());
-        }
+        self.rung_at_zendesk(cx.config, id).into_iter().for_each(|call| call.talk.reach());
         if e.cseq.method == Method::Prack {
             return self.prack_answered(cx, from, message, e, id, status);
         }
@@ -120,10 +119,7 @@ impl Sbc<'_> {
                     self.is_down(cx, path, Failing::Refusing);
                 }
                 self.note_causes(call, message);
-                match tries_next_address(status) {
-                    true => self.address_failed(cx, call, failure, Some(status)),
-                    false => self.target_failed(cx, call, failure, Some(status)),
-                }
+                self.ringing_failed(cx, id, failure, Some(status), tries_next_address(status));
             }
             (Method::Notify, Class::Success) => self.notified(cx, id, true),
             (Method::Notify, Class::Failure) => self.notified(cx, id, false),
@@ -164,7 +160,8 @@ impl Sbc<'_> {
         }
         self.transfer_rings(call, status);
         // Branches of a fork ring side by side: what was said last holds.
-        let early = e.to.tag().is_some() && !message.body().is_empty();
+        let alone = self.another_rung(call, Some(id)).is_none();
+        let early = e.to.tag().is_some() && !message.body().is_empty() && alone;
         let trunk = cx.config.trunk(trunk).filter(|_| early);
         // What cannot be used early is no failure yet: the answer decides.
         let agreed = trunk.and_then(|trunk| accept(cx.config, trunk, srtp, message).ok());
@@ -201,7 +198,7 @@ impl Sbc<'_> {
             leg.state = LegState::Terminated;
             self.ack_success(cx, from.path, message, e);
             if rung {
-                self.target_failed(cx, call, Reason::TargetMedia, None);
+                self.ringing_failed(cx, id, Reason::TargetMedia, None, false);
             }
             return;
         }
@@ -227,9 +224,10 @@ impl Sbc<'_> {
             Ok(agreed) => agreed,
             Err(reason) => {
                 self.hang_up(cx, id, reason);
-                return self.target_failed(cx, call, reason, None);
+                return self.ringing_failed(cx, id, reason, None, false);
             }
         };
+        self.has_won(cx, id);
         self.set_agreed(call, id, agreed);
         self.is_up(cx, asked);
         self.answered(cx, call);
@@ -261,9 +259,17 @@ impl Sbc<'_> {
         }
     }
 
-    /// Whether this leg is the target that its call is waiting for.
+    /// Whether this leg is a target that its call is waiting for.
     pub(super) fn is_rung(&self, id: LegId) -> bool {
         let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
-        call.is_some_and(|call| call.called == Some(id) && call.progress == Progress::Ringing)
+        let beside = self.legs.get(id).is_some_and(|leg| leg.beside);
+        call.is_some_and(|call| (call.called == Some(id) || beside) && call.progress == Progress::Ringing)
+    }
+
+    /// The call of a leg that is rung, where that is Zendesk's line.
+    pub(super) fn rung_at_zendesk(&mut self, config: &Config<'_>, id: LegId) -> Option<&mut Call> {
+        let leg = self.legs.get(id).filter(|_| self.is_rung(id))?;
+        config.trunk(leg.trunk).filter(|trunk| trunk.kind == TrunkKind::Zendesk)?;
+        self.calls.get_mut(leg.call)
     }
 }

@@ -1,9 +1,10 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Todo, Work};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Stage, Todo, Work};
 use crate::config::{Config, TargetIndex};
 use crate::memory::Ports;
 use crate::reason::Reason;
+use crate::record::Unreadable;
 use crate::relay::Side;
 use crate::time::{Duration, Instant};
 use crate::transport::{Path, Transport};
@@ -50,6 +51,15 @@ impl core::fmt::Display for RestoreError {
 
 impl core::error::Error for RestoreError {}
 
+impl From<Unreadable> for RestoreError {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Damaged => Self::Damaged,
+            Unreadable::Version(found) => Self::Version(found),
+        }
+    }
+}
+
 impl Sbc<'_> {
     /// Writes what a restart needs of an answered call to the start of `out`: how many bytes. The record is of no use
     /// once the call has ended.
@@ -80,8 +90,8 @@ impl Sbc<'_> {
                 Some(Reason::AckMissing)
             }
             Progress::Ended(reason) if call.answered.is_some() || call.hears => Some(reason),
-            // The caller's leg alone is answered.
-            _ if call.hears && call.answered.is_none() && legs[0].is_some_and(Leg::rests) => {
+            // The caller's leg alone is answered, or is again.
+            _ if call.hears && call.transfer.stage == Stage::None && legs[0].is_some_and(Leg::rests) => {
                 Some(Reason::WaitCut)
             }
             _ => return None,
@@ -125,7 +135,18 @@ impl Sbc<'_> {
         };
         let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
         let Saved {
-            line, trunk, target, attempt, max_forwards, caller, identity, ticket, talk, note, ..
+            line,
+            trunk,
+            target,
+            attempt,
+            max_forwards,
+            caller,
+            identity,
+            ticket,
+            talk,
+            note,
+            outcome,
+            ..
         } = saved;
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
@@ -141,6 +162,7 @@ impl Sbc<'_> {
             ticket,
             talk,
             note,
+            outcome,
             max_forwards,
             answered: Some(ago(saved.answered)),
             ..Call::new(line, trunk, ports.unwrap_or_default(), worker, ago(saved.started))

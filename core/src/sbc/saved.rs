@@ -8,24 +8,24 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Move, Number, SessionTimer, Talk};
+use crate::call::{Call, Identity, Leg, Move, Number, Outcome, SessionTimer, Talk};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
 use crate::reason::Reason;
-use crate::record::{Reader, Unreadable, Writer};
+use crate::record::{Reader, Writer};
 use crate::relay::Side;
 use crate::sdp::{Agreed, Keys};
 use crate::srtp::{Policy, Secret};
 use crate::time::{Duration, Utc};
-use crate::transport::Transport;
+use crate::transport::{Path, Transport};
 
 use super::Cx;
 use super::restore::RestoreError;
 
 /// How many requests and session descriptions of ours may have left after a record was written: their numbers are
 /// left out.
-const AHEAD: u32 = 64;
+pub(super) const AHEAD: u32 = 64;
 
 /// The key of the hashes that name things in a record: no secret, and the same for ever.
 const NAMES: Key = Key::new(0x7761_726d_6c69_6e65, 0x7265_636f_7264_0001);
@@ -51,6 +51,7 @@ pub(super) struct Saved {
     pub(super) ticket: Option<NonZeroU64>,
     pub(super) talk: Talk,
     pub(super) note: Option<Reason>,
+    pub(super) outcome: Option<Outcome>,
     /// How long ago it began, and was answered: without the time until the restart where no clock tells that.
     pub(super) started: Duration,
     pub(super) answered: Duration,
@@ -114,8 +115,9 @@ pub(super) fn write(
     w.u16(call.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
-    let talk = call.talk != Talk::Unasked;
-    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | u8::from(talk) << 2);
+    let outcome = call.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
+    let talk = u8::from(call.talk != Talk::Unasked);
+    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | outcome << 2 | talk << 7);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));
     for reason in [call.note, ending] {
         w.short(reason.map_or("", Reason::code).as_bytes());
@@ -124,10 +126,9 @@ pub(super) fn write(
     w.u64(call.answered.map_or(0, |answered| cx.now.since(answered).as_micros()));
     w.u64(cx.utc.unwrap_or_default().0.cast_unsigned());
     for leg in legs.into_iter().flatten() {
-        let (listener, interface) = config.listener(leg.path.listener)?;
         w.u64(name(config, b"trunk", config.trunk(leg.trunk).map(|trunk| trunk.name)));
-        w.ip(interface.advertise).u16(listener.port).u8(number_of(leg.path.transport));
-        w.socket(leg.path.remote).u64(leg.session).u32(leg.version);
+        write_place(config, &leg.path, &mut w)?;
+        w.u64(leg.session).u32(leg.version);
         leg.dialog.save(leg.unacknowledged(), &mut w);
         w.u8(leg.agreed.is_some().into());
         if let Some(agreed) = &leg.agreed {
@@ -145,10 +146,7 @@ pub(super) fn write(
 impl Saved {
     /// Reads a call's record, and finds what it names in the configuration.
     pub(super) fn read(cx: &Cx<'_>, record: &[u8]) -> Result<Self, RestoreError> {
-        let mut r = Reader::open(record).map_err(|unreadable| match unreadable {
-            Unreadable::Damaged => RestoreError::Damaged,
-            Unreadable::Version(found) => RestoreError::Version(found),
-        })?;
+        let mut r = Reader::open(record)?;
         let saved = Self::body(cx, &mut r).ok_or(RestoreError::Malformed)?;
         if r.is_empty() { Ok(saved) } else { Err(RestoreError::Malformed) }
     }
@@ -158,7 +156,7 @@ impl Saved {
         let flags = r.u8()?;
         let line = index(config, b"line", r.u64()?, config.lines.iter().map(|line| line.name));
         let trunk = trunk(config, r.u64()?);
-        let target = index(config, b"target", r.u64()?, config.targets.iter().map(|target| target.name));
+        let target = target(config, r.u64()?);
         let (attempt, max_forwards, ports) = (r.u16()?, r.u8()?, [r.u16()?, r.u16()?]);
         let caller = match r.short()? {
             [] => None,
@@ -167,8 +165,12 @@ impl Saved {
             }
             _ => return None,
         };
-        let (id, told) = (r.u64()?, r.u8().filter(|told| *told < 8)?);
-        let talk = if told & 4 == 0 { Talk::Unasked } else { Talk::Reached };
+        let (id, told) = (r.u64()?, r.u8()?);
+        let talk = if told & 128 == 0 { Talk::Unasked } else { Talk::Reached };
+        let outcome = match (told & 127) >> 2 {
+            0 => None,
+            number => Some(*Outcome::ALL.get(usize::from(number.saturating_sub(1)))?),
+        };
         let identity = Identity { id, withheld: told & 1 != 0, vouched: told & 2 != 0, ..Identity::NONE };
         let ticket = NonZeroU64::new(r.u64()?);
         let (note, ending) = (reason(r.short()?)?, reason(r.short()?)?);
@@ -200,7 +202,7 @@ impl Saved {
             ending,
             line: LineIndex(line.unwrap_or(u16::MAX)),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),
-            target: target.map(TargetIndex),
+            target,
             attempt,
             max_forwards,
             ports,
@@ -209,6 +211,7 @@ impl Saved {
             ticket,
             talk,
             note,
+            outcome,
             started: started.plus(since),
             answered: answered.plus(since),
         })
@@ -218,12 +221,8 @@ impl Saved {
 impl SavedLeg {
     fn read(config: &Config<'_>, r: &mut Reader<'_>, since: Duration) -> Option<Self> {
         let trunk = trunk(config, r.u64()?);
-        let (ip, port, transport) = (r.ip()?, r.u16()?, transport(r.u8()?)?);
-        let listener = (0u8..).zip(config.listeners).find(|(number, listener)| {
-            let interface = config.listener(*number).map(|(_, interface)| interface);
-            interface.is_some_and(|interface| is_at(listener, interface, ip, port, transport))
-        });
-        let (remote, session) = (r.socket()?, r.u64()?);
+        let Place { listener, remote, .. } = Place::read(config, r)?;
+        let session = r.u64()?;
         let version = r.u32()?.saturating_add(AHEAD);
         let dialog = Dialog::restore(r, AHEAD)?;
         let agreed = match r.u8()? {
@@ -240,7 +239,7 @@ impl SavedLeg {
             timer,
             refreshed: age.plus(since),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),
-            listener: listener.map(|(number, _)| number),
+            listener,
             remote,
             session,
             version,
@@ -248,6 +247,38 @@ impl SavedLeg {
             keys,
             dialog,
         })
+    }
+}
+
+/// Where a message goes, read from a record.
+pub(super) struct Place {
+    /// The listener its peer knows us by; none when there is no such listener any more.
+    pub(super) listener: Option<u8>,
+    pub(super) transport: Transport,
+    pub(super) remote: SocketAddr,
+}
+
+/// Writes where a message goes; none where that is not configured.
+pub(super) fn write_place(config: &Config<'_>, path: &Path, w: &mut Writer<'_>) -> Option<()> {
+    let (listener, interface) = config.listener(path.listener)?;
+    w.ip(interface.advertise).u16(listener.port).u8(number_of(path.transport)).socket(path.remote);
+    Some(())
+}
+
+impl Place {
+    pub(super) fn read(config: &Config<'_>, r: &mut Reader<'_>) -> Option<Self> {
+        let (ip, port, transport) = (r.ip()?, r.u16()?, transport(r.u8()?)?);
+        let listener = (0u8..).zip(config.listeners).find(|(number, listener)| {
+            let interface = config.listener(*number).map(|(_, interface)| interface);
+            interface.is_some_and(|interface| is_at(listener, interface, ip, port, transport))
+        });
+        Some(Self { listener: listener.map(|(number, _)| number), transport, remote: r.socket()? })
+    }
+
+    /// The way there; none where its listener is gone.
+    pub(super) fn path(&self) -> Option<Path> {
+        let Self { listener, transport, remote } = *self;
+        listener.map(|listener| Path { transport, listener, flow: 0, remote })
     }
 }
 
@@ -265,13 +296,18 @@ const fn bit(side: Side) -> u8 {
 }
 
 /// What stands in a record for something by its name; 0 for nothing.
-fn name(config: &Config<'_>, kind: &[u8], name: Option<Span>) -> u64 {
+pub(super) fn name(config: &Config<'_>, kind: &[u8], name: Option<Span>) -> u64 {
     name.map_or(0, |name| NAMES.hash(&[kind, config.text(name)]).max(1))
 }
 
 /// Which of these names stands in a record as `hash`.
 fn index(config: &Config<'_>, kind: &[u8], hash: u64, names: impl Iterator<Item = Span>) -> Option<u16> {
     (0u16..u16::MAX).zip(names).find(|&(_, span)| name(config, kind, Some(span)) == hash).map(|(at, _)| at)
+}
+
+/// Which target stands in a record as `hash`.
+pub(super) fn target(config: &Config<'_>, hash: u64) -> Option<TargetIndex> {
+    index(config, b"target", hash, config.targets.iter().map(|target| target.name)).map(TargetIndex)
 }
 
 fn trunk(config: &Config<'_>, hash: u64) -> Option<u16> {

@@ -34,6 +34,8 @@ pub struct Storage<'s> {
     pub windows: &'s mut [Window],
     /// Telephones that register: as many as there are users, and more where they have several contacts.
     pub phones: &'s mut [super::Binding],
+    /// Hand-overs that platforms announce, of five minutes; none where no platform can.
+    pub announced: &'s mut [super::Announced],
     /// Room for one reply: as much as the largest message.
     pub reply: &'s mut [u8],
 }

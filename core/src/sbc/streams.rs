@@ -109,7 +109,7 @@ impl Sbc<'_> {
         leg.state = LegState::Terminated;
         if self.is_rung(id) {
             self.is_down(cx, path, Failing::Silent);
-            self.address_failed(cx, call, Reason::TargetUnreachable, None);
+            self.ringing_failed(cx, id, Reason::TargetUnreachable, None, true);
         }
         self.wake(call);
     }

@@ -4,6 +4,7 @@ mod addresses;
 mod attended;
 mod authentication;
 mod forks;
+mod handover;
 mod identity;
 mod info;
 mod lines;
@@ -24,8 +25,10 @@ mod sessions;
 mod sources;
 mod speakers;
 mod streams;
+mod together;
 mod torture;
 mod transfer;
+mod unanswered;
 
 use std::boxed::Box;
 use std::format;
@@ -48,6 +51,8 @@ struct World {
     sbc: Sbc<'static>,
     config: Config<'static>,
     now: Instant,
+    /// How often a leg waited to be answered.
+    unanswered: usize,
 }
 
 fn leak<T>(values: Vec<T>) -> &'static mut [T] {
@@ -127,7 +132,7 @@ fn config() -> Config<'static> {
         lines: leak(lines),
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
-        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20) }]),
+        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }]),
         ..Config::EMPTY
     }
 }
@@ -161,9 +166,11 @@ impl World {
             pings: empty(4, Ping::default),
             windows: empty(4, || crate::digest::Window::EMPTY),
             phones: empty(6, Binding::default),
+            announced: empty(4, || Announced::EMPTY),
             reply: empty(4096, || 0),
         };
-        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now: Instant::from_micros(1_000_000) }
+        let now = Instant::from_micros(1_000_000);
+        Self { sbc: Sbc::new(storage, &config, &[seed; 32]), config, now, unanswered: 0 }
     }
 
     fn cx(&self) -> Cx<'static> {
@@ -183,6 +190,7 @@ impl World {
                         String::from_utf8_lossy(&buffer[..len]).into_owned(),
                     ));
                 }
+                Output::Event(Event::Unanswered(_)) => self.unanswered += 1,
                 other => outs.push(Out::Other(other)),
             }
         }

@@ -6,8 +6,9 @@
 
 use crate::call::{
     self, Addresses, CallId, Leg, LegId, LegState, Outcome, Pending, Place, Plan, Progress, Stage, Todo,
+    Transfer,
 };
-use crate::config::{LineIndex, TrunkKind};
+use crate::config::{Config, LineIndex, TrunkKind};
 use crate::dialog::{Dialog, DialogError};
 use crate::memory::Chain;
 use crate::reason::Reason;
@@ -86,6 +87,7 @@ impl Sbc<'_> {
             Some((named, leg)) => Goal::Party(self.consulted(config, id, leg, named.early_only)?),
             None => {
                 let line = call::referred_line(config, &uri, trunk, request.from.path.listener);
+                let line = self.or_announced(cx, line, trunk, &uri);
                 Goal::Line(line.map_err(|reason| match reason {
                     // It was a dialog that was meant.
                     Reason::UnknownLine if named.is_some() => Reason::ReplacesUnknown,
@@ -93,46 +95,26 @@ impl Sbc<'_> {
                 })?)
             }
         };
-        let taken = [id, other].map(|leg| self.legs.get(leg).map(|leg| leg.place));
-        let place = Side::ALL.into_iter().find(|side| !taken.contains(&Some(*side))).ok_or(Reason::NoPort)?;
-        let call = self.calls.get(call_id).ok_or(Reason::NoSuchCall)?;
-        if call.place(place) != Place::Free {
-            return Err(Reason::TransferUnderWay);
-        }
-        let worker = call.worker;
-        // One for whoever is rung, and one for a dialog of the REFER's own.
-        let rung = matches!(goal, Goal::Line(_));
-        let legs = usize::from(rung).saturating_add((subscribes && outside).into());
-        if self.legs.capacity().saturating_sub(self.legs.len()) < legs {
-            return Err(Reason::NodeFull);
-        }
-        let listener = match goal {
-            Goal::Line(line) => {
-                let first = config.line(line).and_then(|line| config.rings(line).first());
-                let trunk = first.and_then(|ring| config.trunk(config.target(ring.target)?.trunk));
-                trunk.map(|trunk| trunk.listener)
+        let replaced = match (&goal, &named) {
+            (Goal::Line(line), Some(named)) => Some((*line, named)),
+            _ => None,
+        };
+        let (place, port) = self.make_room(config, [id, other], &goal, (subscribes && outside).into())?;
+        let replaces = match replaced {
+            Some((line, named)) => self.pass_on(config, message, trunk, line, named),
+            None => Ok(Chain::EMPTY),
+        };
+        let prepared = replaces.and_then(|replaces| {
+            let told = if outside && subscribes { self.subscribe(cx, request, call_id) } else { Ok(id) };
+            match told {
+                Ok(told) => Ok((replaces, told)),
+                Err(reason) => {
+                    self.blocks.free(replaces);
+                    Err(reason)
+                }
             }
-            Goal::Party(party) => self.legs.get(party).map(|leg| leg.path.listener),
-        };
-        let interface = listener.and_then(|listener| config.listener(listener)).map(|(of, _)| of.interface);
-        let replaces = match (&goal, &named) {
-            (Goal::Line(line), Some(named)) => self.pass_on(config, message, trunk, *line, named)?,
-            _ => Chain::EMPTY,
-        };
-        let port = interface.and_then(|interface| self.ports.take(interface, Some(worker)));
-        let told = match port {
-            None => Err(Reason::NoPort),
-            Some(_) if outside && subscribes => self.subscribe(cx, request, call_id),
-            Some(_) => Ok(id),
-        };
-        let (port, told) = match (port, told) {
-            (Some(port), Ok(told)) => (port, told),
-            (port, told) => {
-                self.blocks.free(replaces);
-                port.into_iter().for_each(|port| self.ports.give_back(port));
-                return Err(told.err().unwrap_or(Reason::NoPort));
-            }
-        };
+        });
+        let (replaces, told) = prepared.inspect_err(|_| self.ports.give_back(port))?;
 
         let (ticket, note) = match (call::referred_ticket(message, &uri), kind) {
             (Ok(ticket), TrunkKind::Ai) => (ticket, None),
@@ -150,23 +132,77 @@ impl Sbc<'_> {
             }
         }
         let call = self.calls.get_mut(call_id).ok_or(Reason::NoSuchCall)?;
-        call.transfer = call::Transfer {
+        call.ticket = ticket.or(call.ticket);
+        call.note = note.or(call.note);
+        let transfer = Transfer { referrer: Some(id), told: Some(told), trunk, replaces, ..Transfer::NONE };
+        if let Goal::Line(line) = goal {
+            self.take_announced(cx, call_id, trunk, line, &uri);
+        }
+        self.begin(cx, call_id, transfer, goal, other, (place, port));
+        Ok(())
+    }
+
+    /// The place and the port for whoever comes into a call when `talking`, the referrer first, is transferred; and room
+    /// for as many legs, with `more` of them beside.
+    pub(super) fn make_room(
+        &mut self,
+        config: &Config<'_>,
+        talking: [LegId; 2],
+        goal: &Goal,
+        more: usize,
+    ) -> Result<(Side, u16), Reason> {
+        let taken = talking.map(|leg| self.legs.get(leg).map(|leg| leg.place));
+        let place = Side::ALL.into_iter().find(|side| !taken.contains(&Some(*side))).ok_or(Reason::NoPort)?;
+        let call = self.legs.get(talking[0]).and_then(|leg| self.calls.get(leg.call));
+        let call = call.ok_or(Reason::NoSuchCall)?;
+        if call.place(place) != Place::Free {
+            return Err(Reason::TransferUnderWay);
+        }
+        let worker = call.worker;
+        // One for whoever is rung, and one for a dialog of the REFER's own.
+        let legs = usize::from(matches!(goal, Goal::Line(_))).saturating_add(more);
+        if self.legs.capacity().saturating_sub(self.legs.len()) < legs {
+            return Err(Reason::NodeFull);
+        }
+        let listener = match *goal {
+            Goal::Line(line) => {
+                let first = config.line(line).and_then(|line| config.rings(line).first());
+                let trunk = first.and_then(|ring| config.trunk(config.target(ring.target)?.trunk));
+                trunk.map(|trunk| trunk.listener)
+            }
+            Goal::Party(party) => self.legs.get(party).map(|leg| leg.path.listener),
+        };
+        let interface = listener.and_then(|listener| config.listener(listener)).map(|(of, _)| of.interface);
+        let port = interface.and_then(|interface| self.ports.take(interface, Some(worker)));
+        Ok((place, port.ok_or(Reason::NoPort)?))
+    }
+
+    /// Sets a transfer going: everything that it takes is there. `transfer` says who asked for it and who is told, and
+    /// `other` is whom the referrer talks with.
+    pub(super) fn begin(
+        &mut self,
+        cx: &Cx<'_>,
+        id: CallId,
+        transfer: Transfer,
+        goal: Goal,
+        other: LegId,
+        (place, port): (Side, u16),
+    ) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        call.transfer = Transfer {
             stage: Stage::Ringing,
-            referrer: Some(id),
-            told: Some(told),
-            trunk,
             anchor: call.anchor,
             called: call.called,
             line: call.line,
             attempt: call.attempt,
             target: call.target,
-            moved: None,
-            replaces,
+            ..transfer
         };
-        call.ticket = ticket.or(call.ticket);
-        call.note = note.or(call.note);
         call.rung = place;
         call.set_place(place, Place::Join, port);
+        call.pending.add(Pending::UNANSWERED);
+        call.pending.add(Pending::COURSE);
+        let rung = matches!(goal, Goal::Line(_));
         match goal {
             Goal::Line(line) => {
                 (call.anchor, call.called) = (Some(other), None);
@@ -176,14 +212,13 @@ impl Sbc<'_> {
                 call.progress = Progress::Opening;
                 call.pending.add(Pending::BRIDGE);
             }
-            Goal::Party(party) => self.fetch(cx, call_id, party),
+            Goal::Party(party) => self.fetch(cx, id, party),
         }
         if rung {
-            self.wants_ticket(cx, call_id);
+            self.wants_ticket(cx, id);
         }
-        self.guard(cx, call_id);
-        self.wake(call_id);
-        Ok(())
+        self.guard(cx, id);
+        self.wake(id);
     }
 
     /// The leg that a request means which belongs to no dialog itself: the one its Target-Dialog names (RFC 4538), of
@@ -256,6 +291,7 @@ impl Sbc<'_> {
         (call.transfer.stage, call.transfer.referrer) = (Stage::None, None);
         call.progress = Progress::Answered;
         call.outcome = Some(Outcome::Returned);
+        call.pending.add(Pending::COURSE);
         call.addresses = Addresses::EMPTY;
         call.unsettle();
         self.bridges(id, Side::B);
@@ -327,9 +363,13 @@ impl Sbc<'_> {
         match (call.transfer.stage, call.transfer.referrer) {
             // The referrer's time to hang up is over.
             (Stage::Leaving, Some(referrer)) => self.hang_up(cx, referrer, Reason::Transferred),
-            (Stage::Settling, _) => self.transfer_is_done(cx, id),
+            (Stage::Settling, _) => {
+                self.somebody_is_there(id);
+                self.transfer_is_done(cx, id);
+            }
             (Stage::Lent, _) => self.lent_due(cx, id),
             (Stage::Fetching, _) => self.fetch_on(cx, id),
+            (Stage::None, _) => self.somebody_is_there(id),
             _ => {}
         }
     }
@@ -399,7 +439,7 @@ impl Sbc<'_> {
 }
 
 /// Whom a call is transferred to.
-enum Goal {
+pub(super) enum Goal {
     /// Whoever a line rings.
     Line(LineIndex),
     /// Whoever talks with the referrer in another call, on this leg.

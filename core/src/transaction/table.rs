@@ -260,6 +260,38 @@ impl<'s> Transactions<'s> {
         self.insert(live).ok()
     }
 
+    /// Starts a server transaction for no leg, whose INVITE is refused with `message`, which has not been sent yet:
+    /// [`Transactions::due`] asks for that at once. False when there is no room; `message` is freed then.
+    pub fn refuse(
+        &mut self,
+        now: Instant,
+        key: u64,
+        path: Path,
+        message: Chain,
+        blocks: &mut Blocks<'_>,
+    ) -> bool {
+        let live = Live {
+            machine: Machine::InviteServer,
+            state: State::Completed,
+            asked: Asked::Other,
+            key,
+            path,
+            leg: None,
+            target: TargetIndex(u16::MAX),
+            message: Some(message),
+            interval: Duration::ZERO,
+            resend_at: Some(now),
+            again: false,
+            give_up_at: Some(now.after(GIVE_UP)),
+        };
+        self.insert(live).map_err(|message| release(blocks, message)).is_ok()
+    }
+
+    /// Remembers an INVITE to this target that left before a restart, and that nobody waits for any more.
+    pub fn abandoned(&mut self, now: Instant, key: u64, target: TargetIndex) {
+        self.remember(now, key, Finished::Abandoned(target), Some(GIVE_UP));
+    }
+
     fn insert(&mut self, live: Live) -> Result<TransactionId, Option<Chain>> {
         let key = live.key;
         let id = self.live.insert(live).map_err(|live| live.message)?;

@@ -99,7 +99,7 @@ fn explain(loaded: &Loaded, text: &[u8], from: SocketAddr, listener: u8, look_up
     let trunk = |trunk: &Trunk| Trunk { registration: None, ping: None, ..*trunk };
     let trunks: Vec<_> = config.trunks.iter().map(trunk).collect();
     let config = Config { trunks: &trunks, ..config };
-    let mut room = room::Signalling::new(CALLS, &config);
+    let mut room = room::Signalling::new(CALLS, &config, false);
     let mut replay = Replay {
         sbc: Sbc::new(room.lend(), &config, &[0; 32]),
         config: &config,
@@ -209,7 +209,7 @@ impl<'c> Replay<'c, '_> {
                     self.dialled();
                 }
             }
-            Event::Digit { .. } => {}
+            Event::Digit { .. } | Event::Course(_) => {}
             Event::Started(call) => self.started(call),
             Event::Ended(call) => {
                 let progress = self.sbc.call(call).map(|view| view.progress);
@@ -217,7 +217,7 @@ impl<'c> Replay<'c, '_> {
                     self.end.get_or_insert_with(|| format!("the call fails: {}", because(reason)));
                 }
             }
-            Event::Answered(_) | Event::Settled(_) | Event::Ticket(_) => {}
+            Event::Answered(_) | Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) => {}
             Event::Learned { .. }
             | Event::Elsewhere { .. }
             | Event::NotAuthentic { .. }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use jiff::Timestamp;
 use warmline_core::clip::Clips;
-use warmline_core::config::{Answer, Answers, Config, Line, Span, Then, Trunk, TrunkIndex, TrunkKind};
+use warmline_core::config::{Answer, Answers, Config, Line, Ring, Span, Then, Trunk, TrunkIndex, TrunkKind};
 use warmline_core::filter::Rate;
 use warmline_core::image::{Appliance, Network};
 use warmline_core::line::{Hours, Schedule, Second};
@@ -44,14 +44,18 @@ pub(super) struct Summary<'c> {
     pub(super) clips: &'c dyn Clips,
 }
 
-/// Whom a line rings, one after the other.
+/// Whom a line rings, one after the other or together.
 pub(super) fn rings(config: &Config<'_>, line: &Line) -> String {
-    let rings = config.rings(line).iter().map(|ring| {
-        let target =
-            config.target(ring.target).and_then(|target| str::from_utf8(config.text(target.name)).ok());
-        format!("{} for {} s", target.unwrap_or("?"), ring.time.as_millis() / 1000)
+    let name = |ring: &Ring| {
+        let target = config.target(ring.target)?;
+        str::from_utf8(config.text(target.name)).ok()
+    };
+    let steps = config.rings(line).chunk_by(|_, next| next.beside).map(|step| {
+        let names: Vec<&str> = step.iter().map(|ring| name(ring).unwrap_or("?")).collect();
+        let seconds = step.first().map_or(0, |ring| ring.time.as_millis() / 1000);
+        format!("{} for {seconds} s", names.join(" and "))
     });
-    rings.collect::<Vec<_>>().join(", then ")
+    steps.collect::<Vec<_>>().join(", then ")
 }
 
 /// What becomes of a caller, in words.

@@ -3,7 +3,7 @@
 //! The files are read when the configuration is checked, so that one that is of no use is a mistake with a place, and
 //! not a handshake that fails at night.
 
-use super::table::{At, Table};
+use super::table::{At, Table, Value};
 use crate::certificates::{Identity, Trust, Unusable, name};
 
 /// The certificate of an interface that listens on `tls`, or does not.
@@ -25,6 +25,12 @@ pub(super) fn identity(table: &Table<'_>, tls: bool) -> Option<Identity> {
         report.mistake(table.at, message);
         return None;
     };
+    files(certificate, key)
+}
+
+/// The certificate and the key in these files.
+pub(super) fn files(certificate: Value<'_>, key: Value<'_>) -> Option<Identity> {
+    let report = certificate.report();
     let (certificate, key) = (certificate.string()?, key.string()?);
     let identity = Identity { certificate: report.beside(certificate.value), key: report.beside(key.value) };
     match identity.read() {

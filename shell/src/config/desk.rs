@@ -187,11 +187,15 @@ const fn tokens_are_over(now: i64) -> bool {
 }
 
 fn base_url(text: &str) -> Result<String, String> {
-    let text = text.trim_end_matches('/');
+    secure_url(text.trim_end_matches('/'), &['?', '#', ' ', '@'], "https://acme.zendesk.com")
+}
+
+/// A URL to which something secret may go, without these characters, or what is wrong with it.
+pub(super) fn secure_url(text: &str, without: &[char], like: &str) -> Result<String, String> {
     let (scheme, place) = text.split_once("://").unwrap_or_default();
-    let host = place.split('/').next().unwrap_or_default();
+    let host = place.split(['/', '?']).next().unwrap_or_default();
     let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
-    let usable = Host::read(bare).is_some() && !text.contains(['?', '#', ' ', '@']);
+    let usable = Host::read(bare).is_some() && !text.contains(without);
     // What goes there is secret.
     let safe = scheme == "https" || scheme == "http" && matches!(bare, "127.0.0.1" | "localhost" | "[::1]");
     match (usable, safe) {
@@ -200,10 +204,7 @@ fn base_url(text: &str) -> Result<String, String> {
             "tokens and callers would go there unprotected: write https, as http is for this machine alone"
                 .to_owned(),
         ),
-        _ => Err(format!(
-            "\"{}\" is no URL of a server; write it like \"https://acme.zendesk.com\"",
-            text.escape_debug()
-        )),
+        _ => Err(format!("\"{}\" is no URL of a server; write it like \"{like}\"", text.escape_debug())),
     }
 }
 
@@ -216,7 +217,7 @@ fn subdomain(text: &str) -> Result<String, String> {
     Ok(format!("https://{text}.zendesk.com"))
 }
 
-fn time(value: Value<'_>, least: Duration, most: Duration) -> Option<Duration> {
+pub(super) fn time(value: Value<'_>, least: Duration, most: Duration) -> Option<Duration> {
     let read = |text: &str| {
         let time = Duration::from_micros(duration(text)?.as_micros());
         if (least..=most).contains(&time) {

@@ -42,7 +42,8 @@ const KEYS: &[&str] = &[
 ];
 const STEP: &[&str] = &["targets", "mode", "for"];
 
-const MODES: &[(&str, Option<()>)] = &[("in-order", Some(())), ("together", None)];
+/// How the targets of a step are rung: whether together.
+const MODES: &[(&str, Option<bool>)] = &[("in-order", Some(false)), ("together", Some(true))];
 
 /// How long a step rings where nothing is said, at least, and at most.
 const TIME: Duration = Duration::from_secs(30);
@@ -58,6 +59,8 @@ pub(super) struct Lines {
     pub(super) dials: Vec<Span>,
     pub(super) callers: Vec<TrunkIndex>,
     pub(super) rings: Vec<Ring>,
+    /// Where each of them is said to be rung together with others; none where it is not.
+    pub(super) together: Vec<Option<usize>>,
     pub(super) whens: Vec<When>,
     pub(super) keys: Vec<Key>,
     /// What each wants of a desk.
@@ -97,7 +100,8 @@ pub(super) fn read<'t>(
     for (table, name) in tables.iter().zip(named) {
         let dials = dials(table);
         let callers = callers(table, trunks);
-        let rings = rings(table, targets);
+        let (rings, together): (Vec<_>, Vec<_>) = rings(table, targets).into_iter().unzip();
+        lines.together.extend(together);
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
         let record = records(root, table);
@@ -211,19 +215,20 @@ fn callers(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<At<usize>> {
     callers
 }
 
-/// Whom a line rings, one after the other.
-fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<Ring> {
+/// Whom a line rings, one after the other or together; and where that is said, of those who are rung together.
+fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<(Ring, Option<usize>)> {
     let steps = table.need("ring").map(|value| value.tables("a step of \"ring\"", STEP)).unwrap_or_default();
     let mut rings = Vec::new();
     for step in steps {
         let names = step.need("targets").map(|value| value.some_strings()).unwrap_or_default();
-        if let Some(mode) = step.get("mode") {
-            mode.choice(MODES);
-        }
+        let together = step.get("mode").and_then(|mode| mode.choice(MODES)).is_some_and(|mode| mode.value);
         let time = step.get("for").and_then(|value| value.read(ring_time)).map_or(TIME, |time| time.value);
+        let mut first = true;
         for name in names {
             let Some(number) = targets.names.find(name) else { continue };
-            rings.extend(u16::try_from(number).ok().map(|number| Ring { target: TargetIndex(number), time }));
+            let Ok(number) = u16::try_from(number) else { continue };
+            let beside = together && !core::mem::take(&mut first);
+            rings.push((Ring { target: TargetIndex(number), time, beside }, together.then_some(name.at)));
         }
     }
     rings

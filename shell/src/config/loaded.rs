@@ -9,7 +9,7 @@ use crate::certificates::{Identity, Trust};
 use crate::clips::Library;
 use crate::desk::{Desk, OfLine};
 use crate::recording::Setting;
-use crate::store;
+use crate::{platform, store, webhook};
 use warmline_core::config::{
     Config, Interface, Key, Line, List, Listener, MediaRange, Node, Ring, Span, Target, Trunk, TrunkIndex,
     User,
@@ -57,10 +57,12 @@ pub struct Loaded {
     /// What lines play.
     pub(super) clips: Library,
     pub(super) recording: Option<Setting>,
-    pub(super) store: Option<store::Setting>,
+    pub(super) store: store::Keeping,
     pub(super) desks: Vec<Desk>,
     /// What each line wants of a desk.
     pub(super) tickets: Vec<Option<OfLine>>,
+    pub(super) platform: Option<platform::Setting>,
+    pub(super) webhooks: Vec<webhook::Setting>,
 }
 
 /// A socket to listen on.
@@ -124,7 +126,12 @@ impl Loaded {
 
     /// Where calls are written down, where the file says so.
     pub(crate) fn store(&self) -> Option<&store::Setting> {
-        self.store.as_ref()
+        self.store.database.as_ref()
+    }
+
+    /// What is kept, where and for how long.
+    pub(crate) fn keeping(&self) -> &store::Keeping {
+        &self.store
     }
 
     /// Where tickets live.
@@ -135,6 +142,24 @@ impl Loaded {
     /// What a line wants of a desk.
     pub(crate) fn ticket(&self, line: u16) -> Option<&OfLine> {
         self.tickets.get(usize::from(line))?.as_ref()
+    }
+
+    /// Where platforms reach us, where they do.
+    pub(crate) fn platform(&self) -> Option<&platform::Setting> {
+        self.platform.as_ref()
+    }
+
+    /// The desk that is told of calls that an agent of this trunk's has solved by itself.
+    pub(crate) fn desk_of(&self, trunk: &str) -> Option<&Desk> {
+        let tokens = self.platform.as_ref()?.tokens.iter();
+        let mut names = tokens.filter(|token| &*token.trunk == trunk).filter_map(|token| token.desk.as_ref());
+        let name = names.next()?;
+        self.desks.iter().find(|desk| desk.name == *name)
+    }
+
+    /// Who is told what becomes of hand-overs.
+    pub(crate) fn webhooks(&self) -> &[webhook::Setting] {
+        &self.webhooks
     }
 
     /// What its lines play.

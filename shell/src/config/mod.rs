@@ -24,6 +24,7 @@ mod names;
 mod node;
 mod notation;
 mod ping;
+mod platform;
 mod recording;
 mod register;
 mod schedule;
@@ -35,9 +36,11 @@ mod suggest;
 mod table;
 mod target;
 mod then;
+mod together;
 mod traffic;
 mod trunk;
 mod waiting;
+mod webhook;
 mod when;
 
 #[cfg(test)]
@@ -81,6 +84,8 @@ const SECTIONS: &[&str] = &[
     "appliance",
     "store",
     "desk",
+    "platform",
+    "webhook",
 ];
 
 /// What the TOML parser says of a key that is there already.
@@ -171,6 +176,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     let recording = recording::read(root, machine);
     let schedules = schedule::read(root, &mut text);
     let desks = desk::read(root, machine);
+    let platform = platform::read(root, machine, &interfaces, &trunks, &desks);
     let known = line::Known { trunks: &trunks, targets: &targets, schedules: &schedules, desks: &desks };
     let lines = line::read(root, known, node.country, &mut clips, &mut text);
     for (trunk, registrar) in registrars {
@@ -211,6 +217,8 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         store: store::read(root, machine),
         desks: desks.entries.into_iter().flatten().collect(),
         tickets: lines.tickets,
+        platform,
+        webhooks: webhook::read(root, machine),
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {
@@ -220,6 +228,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
     // Where there are mistakes, not every trunk and target is there.
     if root.report().is_clean() {
         ping::refuse_nobody(root.report(), &loaded.lend(), &trunks.pings);
+        together::refuse(root.report(), &loaded.lend(), &lines.together);
     }
     loaded
 }

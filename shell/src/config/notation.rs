@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use warmline_core::time::Duration;
 
-/// `500ms`, `30s` or `5m`.
+/// `500ms`, `30s`, `5m` or `90d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
@@ -14,6 +14,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "s" => Some(1_000_000),
         "m" => Some(60_000_000),
         "h" => Some(3_600_000_000),
+        "d" => Some(86_400_000_000),
         _ => None,
     };
     let number = digits.parse().ok();

@@ -310,7 +310,7 @@ fn details(answer: &Value) -> Vec<String> {
 }
 
 /// Why there is no answer, to its root.
-fn reason(error: &reqwest::Error) -> String {
+pub(crate) fn reason(error: &reqwest::Error) -> String {
     let mut why = error.to_string();
     let mut source = core::error::Error::source(error);
     while let Some(cause) = source {
@@ -320,7 +320,8 @@ fn reason(error: &reqwest::Error) -> String {
     why
 }
 
-fn client() -> Client {
+/// What speaks HTTP to others.
+pub(crate) fn client() -> Client {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Context;
 use super::part::{Part, What};
 use crate::store::{Audio, Record, hex, utc};
 
@@ -27,6 +28,12 @@ pub(crate) struct Handover {
     pub(crate) recordings: bool,
     /// The times before that it was handed over, and came back from.
     pub(crate) earlier: Vec<Earlier>,
+    /// Whether the AI agent has done by itself what the caller wanted.
+    #[serde(default)]
+    pub(crate) solved: bool,
+    /// What the AI agent knows of it.
+    #[serde(default)]
+    pub(crate) context: Context,
 }
 
 /// A hand-over after which whoever had asked for it had the caller back.
@@ -60,6 +67,19 @@ pub(super) struct Useless {
 }
 
 impl Handover {
+    /// The same with what the AI agent said of it, whose word comes first.
+    pub(crate) fn with(mut self, context: Context) -> Self {
+        let priority = context.priority.map(|priority| What::Priority(priority.name().to_owned()));
+        let fields = context.custom().map(|(id, value)| What::Field(id, value.into()));
+        let part = |what| Part { what, at: "said by the AI agent".to_owned() };
+        let said: Vec<_> = fields.chain(priority).map(part).collect();
+        self.parts.retain(|part| !said.iter().any(|new| new.what.excludes(&part.what)));
+        self.parts.extend(said);
+        self.tags.extend(context.tags.iter().cloned());
+        self.context = context;
+        self
+    }
+
     pub(crate) fn subject(&self) -> String {
         match &self.caller {
             Some(number) => format!("Call from {number}"),
@@ -70,12 +90,14 @@ impl Handover {
     /// What a ticket begins with.
     pub(crate) fn context(&self) -> String {
         format!(
-            "An AI agent hands over a call.\nCaller: {}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}",
+            "{}\nCaller: {}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            if self.solved { "An AI agent has solved a call." } else { "An AI agent hands over a call." },
             self.who(),
             self.line,
             utc(self.began),
             hex(self.call),
             self.sip_call_id,
+            self.context.words(),
         )
     }
 
@@ -210,6 +232,8 @@ mod tests {
             tags: vec![],
             recordings: false,
             earlier: vec![],
+            solved: false,
+            context: Context::default(),
         };
         let mut record = Record {
             id: handover.call,

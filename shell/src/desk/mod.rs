@@ -5,8 +5,10 @@
 
 mod api;
 mod attachment;
+mod context;
 mod errand;
 mod handover;
+mod lease;
 mod outbox;
 mod part;
 mod setting;
@@ -23,6 +25,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(crate) use api::{client, reason};
+pub(crate) use context::Context;
 pub(crate) use handover::{Closing, Earlier, Handover};
 pub(crate) use part::{Part, What};
 pub(crate) use setting::{Account, Credentials, Desk, Kind, Missing, OfLine, TOKENS_END};
@@ -87,6 +91,7 @@ pub(crate) struct Office {
     wishes: Receiver<Wish>,
     desks: HashMap<String, Place>,
     node: String,
+    lease: Duration,
     store: Store,
     database: watch::Receiver<Option<Database>>,
 }
@@ -113,6 +118,7 @@ impl Office {
     pub(crate) fn new(
         desks: &[Desk],
         node: String,
+        lease: Duration,
         store: Store,
         database: watch::Receiver<Option<Database>>,
     ) -> (Desks, Self) {
@@ -131,13 +137,14 @@ impl Office {
             }
         };
         let desks = desks.iter().map(|desk| (desk.name.clone(), place(desk))).collect();
-        (Desks(sender), Self { wishes, desks, node, store, database })
+        (Desks(sender), Self { wishes, desks, node, lease, store, database })
     }
 
     /// Works until signalling has let go of [`Desks`].
     pub(crate) async fn run(mut self) {
         let mut under_way = JoinSet::new();
-        let mut outbox = Outbox::new(self.node.clone(), self.store.clone(), self.database.clone());
+        let mut outbox =
+            Outbox::new(self.node.clone(), self.lease, self.store.clone(), self.database.clone());
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::errand::Errand;
+use super::lease::Lease;
 use super::{Done, Place};
 use crate::clock::Clock;
 use crate::store::{Change, Database, Entry, Step, Store, due, recordings};
@@ -20,6 +21,7 @@ const STORED: Duration = Duration::from_secs(10);
 
 pub(super) struct Outbox {
     node: String,
+    lease: Lease,
     store: Store,
     database: watch::Receiver<Option<Database>>,
     /// Calls that are seen to.
@@ -29,8 +31,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(node: String, store: Store, database: watch::Receiver<Option<Database>>) -> Self {
-        Self { node, store, database, busy: HashSet::new(), asking: false }
+    pub(super) fn new(
+        node: String,
+        lease: Duration,
+        store: Store,
+        database: watch::Receiver<Option<Database>>,
+    ) -> Self {
+        let lease = Lease::new(lease);
+        Self { node, lease, store, database, busy: HashSet::new(), asking: false }
     }
 
     /// A call is seen to by somebody else.
@@ -49,10 +57,11 @@ impl Outbox {
         if core::mem::replace(&mut self.asking, true) {
             return;
         }
-        let node = self.node.clone();
+        let (node, lease) = (self.node.clone(), self.lease.clone());
         under_way.spawn(async move {
             let now = Clock::utc().map_or(0, |now| now.0);
             let found = async {
+                lease.renew(&database, &node).await?;
                 let mut found = due(database.pool(), &node, now, 32).await?;
                 for entry in &mut found {
                     entry.recordings = recordings(database.pool(), entry.handover.call).await?;
@@ -88,9 +97,14 @@ impl Outbox {
                 }
                 _ => None,
             };
+            let lease = self.lease.clone();
             under_way.spawn(async move {
                 let step = match errand {
-                    Some(errand) => errand.settle(&entry).await,
+                    Some(errand) => tokio::select! {
+                        step = errand.settle(&entry) => step,
+                        // Another node may see to it now.
+                        () = lease.is_lost() => return Done::Call(call),
+                    },
                     None => {
                         let why = format!("there is no [[desk]] \"{}\" any more", entry.handover.desk);
                         Step::Aside { call, why }

@@ -13,7 +13,7 @@ use warmline_zendesk_api::{API_TOKEN, Act, Api, CLIENT};
 use super::*;
 use crate::clock::Clock;
 use crate::node::Alarm;
-use crate::store::{Entry, Recorded, Setting, Ticket, hex, retry, ticket, tickets, waiting};
+use crate::store::{Entry, Keeping, Recorded, Setting, Ticket, hex, retry, ticket, tickets, waiting};
 
 const CALLER: &str = "+821044440100";
 const CALL: u64 = 0xf3_c0ff_ee00_beef;
@@ -63,12 +63,11 @@ impl House {
         let desk = |name: &str, kind| Desk { name: name.into(), kind, budget, parts: vec![], tags: vec![] };
         let desks = [desk("acme", Kind::Zendesk(account)), desk("here", Kind::Local)];
         let alarm = Alarm(Arc::new(Notify::new()));
-        let started = Store::start(self.setting(), "edge-1".into(), &desks, alarm);
+        let started = Store::start(self.setting(), &Keeping::default(), "edge-1".into(), &desks, &[], alarm);
         let started = started.expect("a thread starts");
         // Who looks into it here is not to make its tables at the same time.
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let nothing = Step::Later { call: 0, due: 0, why: String::new() };
-        let _ = runtime.block_on(started.0.ask(Change::Outbox(nothing)));
+        let _ = runtime.block_on(started.0.ask(Change::TakenUp(Vec::new())));
         self.running = Some(started);
     }
 
@@ -192,6 +191,8 @@ fn handover(desk: &str) -> Handover {
         tags: vec!["warmline".into()],
         recordings: false,
         earlier: vec![],
+        solved: false,
+        context: Context::default(),
     }
 }
 

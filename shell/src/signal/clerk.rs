@@ -7,10 +7,14 @@ use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Closing, Desks, Earlier, Handover, Missing, Wish};
+use crate::desk::{Answer, Closing, Context, Desk, Desks, Earlier, Handover, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
+use super::courses::Courses;
 use super::{Ask, Asks};
+
+/// How long the ticket of a call that nobody waits in any more may take, before it is left to the outbox.
+const SOLVED: core::time::Duration = core::time::Duration::from_secs(10);
 
 pub(super) struct Clerk {
     store: Option<Store>,
@@ -25,6 +29,8 @@ struct Opened {
     handover: Handover,
     /// The line that it is handed over to, and since when; none where it has come back.
     now: Option<(String, i64)>,
+    /// The ticket that it brought.
+    brought: Option<u64>,
 }
 
 impl Clerk {
@@ -33,7 +39,14 @@ impl Clerk {
     }
 
     /// Something happened in core.
-    pub(super) fn event(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, event: Event) {
+    pub(super) fn event(
+        &mut self,
+        cx: &Cx<'_>,
+        loaded: &Loaded,
+        sbc: &Sbc<'_>,
+        courses: &Courses,
+        event: Event,
+    ) {
         if let Event::Settled(call) = event {
             return self.settled(sbc, call);
         }
@@ -46,14 +59,32 @@ impl Clerk {
         }
         let Some(view) = sbc.call(call) else { return };
         let Some(record) = Record::of(cx, &view) else { return };
+        let context = || courses.context(call, record.id);
         match event {
             Event::Started(_) => self.expect(loaded, &view, &record),
-            Event::Ticket(_) => self.open(cx, loaded, call, &view, &record),
-            Event::Ended(_) => self.close(cx, loaded, call, &view, &record),
+            Event::Ticket(_) => self.open(cx, loaded, call, &view, &record, context()),
+            Event::Ended(_) => self.close(cx, loaded, call, &view, &record, courses),
             _ => {}
         }
         if let Some(store) = &self.store {
             store.write(Change::Call(Box::new(record)));
+        }
+    }
+
+    /// These calls go on after a crash, and their records with them: those of others that it cut off end here. Which of
+    /// them a ticket was wished for is known by their lines.
+    pub(super) fn taken_up(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, calls: &[CallId]) {
+        let mut known = Vec::with_capacity(calls.len());
+        for &call in calls {
+            let Some(view) = sbc.call(call) else { continue };
+            known.push(view.id);
+            let Some(record) = Record::of(cx, &view) else { continue };
+            if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
+                self.opened.insert(call, Opened { handover, now: None, brought: None });
+            }
+        }
+        if let Some(store) = &self.store {
+            store.write(Change::TakenUp(known));
         }
     }
 
@@ -69,20 +100,27 @@ impl Clerk {
     }
 
     /// A call is handed over, to its line or to the next one.
-    fn open(&mut self, cx: &Cx<'_>, loaded: &Loaded, call: CallId, view: &View<'_>, record: &Record) {
+    fn open(
+        &mut self,
+        cx: &Cx<'_>,
+        loaded: &Loaded,
+        call: CallId,
+        view: &View<'_>,
+        record: &Record,
+        context: Context,
+    ) {
         let asks = self.asks.clone();
         let answer = move |ticket: Option<u64>| {
             asks.send(Ask::Ticket { call, ticket: ticket.and_then(core::num::NonZeroU64::new) });
         };
         let Some(desks) = &self.desks else { return answer(None) };
-        let Some(mut new) = handover(cx, loaded, view, record) else { return answer(None) };
-        if new.has.is_none() && !new.create {
-            return answer(None);
-        }
+        let new = handover(cx, loaded, view, record).map(|handover| handover.with(context));
+        let Some(mut new) = new.filter(|new| new.has.is_some() || new.create) else { return answer(None) };
         let now = Some((new.line.clone(), new.began));
         let handover = match self.opened.get_mut(&call) {
             None => {
-                self.opened.insert(call, Opened { handover: new.clone(), now });
+                let brought = new.has;
+                self.opened.insert(call, Opened { handover: new.clone(), now, brought });
                 new
             }
             // Its ticket is made from what it was at first, so that it is the same.
@@ -93,13 +131,8 @@ impl Clerk {
             }
         };
         let budget = loaded.ticket(view.line.0).map(|wanted| wanted.budget).unwrap_or_default();
-        let wish = Wish::Open {
-            handover: Box::new(handover),
-            talk: view.talk,
-            until: std::time::Instant::now() + budget,
-            answer: Box::new(answer.clone()),
-        };
-        if !desks.wish(wish) {
+        let until = std::time::Instant::now() + budget;
+        if !desks.wish(open(&handover, view, until, Box::new(answer.clone()))) {
             answer(None);
         }
     }
@@ -121,13 +154,41 @@ impl Clerk {
     }
 
     /// A call has ended: what became of it is for its ticket, where it has one or is to have one.
-    fn close(&mut self, cx: &Cx<'_>, loaded: &Loaded, call: CallId, view: &View<'_>, record: &Record) {
-        let opened = self.opened.remove(&call).map(|opened| opened.handover);
+    fn close(
+        &mut self,
+        cx: &Cx<'_>,
+        loaded: &Loaded,
+        call: CallId,
+        view: &View<'_>,
+        record: &Record,
+        courses: &Courses,
+    ) {
+        let opened = self.opened.remove(&call);
         let Some(desks) = &self.desks else { return };
+        let made =
+            opened.as_ref().is_some_and(|opened| opened.brought.is_none() || opened.brought != record.ticket);
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
-        let Some(handover) = opened.or_else(brought) else { return };
+        let context = courses.context(call, record.id);
+        let solved = || {
+            let platform = courses.solved_by(call, record.id)?;
+            solved(loaded.desk_of(platform)?, view, record)
+        };
+        let known = opened.map(|opened| opened.handover);
+        let Some(handover) = known.or_else(brought).or_else(solved) else { return };
         let outcome = view.outcome.map_or("failed", Outcome::code);
-        let closing = Closing::of(&handover, record, outcome, view.talk);
+        let mut closing = Closing::of(&handover, record, outcome, view.talk);
+        let handover = if made {
+            handover
+        } else if view.ticket.is_some() {
+            // Its ticket was not begun with it.
+            closing.text.push_str(&context.words());
+            handover
+        } else {
+            let handover = handover.with(context);
+            let soon = std::time::Instant::now() + SOLVED;
+            desks.wish(open(&handover, view, soon, Box::new(|_| {})));
+            handover
+        };
         if !desks.wish(Wish::Close(Box::new((handover, closing)))) {
             tracing::error!(
                 "too many calls end at once: the ticket of call {:016x} is not told so",
@@ -153,5 +214,32 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
         tags: wanted.tags.clone(),
         recordings: wanted.recordings,
         earlier: Vec::new(),
+        solved: false,
+        context: Context::default(),
+    })
+}
+
+/// That a call's ticket is to be seen to by then.
+fn open(handover: &Handover, view: &View<'_>, until: std::time::Instant, answer: Answer) -> Wish {
+    Wish::Open { handover: Box::new(handover.clone()), talk: view.talk, until, answer }
+}
+
+/// What a desk is told of a call that an AI agent has solved by itself.
+fn solved(desk: &Desk, view: &View<'_>, record: &Record) -> Option<Handover> {
+    (view.outcome == Some(Outcome::Resolved)).then(|| Handover {
+        call: record.id,
+        desk: desk.name.clone(),
+        caller: record.caller.clone().filter(|_| !view.withheld),
+        line: record.line.clone(),
+        sip_call_id: record.sip_call_id.clone(),
+        began: record.started,
+        create: true,
+        has: record.ticket,
+        parts: desk.parts.clone(),
+        tags: desk.tags.clone(),
+        recordings: false,
+        earlier: Vec::new(),
+        solved: true,
+        context: Context::default(),
     })
 }

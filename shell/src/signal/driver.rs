@@ -20,11 +20,14 @@ use warmline_core::{Command, Cx, Input, Output, Question, Sbc};
 use super::clerk::Clerk;
 use super::connection::{End, Told};
 use super::connections::{Arrival, Connections, Ended, News, Unsent};
+use super::courses::Courses;
 use super::ending::{Ending, Step};
 use super::hours::Hours;
 use super::journal::Journal;
+use super::keeper::{Keeper, is_there};
 use super::listeners::Listener;
 use super::lookups::Lookups;
+use super::reopening::Reopening;
 use super::resolver::{LEAST, Resolver};
 use super::{Ask, Inlets};
 use crate::certificates::Contexts;
@@ -46,9 +49,9 @@ const TURN: usize = 64;
 const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver<'s> {
-    sbc: Sbc<'s>,
+    pub(super) sbc: Sbc<'s>,
     /// The configuration that core is lent. It is replaced as a whole, between two inputs: see [`Driver::replace`].
-    loaded: Arc<Loaded>,
+    pub(super) loaded: Arc<Loaded>,
     clock: Clock,
     listeners: Vec<Listener>,
     workers: Vec<Worker>,
@@ -57,6 +60,11 @@ pub(super) struct Driver<'s> {
     hours: Hours,
     journal: Journal,
     clerk: Clerk,
+    keeper: Option<Keeper>,
+    reopening: Reopening,
+    /// Whether calls are being taken up again.
+    taking_up: bool,
+    pub(super) courses: Courses,
     recorder: Option<Recorder>,
     ending: Ending,
     /// Until when registrars' last answers are waited for.
@@ -107,14 +115,14 @@ impl Driver<'_> {
         loaded: &Arc<Loaded>,
         seed: &[u8; 32],
         clock: Clock,
-        inlets: Inlets,
+        mut inlets: Inlets,
         listeners: Vec<Listener>,
         contexts: Contexts,
         workers: Vec<media::Handle>,
     ) {
         let config = loaded.lend();
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
-        let mut room = room::Signalling::new(calls, &config);
+        let mut room = room::Signalling::new(calls, &config, loaded.platform().is_some());
         let mut lookups = Lookups::new(Resolver::new(loaded.dns_servers(), LEAST), inlets.asks.clone());
         let driver = Driver {
             sbc: Sbc::new(room.lend(), &config, seed),
@@ -129,7 +137,11 @@ impl Driver<'_> {
             lookups,
             hours: Hours::new(inlets.asks.clone()),
             journal: Journal::new(calls),
+            courses: Courses::new(inlets.webhooks.clone(), loaded.platform().is_some()),
             clerk: Clerk::new(inlets.store.clone(), inlets.desks.clone(), inlets.asks.clone()),
+            keeper: inlets.keeper.take(),
+            reopening: Reopening::default(),
+            taking_up: false,
             recorder: inlets.recorder.clone(),
             ending: Ending::Serving,
             leaving: Instant::ZERO,
@@ -154,12 +166,16 @@ impl Driver<'_> {
                 self.connections.listen(number, socket);
             }
         }
+        self.take_up();
         loop {
             let mut more = self.hear(&mut datagram);
             more |= self.hear_connections();
             self.sweep();
             more |= self.take_reports(&inlets.reports);
             self.answer_asks(&inlets.asked);
+            while let Some((worker, control)) = self.reopening.due(self.clock.now()) {
+                self.control(worker, control);
+            }
             if self.deadline.is_some_and(|at| at <= self.clock.now()) {
                 self.drain();
                 self.settle();
@@ -177,7 +193,8 @@ impl Driver<'_> {
             }
             let next = self.next.as_ref().map(|next| next.until);
             let hours = self.hours.deadline(&self.loaded);
-            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next, hours];
+            let again = self.reopening.deadline();
+            let deadline = [self.deadline, self.ending.deadline(), self.sweep, next, hours, again];
             let deadline = deadline.into_iter().flatten().min();
             let at = self.clock.system(deadline.unwrap_or_default()).into();
             tokio::select! {
@@ -190,11 +207,44 @@ impl Driver<'_> {
         self.wake_workers();
         // A last BYE may wait there.
         self.connections.flush().await;
+        self.keeper.take().into_iter().for_each(Keeper::forget);
         let snapshot = self.snapshot();
         if let Ending::Over(Some(done)) = self.ending {
             // Who asked may have gone.
             let _ = done.send(snapshot);
         }
+    }
+
+    /// Takes up the calls that a crash cut off, before anybody is listened to: those that were answered go on, and whoever
+    /// waited is told that it is over.
+    fn take_up(&mut self) {
+        let loaded = Arc::clone(&self.loaded);
+        let config = loaded.lend();
+        let cx = self.cx(&config);
+        let (mut taken, mut left) = (Vec::new(), 0);
+        for found in self.keeper.as_mut().map(Keeper::take).unwrap_or_default() {
+            if is_there(&found.record) {
+                match self.sbc.restore(&cx, &found.record) {
+                    Ok(call) => taken.push(call),
+                    Err(error) => tracing::error!("a call is not taken up again: {error}"),
+                }
+            }
+            if is_there(&found.unanswered) {
+                match self.sbc.end_unanswered(&cx, &found.unanswered) {
+                    Ok(()) => left += 1,
+                    Err(error) => {
+                        tracing::error!("who waited in a call is not told that it is over: {error}")
+                    }
+                }
+            }
+        }
+        self.journal.taken_up(&cx, &self.sbc, &taken, left);
+        self.clerk.taken_up(&cx, &loaded, &self.sbc, &taken);
+        self.taking_up = true;
+        self.drain();
+        self.settle();
+        self.taking_up = false;
+        self.keeper.as_mut().into_iter().for_each(Keeper::begin);
     }
 
     /// Takes what has come to the listeners; whether there may be more.
@@ -304,7 +354,9 @@ impl Driver<'_> {
     fn take_reports(&mut self, reports: &Receiver<Report>) -> bool {
         for _ in 0..TURN {
             let Ok(report) = reports.try_recv() else { return false };
-            self.handle(Input::Media(report));
+            if !self.reopening.hears(self.clock.now(), &report) {
+                self.handle(Input::Media(report));
+            }
         }
         true
     }
@@ -324,6 +376,7 @@ impl Driver<'_> {
                 Ask::Ticket { call, ticket } => {
                     self.handle(Input::Command(Command::Ticket { call, ticket }));
                 }
+                Ask::Platform(ask) => self.platform(ask),
                 Ask::Hours { written, compiled } => {
                     self.loaded.with_hours(&written, &compiled).into_iter().for_each(|new| self.replace(new));
                 }
@@ -378,7 +431,7 @@ impl Driver<'_> {
     }
 
     /// Hands in what is owed to core.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(owed) = self.owed.pop_front() {
             let loaded = Arc::clone(&self.loaded);
             let config = loaded.lend();
@@ -396,14 +449,19 @@ impl Driver<'_> {
     }
 
     /// Does what core wants done, until it waits.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         let loaded = Arc::clone(&self.loaded);
         let config = loaded.lend();
         let cx = self.cx(&config);
         loop {
             match self.sbc.poll(&cx, &mut self.out) {
                 Output::Transmit { to, len } => self.send(to, len),
-                Output::Media { worker, control } => self.control(worker, control),
+                Output::Media { worker, control } => {
+                    if self.taking_up {
+                        self.reopening.asks(cx.now, worker, control);
+                    }
+                    self.control(worker, control);
+                }
                 Output::Resolve(question) => {
                     if self.lookups.ask(question, cx.now) {
                         self.owed.push_back(Owed::Answer(question));
@@ -411,7 +469,11 @@ impl Driver<'_> {
                 }
                 Output::Event(event) => {
                     self.journal.event(&cx, &self.sbc, event);
-                    self.clerk.event(&cx, &loaded, &self.sbc, event);
+                    self.courses.event(&cx, &self.sbc, event);
+                    self.clerk.event(&cx, &loaded, &self.sbc, &self.courses, event);
+                    if let Some(keeper) = &mut self.keeper {
+                        keeper.event(&cx, &self.sbc, event);
+                    }
                 }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
@@ -539,7 +601,7 @@ impl Driver<'_> {
         changes
     }
 
-    fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
+    pub(super) fn cx<'c>(&self, config: &'c Config<'c>) -> Cx<'c> {
         Cx { now: self.clock.now(), utc: Clock::utc(), config }
     }
 

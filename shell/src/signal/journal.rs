@@ -126,12 +126,7 @@ impl Journal {
                 warn!("trunk {trunk}: {address} is tried last: {}", Because(reason));
             }
             Event::Started(id) => {
-                self.calls += 1;
-                if let Some(number) = usize::try_from(id.index()).ok().and_then(|at| self.numbers.get_mut(at))
-                {
-                    *number = self.calls;
-                }
-                let (number, config) = (self.number(id), cx.config);
+                let (number, config) = (self.count(id), cx.config);
                 let Some(view) = sbc.call(id) else { return };
                 let line = config.line(view.line).map(|line| line.name).unwrap_or_default();
                 info!(
@@ -177,8 +172,8 @@ impl Journal {
                      is not the one in its SDP, or it uses another suite, or no SRTP at all"
                 );
             }
-            // Nothing is kept over a restart yet, and nobody makes tickets.
-            Event::Settled(_) | Event::Ticket(_) => {}
+            // Whoever keeps calls, makes tickets and tells webhooks says what there is to say.
+            Event::Settled(_) | Event::Unanswered(_) | Event::Ticket(_) | Event::Course(_) => {}
             Event::Ended(id) => {
                 let Some(view) = sbc.call(id) else { return };
                 self.ended(cx, self.number(id), &view);
@@ -210,6 +205,42 @@ impl Journal {
                 );
             }
         }
+    }
+
+    /// Calls were taken up again that a crash had cut off, and who waited to be answered in `left` calls is told that it is
+    /// over.
+    pub(super) fn taken_up(&mut self, cx: &Cx<'_>, sbc: &Sbc<'_>, calls: &[CallId], left: usize) {
+        let mut going = 0;
+        for &id in calls {
+            let number = self.count(id);
+            let Some(view) = sbc.call(id) else { continue };
+            let since = Secs(cx.now.since(view.started));
+            match view.progress {
+                Progress::Ended(reason) => {
+                    info!("call {number}: it began {since} ago and does not go on: {}", Because(reason));
+                }
+                _ => {
+                    going += 1;
+                    info!("call {number}: it began {since} ago and goes on{}", Target(cx.config, &view));
+                }
+            }
+        }
+        if !calls.is_empty() || left > 0 {
+            let ended = calls.len() - going;
+            warn!(
+                "this node was cut off: {going} calls are taken up again, {ended} do not go on, and in {left} \
+                 whoever waited to be answered is told that it is over"
+            );
+        }
+    }
+
+    /// Gives a call its number.
+    fn count(&mut self, id: CallId) -> u64 {
+        self.calls += 1;
+        if let Some(number) = usize::try_from(id.index()).ok().and_then(|at| self.numbers.get_mut(at)) {
+            *number = self.calls;
+        }
+        self.calls
     }
 
     fn number(&self, id: CallId) -> u64 {

@@ -103,29 +103,49 @@ impl Listeners {
     }
 }
 
+/// A socket that connections come to, beside those for SIP.
+pub(crate) fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    let listening = || {
+        let socket = open(address, Type::STREAM, Protocol::TCP)?;
+        // Connections of the node before us may linger at the port.
+        socket.set_reuse_address(true)?;
+        accepting(socket, address)
+    };
+    listening().map_err(|error| refusal(address, error))
+}
+
 fn bind(address: SocketAddr, transport: Transport, shared: bool) -> io::Result<Bound> {
     let (kind, protocol) = match transport {
         Transport::Udp => (Type::DGRAM, Protocol::UDP),
         Transport::Tcp | Transport::Tls => (Type::STREAM, Protocol::TCP),
     };
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
+    let socket = open(address, kind, protocol)?;
     // Connections of the node before us may linger at the port.
     if shared || transport.is_reliable() {
         socket.set_reuse_address(true)?;
     }
-    socket.set_nonblocking(true)?;
     if transport.is_reliable() {
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        return Ok(Bound::Connections(socket.into()));
+        return accepting(socket, address).map(Bound::Connections);
     }
     // The system gives what it allows.
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.bind(&address.into())?;
     Ok(Bound::Datagrams(socket.into()))
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn accepting(socket: Socket, address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn refusal(address: SocketAddr, source: io::Error) -> StartError {

@@ -6,14 +6,18 @@
 mod clerk;
 mod connection;
 mod connections;
+mod courses;
 mod driver;
 mod ending;
 mod hours;
 mod journal;
+mod keeper;
 mod listeners;
 mod lookups;
 mod once;
+mod platform;
 mod ranges;
+mod reopening;
 mod resolver;
 mod strangers;
 #[cfg(test)]
@@ -36,14 +40,17 @@ use crate::desk::Desks;
 use crate::hours::Compiled;
 use crate::media;
 use crate::node::{Alarm, Snapshot, StartError, seed};
+use crate::platform::PlatformAsk;
 use crate::recording::Recorder;
 use crate::reload::Changes;
 use crate::store::Store;
+use crate::webhook::Webhooks;
 use driver::Driver;
 use resolver::{Answer, Wanted};
 
 pub(crate) use connections::MOST as MOST_CONNECTIONS;
-pub(crate) use listeners::Listeners;
+pub(crate) use keeper::{Keeper, unkept};
+pub(crate) use listeners::{Listeners, listen};
 pub(crate) use once::Once;
 
 /// What signalling is asked from outside, or by its own lookups.
@@ -61,6 +68,8 @@ pub(crate) enum Ask {
     Renew(Contexts),
     /// To go on with a call whose ticket was asked for: with this one, or without.
     Ticket { call: CallId, ticket: Option<NonZeroU64> },
+    /// What a platform wants.
+    Platform(PlatformAsk),
     /// To go on with what DNS said of a name.
     Found { wanted: Arc<Wanted>, answer: Answer },
     /// To go by hours that were compiled anew.
@@ -95,8 +104,12 @@ pub(crate) struct Inlets {
     pub(crate) recorder: Option<Recorder>,
     /// What happens to calls is written there, where there is one.
     pub(crate) store: Option<Store>,
+    /// What a restart would need of calls is kept there, where there is such a place.
+    pub(crate) keeper: Option<Keeper>,
     /// Tickets are wished for there.
     pub(crate) desks: Option<Desks>,
+    /// What becomes of calls is told there.
+    pub(crate) webhooks: Option<Webhooks>,
 }
 
 /// Starts signalling.

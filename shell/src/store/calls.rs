@@ -1,6 +1,9 @@
 //! Calls that were written down.
 
-use sqlx::{AnyConnection, AnyPool};
+use std::collections::HashSet;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AnyPool, Row};
 
 use super::{Record, hex};
 
@@ -16,16 +19,28 @@ pub(super) async fn note(to: &mut AnyConnection, call: u64, note: &str) -> sqlx:
     query.bind(hex(call)).bind(note.to_owned()).execute(to).await.map(drop)
 }
 
-/// Ends the records of calls that a node did not live to end. How many there were.
-pub(super) async fn interrupted(to: &mut AnyConnection, node: &str, now: i64) -> sqlx::Result<u64> {
-    let ended = sqlx::query(
-        "UPDATE calls SET ended = $1, reason = 'interrupted', \
-         sentence = 'The node ended, and was not there to see the end of the call.' \
-         WHERE node = $2 AND ended IS NULL",
-    )
-    .bind(now)
-    .bind(node.to_owned())
-    .execute(to)
-    .await?;
-    Ok(ended.rows_affected())
+/// Ends the records of calls that a node did not live to end, but for these. How many there were.
+pub(super) async fn interrupted(
+    to: &mut AnyConnection,
+    node: &str,
+    but: &[u64],
+    now: i64,
+) -> sqlx::Result<usize> {
+    let query = sqlx::query("SELECT id FROM calls WHERE node = $1 AND ended IS NULL").bind(node.to_owned());
+    let cut = others(&query.fetch_all(&mut *to).await?, but)?;
+    for id in &cut {
+        let query = sqlx::query(
+            "UPDATE calls SET ended = $1, reason = 'interrupted', \
+             sentence = 'The node ended, and was not there to see the end of the call.' WHERE id = $2",
+        );
+        query.bind(now).bind(id.clone()).execute(&mut *to).await?;
+    }
+    Ok(cut.len())
+}
+
+/// Of the calls that these rows name, those that are not among `these`.
+pub(super) fn others(rows: &[AnyRow], these: &[u64]) -> sqlx::Result<Vec<String>> {
+    let these: HashSet<String> = these.iter().map(|id| hex(*id)).collect();
+    let ids = rows.iter().map(|row| row.try_get::<String, _>(0));
+    ids.filter(|id| !id.as_ref().is_ok_and(|id| these.contains(id))).collect()
 }

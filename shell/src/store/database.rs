@@ -38,7 +38,10 @@ pub(crate) enum OpenError {
 
 /// A database that is open.
 #[derive(Clone, Debug)]
-pub(crate) struct Database(AnyPool);
+pub(crate) struct Database {
+    pool: AnyPool,
+    shared: bool,
+}
 
 impl Database {
     /// Opens it, and makes what is missing: the file, which only we may read, and the tables.
@@ -61,7 +64,7 @@ impl Database {
             pool.execute("PRAGMA journal_mode = WAL").await?;
         }
         MIGRATIONS.run(&pool).await?;
-        Ok(Self(pool))
+        Ok(Self { pool, shared: matches!(setting, Setting::Postgres(_)) })
     }
 
     /// Opens one that a node has made, and changes nothing: SQLite has no lock for two who make tables.
@@ -75,18 +78,23 @@ impl Database {
             other => OpenError::Database(other),
         })?;
         match usize::try_from(made) == Ok(MIGRATIONS.iter().len()) {
-            true => Ok(Self(pool)),
+            true => Ok(Self { pool, shared: matches!(setting, Setting::Postgres(_)) }),
             false => Err(OpenError::Version),
         }
     }
 
     /// Where it is asked.
     pub(crate) const fn pool(&self) -> &AnyPool {
-        &self.0
+        &self.pool
+    }
+
+    /// Whether other nodes may use it as well.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Closes it: a file of SQLite's is whole then, without its log beside it.
     pub(crate) async fn close(self) {
-        self.0.close().await;
+        self.pool.close().await;
     }
 }

@@ -5,7 +5,10 @@
 
 mod calls;
 mod database;
+mod lease;
+mod notices;
 mod outbox;
+mod prune;
 mod record;
 mod recordings;
 mod setting;
@@ -20,19 +23,22 @@ use std::thread::JoinHandle;
 use std::time::UNIX_EPOCH;
 
 use tokio::sync::mpsc::{self, Sender};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub(crate) use calls::calls;
-pub(crate) use database::{Database, OpenError};
+pub(crate) use database::Database;
+pub(crate) use lease::{beat, take_over};
+pub(crate) use notices::due_notices;
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
 pub(crate) use record::{Audio, Record, hex};
 pub(crate) use recordings::{Recorded, recordings};
-pub(crate) use setting::Setting;
+pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
 
 use crate::desk::{Closing, Desk, Desks, Handover, Office};
 use crate::node::{Alarm, StartError};
+use crate::webhook::{self, Courier, Notice};
 
 /// A time in microseconds since 1970 as people and programs read it: `2026-11-29T13:45:02Z`.
 pub(crate) fn utc(micros: i64) -> String {
@@ -58,6 +64,15 @@ pub(crate) enum Change {
     Recorded(Recorded),
     /// What happens to an entry of the outbox.
     Outbox(Step),
+    /// The node has started, and goes on with these calls of those that it was in the middle of: the records of all others
+    /// end, and their tickets are seen to.
+    TakenUp(Vec<u64>),
+    /// What a webhook is to be told.
+    Notice(Box<Notice>),
+    /// It was told.
+    NoticeGone(Box<Notice>),
+    /// It was not, and is to be then.
+    NoticeLater(Box<Notice>, i64),
 }
 
 /// A change, and who waits until it is written: for a number, where there is one.
@@ -71,12 +86,14 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts the thread, with the desks beside. What `node` left unfinished when it was last ended is finished first. It ends
-    /// once the last handle is gone and everything is written.
+    /// Starts the thread, with the desks and the webhooks' courier beside. It ends once the last handle is gone and everything is
+    /// written. What `node` left unfinished when it was last ended waits for [`Change::TakenUp`].
     pub(crate) fn start(
         setting: Setting,
+        keeping: &Keeping,
         node: String,
         desks: &[Desk],
+        webhooks: &[webhook::Setting],
         alarm: Alarm,
     ) -> Result<(Self, Desks, JoinHandle<()>), StartError> {
         let thread = |source| StartError::Thread { name: "the store", source };
@@ -85,13 +102,20 @@ impl Store {
         let lost = Arc::new(AtomicU64::new(0));
         let store = Self { orders, lost: Arc::clone(&lost) };
         let (opened, database) = watch::channel(None);
-        let (desks, office) = Office::new(desks, node.clone(), store.clone(), database);
-        let writer = Writer::new(setting, node, queue, lost, opened);
+        let courier = Courier::new(webhooks, node.clone(), store.clone(), database.clone());
+        let (desks, office) = Office::new(desks, node.clone(), keeping.lease, store.clone(), database);
+        let writer = Writer::new(setting, keeping.keep, node, queue, lost, opened);
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
             let _alarm = alarm;
             runtime.block_on(async {
                 let writing = tokio::spawn(writer.run());
+                let stop = Arc::new(Notify::new());
+                let telling = tokio::spawn(courier.run(Arc::clone(&stop)));
                 office.run().await;
+                stop.notify_one();
+                if let Err(error) = telling.await {
+                    std::panic::resume_unwind(error.into_panic());
+                }
                 if let Err(error) = writing.await {
                     std::panic::resume_unwind(error.into_panic());
                 }

@@ -6,6 +6,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool, Row};
 
+use super::calls::others;
 use super::record::{column, count};
 use super::{Recorded, hex};
 use crate::desk::{Closing, Handover};
@@ -78,8 +79,7 @@ impl Step {
                 sqlx::query(
                     "INSERT INTO outbox (call, node, desk, state, handover, closing, told, attempts, due) \
                      VALUES ($1, $2, $3, 'due', $4, $5, 0, 0, 0) \
-                     ON CONFLICT (call) DO UPDATE SET handover = excluded.handover, closing = excluded.closing, state = 'due' \
-                     WHERE outbox.state = 'open'",
+                     ON CONFLICT (call) DO UPDATE SET closing = excluded.closing, state = 'due' WHERE outbox.state = 'open'",
                 )
                 .bind(hex(handover.call))
                 .bind(node.to_owned())
@@ -115,10 +115,16 @@ impl Step {
     }
 }
 
-/// Makes what a node left open when it was last ended due. How many there were.
-pub(super) async fn recover(to: &mut AnyConnection, node: &str) -> sqlx::Result<u64> {
-    let query = sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE node = $1 AND state = 'open'");
-    Ok(query.bind(node.to_owned()).execute(to).await?.rows_affected())
+/// Makes what a node left open when it was last ended due, but for these calls. How many there were.
+pub(super) async fn recover(to: &mut AnyConnection, node: &str, but: &[u64]) -> sqlx::Result<usize> {
+    let query =
+        sqlx::query("SELECT call FROM outbox WHERE node = $1 AND state = 'open'").bind(node.to_owned());
+    let cut = others(&query.fetch_all(&mut *to).await?, but)?;
+    for call in &cut {
+        let query = sqlx::query("UPDATE outbox SET state = 'due', due = 0 WHERE call = $1");
+        query.bind(call.clone()).execute(&mut *to).await?;
+    }
+    Ok(cut.len())
 }
 
 /// A node's entries that are due by `now`, the one that waits longest first.

@@ -1,6 +1,7 @@
 //! `[store] url`: which database.
 
 use core::fmt;
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 
 /// Which database. It may hold a password: it is shown without.
@@ -14,10 +15,41 @@ pub(crate) enum Setting {
     Postgres(String),
 }
 
+/// What is kept, where and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// The database, where one is named.
+    pub(crate) database: Option<Setting>,
+    /// The file that calls are kept in over a crash, where one is named.
+    pub(crate) live: Option<PathBuf>,
+    /// How long what is over is kept.
+    pub(crate) keep: Duration,
+    /// For how long a node that says nothing counts as one that is there.
+    pub(crate) lease: Duration,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        let keep = Duration::from_secs(90 * 24 * 3600);
+        Self { database: None, live: None, keep, lease: Duration::from_secs(30) }
+    }
+}
+
 impl Setting {
     /// The file beside a configuration where none is named.
     pub(crate) fn beside(configuration: &Path) -> Self {
         Self::Sqlite(configuration.with_file_name("warmline.db"))
+    }
+
+    /// The file that calls are kept in over a crash where none is named: beside the database's, or beside the configuration.
+    /// None where nothing is kept.
+    pub(crate) fn live(&self, configuration: Option<&Path>) -> Option<PathBuf> {
+        let beside = match self {
+            Self::Sqlite(file) => Some(file.as_path()),
+            Self::Postgres(_) => configuration,
+            Self::Memory => None,
+        };
+        beside.map(|file| file.with_extension("calls"))
     }
 
     /// Reads `sqlite:FILE` or `postgres://USER@HOST/DATABASE`; `beside` says where a file lies that the text names.

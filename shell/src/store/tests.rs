@@ -34,7 +34,10 @@ impl Drop for Folder {
 
 fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     let alarm = Alarm(Arc::new(Notify::new()));
-    let (store, _, thread) = Store::start(setting, "edge-1".into(), &[], alarm).expect("a thread starts");
+    // What is written here is of a day that will be long ago.
+    let keeping = Keeping { keep: Duration::from_secs(1_000 * 365 * 24 * 3600), ..Keeping::default() };
+    let started = Store::start(setting, &keeping, "edge-1".into(), &[], &[], alarm);
+    let (store, _, thread) = started.expect("a thread starts");
     (store, thread)
 }
 
@@ -102,17 +105,92 @@ fn a_call_is_one_record_however_often_it_is_told() {
 }
 
 #[test]
-fn a_call_that_a_crash_cut_off_has_ended_after_it() {
+fn a_call_that_a_crash_cut_off_has_ended_after_it_unless_it_is_taken_up() {
     let folder = Folder::new("store-crash");
     let running = start(folder.setting());
-    running.0.write(call(1, false));
-    running.0.write(call(2, true));
+    (1..=4).for_each(|id| running.0.write(call(id, id == 2)));
     stop(running);
     let running = start(folder.setting());
-    running.0.write(call(3, false));
+    running.0.write(Change::TakenUp(vec![4]));
+    running.0.write(call(5, false));
     stop(running);
-    let ends: Vec<_> = all(&folder.setting()).into_iter().map(|record| record.end.map(|end| end.1)).collect();
-    assert_eq!(ends, [Some("interrupted".to_owned()), Some("caller-hung-up".to_owned()), None]);
+    let ends = || -> Vec<_> {
+        all(&folder.setting()).into_iter().map(|record| record.end.map(|end| end.1)).collect()
+    };
+    let cut = Some("interrupted".to_owned());
+    let over = Some("caller-hung-up".to_owned());
+    assert_eq!(ends(), [cut.clone(), over.clone(), cut.clone(), None, None]);
+    let running = start(folder.setting());
+    running.0.write(call(4, true));
+    stop(running);
+    assert_eq!(ends(), [cut.clone(), over.clone(), cut, over, None]);
+}
+
+#[test]
+fn what_was_over_long_ago_is_taken_out() {
+    let folder = Folder::new("store-prune");
+    let day = 24 * 3_600_000_000;
+    let old = record(1, true);
+    let now = crate::clock::Clock::utc().expect("a clock").0.max(old.started + 10 * day);
+    let handover = |id| Handover {
+        call: id,
+        desk: "here".into(),
+        caller: Some(format!("+82104444{id:04}")),
+        line: "support".into(),
+        sip_call_id: "a@b".into(),
+        began: now,
+        create: true,
+        has: None,
+        parts: vec![],
+        tags: vec![],
+        recordings: false,
+        earlier: vec![],
+        solved: false,
+        context: Default::default(),
+    };
+    let running = start(folder.setting());
+    for id in 0..1_300 {
+        running.0.write(call(id, true));
+        running.0.write(Change::Ticket(Box::new(handover(id))));
+        running.0.write(Change::Outbox(Step::Opened(Box::new(handover(id)))));
+        let note = String::new();
+        running.0.write(Change::Outbox(match id {
+            // What is not told is kept.
+            7 => Step::Aside { call: id, why: note },
+            _ => Step::Done { call: id, ticket: 1, note },
+        }));
+    }
+    running.0.write(call(2_000, false));
+    let recent =
+        Record { started: now, end: Some((now, String::new(), String::new())), ..record(2_001, true) };
+    running.0.write(Change::Call(Box::new(recent)));
+    running.0.write(Change::Outbox(Step::Opened(Box::new(handover(2_001)))));
+    running.0.write(Change::Outbox(Step::Done { call: 2_001, ticket: 1, note: String::new() }));
+    stop(running);
+    read(&folder.setting(), async |database| {
+        let mut connection = database.pool().acquire().await.expect("a connection");
+        let limit = old.started.max(old.end.expect("it is over").0) + day;
+        let mut rounds = 0;
+        while prune::prune(&mut connection, limit).await.expect("it is taken out") > 0 {
+            rounds += 1;
+        }
+        assert!((3..10).contains(&rounds), "some at once: {rounds}");
+        let left = calls(database.pool(), 0).await.expect("calls");
+        assert_eq!(left.iter().map(|record| record.id).collect::<Vec<_>>(), [2_000, 2_001]);
+        let count = async |table: &str| {
+            let query = format!("SELECT COUNT(*) FROM {table}");
+            let row =
+                sqlx::query(sqlx::AssertSqlSafe(query)).fetch_one(database.pool()).await.expect("a count");
+            sqlx::Row::get::<i64, _>(&row, 0)
+        };
+        assert_eq!(count("outbox").await, 2);
+        assert_eq!((count("tickets").await, count("callers").await), (1_300, 1_300));
+        while prune::prune(&mut connection, i64::MAX).await.expect("it is taken out") > 0 {}
+        for table in ["tickets", "comments", "callers"] {
+            assert_eq!(count(table).await, 0, "{table}");
+        }
+        assert_eq!(count("calls").await, 1);
+    });
 }
 
 #[test]

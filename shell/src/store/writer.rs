@@ -9,9 +9,10 @@ use sqlx::AnyConnection;
 use sqlx::error::ErrorKind;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Change, Database, OpenError, Order, Setting, calls, outbox, tickets};
+use super::prune::prune;
+use super::{Change, Database, Order, Setting, calls, notices, outbox, tickets};
 use crate::clock::Clock;
 
 /// How many changes are written at once: one commit for all of them.
@@ -20,11 +21,19 @@ const TOGETHER: usize = 256;
 /// How long after a failure it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long after another is looked for what was over long ago; while there is some, sooner.
+const PRUNED: Duration = Duration::from_secs(3600);
+const PRUNING: Duration = Duration::from_millis(100);
+
 /// How long the database is waited for when the node ends.
 const LAST: Duration = Duration::from_secs(3);
 
 pub(super) struct Writer {
     setting: Setting,
+    /// How long what is over is kept.
+    keep: Duration,
+    /// When it is looked for next.
+    prune_at: Instant,
     node: String,
     queue: Receiver<Order>,
     lost: Arc<AtomicU64>,
@@ -48,12 +57,25 @@ enum Failure {
 impl Writer {
     pub(super) fn new(
         setting: Setting,
+        keep: Duration,
         node: String,
         queue: Receiver<Order>,
         lost: Arc<AtomicU64>,
         opened: watch::Sender<Option<Database>>,
     ) -> Self {
-        Self { setting, node, queue, lost, opened, database: None, held: VecDeque::new(), failing: false }
+        let prune_at = Instant::now();
+        Self {
+            setting,
+            keep,
+            prune_at,
+            node,
+            queue,
+            lost,
+            opened,
+            database: None,
+            held: VecDeque::new(),
+            failing: false,
+        }
     }
 
     /// Writes until nobody has anything to hand over any more.
@@ -65,10 +87,15 @@ impl Writer {
         loop {
             if self.held.is_empty() && idle {
                 let mut taken = Vec::with_capacity(TOGETHER);
-                if self.queue.recv_many(&mut taken, TOGETHER).await == 0 {
-                    break;
+                // What is to be written comes first.
+                match timeout_at(self.prune_at, self.queue.recv_many(&mut taken, TOGETHER)).await {
+                    Ok(0) => break,
+                    Ok(_) => self.held.extend(taken),
+                    Err(_) => {
+                        self.prune().await;
+                        continue;
+                    }
                 }
-                self.held.extend(taken);
             }
             match self.write(together).await {
                 Ok(()) => {
@@ -125,13 +152,33 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes some of what was over long ago out.
+    async fn prune(&mut self) {
+        let limit = Clock::utc().map(|now| now.0.saturating_sub_unsigned(self.keep.as_micros() as u64));
+        let pruned = async {
+            let (Some(database), Some(limit)) = (&self.database, limit) else { return Ok(0) };
+            let mut transaction = database.pool().begin().await?;
+            let count = prune(&mut transaction, limit).await?;
+            transaction.commit().await.map(|()| count)
+        };
+        let wait = match pruned.await {
+            Ok(0) => PRUNED,
+            Ok(_) => PRUNING,
+            Err(error) => {
+                // Whoever writes there says so aloud.
+                tracing::debug!("what was over long ago cannot be taken out of the store: {error}");
+                PRUNED
+            }
+        };
+        self.prune_at = Instant::now() + wait;
+    }
+
     /// The database, opened where it is not.
     async fn database(&mut self) -> Result<Database, Failure> {
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
-        let opened = self.open().await;
-        match opened {
+        match Database::open(&self.setting).await {
             Ok(database) => {
                 tracing::info!("calls are written to {}", self.setting);
                 self.opened.send_replace(Some(database.clone()));
@@ -139,26 +186,6 @@ impl Writer {
             }
             Err(error) => Err(Failure::Away(error.to_string())),
         }
-    }
-
-    async fn open(&self) -> Result<Database, OpenError> {
-        let database = Database::open(&self.setting).await?;
-        let now = Clock::utc().map_or(0, |now| now.0);
-        let mut connection = database.pool().acquire().await?;
-        let count = calls::interrupted(&mut connection, &self.node, now).await?;
-        if count > 0 {
-            tracing::warn!(
-                "{count} calls were going on when this node was last ended: their records end now"
-            );
-        }
-        let count = outbox::recover(&mut connection, &self.node).await?;
-        if count > 0 {
-            tracing::warn!(
-                "{count} calls were handed over when this node was last ended: their tickets are seen to now"
-            );
-        }
-        drop(connection);
-        Ok(database)
     }
 
     /// Says once that nothing can be written.
@@ -195,9 +222,29 @@ impl Change {
             Self::Note { call, note } => calls::note(to, *call, note).await?,
             Self::Recorded(recorded) => recorded.write(to, node).await?,
             Self::Outbox(step) => step.write(to, node).await?,
+            Self::TakenUp(calls) => taken_up(to, node, calls).await?,
+            Self::Notice(notice) => notices::keep(to, node, notice).await?,
+            Self::NoticeGone(notice) => notices::gone(to, notice).await?,
+            Self::NoticeLater(notice, due) => notices::later(to, notice, *due).await?,
         }
         Ok(None)
     }
+}
+
+/// Finishes what a node left unfinished when it was last ended, but for these calls, with which it goes on.
+async fn taken_up(to: &mut AnyConnection, node: &str, calls: &[u64]) -> sqlx::Result<()> {
+    let now = Clock::utc().map_or(0, |now| now.0);
+    let count = calls::interrupted(to, node, calls, now).await?;
+    if count > 0 {
+        tracing::warn!("{count} calls were cut off when this node was last ended: their records end now");
+    }
+    let count = outbox::recover(to, node, calls).await?;
+    if count > 0 {
+        tracing::warn!(
+            "{count} of the calls that were cut off had been handed over: their tickets are seen to now"
+        );
+    }
+    Ok(())
 }
 
 impl Failure {

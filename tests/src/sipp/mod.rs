@@ -26,7 +26,7 @@ pub use ports::ports;
 pub use postgres::{Postgres, postgres_is_missing};
 pub use program::Program;
 pub use script::{Say, Script};
-pub use stage::{AI, CARRIER, PASSWORD, Rung, STRANGER, Stage, WARMLINE, ZENDESK};
+pub use stage::{AI, CARRIER, Node, PASSWORD, Rung, STRANGER, Stage, WARMLINE, ZENDESK};
 pub use talk::{Heard, Law, Talk};
 
 use core::time::Duration;

@@ -54,6 +54,8 @@ pub struct Script {
     name: String,
     /// Whether it is called, and does not call.
     called: bool,
+    /// Whether it brings a ticket.
+    ticket: bool,
     steps: String,
     /// Of the last request said.
     cseq: u32,
@@ -72,7 +74,7 @@ pub struct Script {
     /// How long it may take, in milliseconds.
     lasting: u32,
     /// Which line is dialled, and the caller's number.
-    dials: &'static str,
+    dials: String,
     number: &'static str,
 }
 
@@ -92,6 +94,7 @@ impl Script {
         Self {
             name,
             called,
+            ticket: true,
             steps: String::new(),
             cseq: 0,
             invited: 0,
@@ -102,14 +105,20 @@ impl Script {
             cancelled: false,
             proxied: false,
             lasting: 60_000,
-            dials: "support",
+            dials: "support".to_owned(),
             number: "+821044440[field0]",
         }
     }
 
     /// Dials another line, in all steps that follow and that went before.
-    pub const fn dials(mut self, line: &'static str) -> Self {
-        self.dials = line;
+    pub fn dials(mut self, line: &str) -> Self {
+        self.dials = line.to_owned();
+        self
+    }
+
+    /// Brings no ticket.
+    pub const fn without_ticket(mut self) -> Self {
+        self.ticket = false;
         self
     }
 
@@ -145,6 +154,7 @@ impl Script {
     pub(super) fn text(&self, known: SocketAddrV4, warmline: SocketAddrV4) -> String {
         let steps = self.steps.replace("<sip:peer@known>", &format!("<sip:peer@{known}>"));
         let steps = steps.replace(Self::LINE, &format!("sip:{}@{warmline}", self.dials));
+        let steps = if self.ticket { steps } else { steps.replace("X-Zendesk-Ticket-Id: [field0]\n", "") };
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{}\">\n{}</scenario>\n",
             self.name, steps

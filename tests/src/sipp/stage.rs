@@ -46,6 +46,23 @@ impl<'a> Rung<'a> {
     }
 }
 
+/// A node.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How many calls it may carry.
+    pub capacity: u16,
+    /// How many new ones it takes a second.
+    pub rate: u16,
+}
+
+impl Default for Node<'_> {
+    fn default() -> Self {
+        Self { name: "end-to-end", capacity: FEW, rate: 30 }
+    }
+}
+
 /// A running Warmline, and whoever was called upon it.
 #[derive(Debug)]
 pub struct Stage {
@@ -100,7 +117,12 @@ impl Stage {
     ) -> Self {
         let media = ports(4 * capacity);
         let cast = Cast::new(sip, targets[0].at);
-        Self::open(program, more, cast, &configuration(callers, sip, targets, (media, capacity), transport))
+        Self::open(
+            program,
+            more,
+            cast,
+            &configuration(callers, sip, targets, media, Node { capacity, ..Node::default() }, transport),
+        )
     }
 
     /// The same with one target that its line rings, and with what `more` says after the line's keys, of the line first.
@@ -108,7 +130,21 @@ impl Stage {
     /// # Panics
     /// When it does not listen.
     pub fn furnish(program: &str, more: &str, callers: &[Ipv4Addr], target: SocketAddrV4) -> Self {
-        Self::refurnish(program, callers, target, |plain| plain + more)
+        Self::furnish_for(program, more, callers, target, Node::default())
+    }
+
+    /// The same for another node.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn furnish_for(
+        program: &str,
+        more: &str,
+        callers: &[Ipv4Addr],
+        target: SocketAddrV4,
+        node: Node<'_>,
+    ) -> Self {
+        Self::equip(program, callers, target, node, |plain| plain + more)
     }
 
     /// The same with a configuration that was changed.
@@ -121,10 +157,20 @@ impl Stage {
         target: SocketAddrV4,
         change: impl FnOnce(String) -> String,
     ) -> Self {
+        Self::equip(program, callers, target, Node::default(), change)
+    }
+
+    fn equip(
+        program: &str,
+        callers: &[Ipv4Addr],
+        target: SocketAddrV4,
+        node: Node<'_>,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
         let sip = SocketAddrV4::new(WARMLINE, ports(2));
         let uri = format!("sip:support@{target}");
-        let media = ports(4 * FEW);
-        let plain = configuration(callers, sip, &[Rung::new(target, &uri)], (media, FEW), "udp");
+        let media = ports(4 * node.capacity);
+        let plain = configuration(callers, sip, &[Rung::new(target, &uri)], media, node, "udp");
         Self::open(program, &[], Cast::new(sip, target), &change(plain))
     }
 
@@ -196,7 +242,8 @@ fn configuration(
     callers: &[Ipv4Addr],
     sip: SocketAddrV4,
     targets: &[Rung<'_>],
-    (media, capacity): (u16, u16),
+    media: u16,
+    Node { name, capacity, rate }: Node<'_>,
     transport: &str,
 ) -> String {
     let last = media + 4 * capacity - 1;
@@ -228,7 +275,7 @@ fn configuration(
     format!(
         r#"
 [node]
-name     = "end-to-end"
+name     = "{name}"
 capacity = {capacity}
 
 [[interface]]
@@ -238,7 +285,7 @@ listen  = ["udp:{port}", "tcp:{port}"]
 media   = "{media}-{last}"
 
 [limits]
-new_calls = "30/s"
+new_calls = "{rate}/s"
 
 [[trunk]]
 name       = "ai"

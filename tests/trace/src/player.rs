@@ -330,7 +330,9 @@ impl<'p> Player<'p> {
             | Event::Reachable { .. }
             | Event::Unreachable { .. } => (None, None),
             Event::Started(id)
+            | Event::Course(id)
             | Event::Answered(id)
+            | Event::Unanswered(id)
             | Event::Ticket(id)
             | Event::Ended(id)
             | Event::Digit { call: id, .. }

@@ -122,6 +122,7 @@ impl Room {
             pings: &mut self.pings,
             windows: &mut self.windows,
             phones: &mut self.phones,
+            announced: &mut [],
             reply: &mut self.reply,
         };
         (&mut self.tables, Lent { storage, relay, out: &mut self.out, packet: &mut self.packet })

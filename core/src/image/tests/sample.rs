@@ -181,7 +181,7 @@ impl Owned {
             }],
             dials: vec![span(80, 7)],
             callers: vec![TrunkIndex(0), TrunkIndex(1), TrunkIndex(0)],
-            rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30) }],
+            rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30), beside: false }],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
             shared: vec![List::new(1, 2)],
             schedules: vec![Schedule {
@@ -272,7 +272,7 @@ impl Owned {
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
         owned.shared = vec![List::new(0, MAX_CALLERS as u16); MAX_SHARED];
-        let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX) };
+        let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX), beside: true };
         owned.rings = vec![ring; MAX_RINGS];
         owned.instants = (0..MAX_INSTANTS as u32).map(|n| (u32::MAX - 5_000 + n).to_be_bytes()).collect();
         let changes = List::new(0, MAX_INSTANTS as u16);
@@ -494,9 +494,10 @@ impl Names {
     }
 
     fn ring(self) -> impl Strategy<Value = Ring> {
-        (0..self.targets as u16, any::<u64>()).prop_map(|(target, time)| Ring {
+        (0..self.targets as u16, any::<u64>(), any::<bool>()).prop_map(|(target, time, beside)| Ring {
             target: TargetIndex(target),
             time: Duration::from_micros(time),
+            beside,
         })
     }
 }

@@ -278,6 +278,12 @@ fn a_queue_that_hangs_up_at_once_was_nobody() {
         assert_eq!(w.outcome(call), (!nobody).then_some(Outcome::Queued));
         if nobody {
             assert_eq!(w.sbc.counters().get(Reason::NobodyThere), 1);
+            // Who took it is not in the call's record any more.
+            let mut other = World::with(8, w.config);
+            other.sbc.restore(&other.cx(), &w.record(call)).unwrap();
+            let outs = other.drain();
+            assert!(message(&outs, AI, "BYE").contains(Reason::WaitCut.sentence().trim()), "{outs:?}");
+            assert!(!outs.iter().any(|out| matches!(out, Out::Message(to, _) if to == ZENDESK)), "{outs:?}");
             let outs = w.has_heard_all(call, BYE_CLIP);
             assert!(message(&outs, AI, "BYE").contains("nobody was there"), "{outs:?}");
             w.answer_byes(&outs);

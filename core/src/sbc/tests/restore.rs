@@ -126,6 +126,31 @@ fn an_answered_call_goes_on() {
 }
 
 #[test]
+fn how_a_call_ended_is_kept_without_its_legs() {
+    let mut w = World::new();
+    let talk = w.talk();
+    let whole = w.record(talk.call).len();
+    let outs = w.hear(AI, &(request("BYE", "3", 2, &talk.ok) + END));
+    let bye = message(&outs, ZENDESK, "BYE").to_string();
+    w.hear(ZENDESK, &respond(&bye, "200 OK", "", ""));
+    let stream = crate::call::stream_of(talk.call);
+    w.sbc.handle(&w.cx(), Input::Media(Report::Closed { stream, sides: Default::default() }));
+    let over = w.sbc.poll(&w.cx(), &mut [0; 4_096]);
+    assert_eq!(over, Output::Event(Event::Ended(talk.call)));
+    let record = w.record(talk.call);
+    assert!(record.len() < whole / 2, "{} of {whole} bytes", record.len());
+    let mut w = World::seeded(8);
+    let call = w.sbc.restore(&w.cx(), &record).unwrap();
+    let view = w.sbc.call(call).unwrap();
+    assert_eq!(view.progress, Progress::Ended(Reason::CallerHungUp));
+    assert_eq!(view.outcome, Some(crate::call::Outcome::Connected));
+    let outs = w.drain();
+    assert!(silent(&outs) && controls(&outs).is_empty(), "{outs:?}");
+    assert_eq!(ended(&outs), [call]);
+    w.is_clean();
+}
+
+#[test]
 fn a_call_that_cannot_go_on_is_ended_on_both_legs() {
     let mut w = World::new();
     let talk = w.talk();

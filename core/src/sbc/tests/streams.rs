@@ -334,8 +334,10 @@ fn the_host_learns_whom_it_connects_to() {
     let question = Question { about: About::Call(call), target: TargetIndex(0) };
     w.sbc.handle(&w.cx(), Input::Resolved(question, &at(&[ZENDESK])));
     let mut buffer = [0; 4096];
+    assert!(matches!(w.sbc.poll(&w.cx(), &mut buffer), Output::Event(Event::Course(_))), "it is rung");
     assert!(matches!(w.sbc.poll(&w.cx(), &mut buffer), Output::Transmit { .. }));
     assert_eq!(w.sbc.addressee(), Some(TargetIndex(0)));
+    w.drain();
     let path = path(TLS, 0, ZENDESK);
     w.sbc.handle(&w.cx(), Input::Lost(path));
     assert!(matches!(w.sbc.poll(&w.cx(), &mut buffer), Output::Transmit { to, .. } if to == path));

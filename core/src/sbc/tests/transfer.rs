@@ -28,7 +28,11 @@ pub(super) fn setting(return_to: bool) -> Config<'static> {
         let dial = List::new(dials.len() as u16 - 1, 1);
         lines.push(Line::new(name, dial, List::new(0, 2), rings));
     }
-    let ring = |target, seconds| Ring { target: TargetIndex(target), time: Duration::from_secs(seconds) };
+    let ring = |target, seconds| Ring {
+        target: TargetIndex(target),
+        time: Duration::from_secs(seconds),
+        beside: false,
+    };
     config.rings = leak(vec![config.rings[0], ring(1, 20), ring(3, 5), ring(0, 20)]);
     let mut trunks = config.trunks.to_vec();
     trunks[0].return_to = return_to.then_some(TargetIndex(2));
@@ -135,6 +139,8 @@ pub(super) fn told(outs: &[Out]) -> Vec<String> {
                 Control::Press { side, digit, .. } => format!("press {side:?} {digit}"),
                 Control::Close { .. } => "close".into(),
             },
+            // It goes with what is told here.
+            Out::Other(Output::Event(Event::Course(_))) => continue,
             Out::Other(Output::Event(event)) => {
                 format!("{event:?}").split(['(', ' ']).next().unwrap().to_lowercase()
             }
@@ -253,6 +259,7 @@ impl World {
 fn the_agent_transfers_its_caller() {
     let mut w = World::with(7, setting(false));
     let (call, mut carrier, mut agent) = w.talk_to_agent();
+    let record = w.record(call);
     let invite =
         w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com?X-Zendesk-Ticket-Id=4711>");
     assert_eq!(field(&invite, "X-Zendesk-Ticket-Id"), "4711");
@@ -264,12 +271,36 @@ fn the_agent_transfers_its_caller() {
     let notify = find(&outs, "NOTIFY").to_string();
     assert_eq!(field(&notify, "Event"), "refer");
     assert!(!notify.contains("id="));
+    // After a restart the agent would have its caller back, and be told so.
+    let mut words = [0; 4_096];
+    w.sbc.save_unanswered(&w.cx(), call, &mut words).unwrap();
+    let mut other = World::with(8, setting(false));
+    let back = other.sbc.restore(&other.cx(), &record).unwrap();
+    other.sbc.end_unanswered(&other.cx(), &words).unwrap();
+    let outs = other.drain();
+    let last = find(&outs, "NOTIFY").to_string();
+    assert!(told(&outs).contains(&format!("NOTIFY {AI} SIP/2.0 480 Temporarily Unavailable terminated")));
+    assert_eq!(field(message(&outs, ZENDESK, "CANCEL"), "Via"), field(&invite, "Via"));
+    assert_eq!(other.sbc.call(back).unwrap().progress, Progress::Answered);
+    let number = |text: &str| -> u32 { field(text, "CSeq").split(' ').next().unwrap().parse().unwrap() };
+    let outs = other.tell(Input::Command(Command::HangUp(back)));
+    assert!(number(&notify) < number(&last) && number(&last) < number(message(&outs, AI, "BYE")));
+
     // While that is out, the answer is not told; but it is done.
     let outs = w.hear(ZENDESK, &respond(&invite, "200 OK", "", ANSWER));
     assert_eq!(
         told(&outs),
         ["point C", "bridge Some([A, C])", &format!("ACK sip:54.172.60.1:5060 {ZENDESK}"), "settled"]
     );
+    // Who has yet to leave would be hung up after a restart, and the others would not.
+    w.sbc.save_unanswered(&w.cx(), call, &mut words).unwrap();
+    let mut other = World::with(8, setting(false));
+    other.sbc.end_unanswered(&other.cx(), &words).unwrap();
+    let outs = other.drain();
+    assert_eq!(told(&outs), [format!("BYE sip:{AI} {AI}")]);
+    assert!(silent(&other.hear(AI, &respond(find(&outs, "BYE"), "200 OK", "", ""))));
+    other.is_clean();
+
     let outs = w.hear(AI, &respond(&notify, "200 OK", "", ""));
     assert_eq!(told(&outs), [format!("NOTIFY {AI} SIP/2.0 200 OK terminated")]);
     assert!(field(find(&outs, "NOTIFY"), "CSeq") > field(&notify, "CSeq"));

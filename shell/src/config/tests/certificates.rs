@@ -63,6 +63,29 @@ fn with(ai: &str) -> String {
 }
 
 #[test]
+fn platforms_are_shown_their_own_certificate_or_an_interfaces() {
+    let folder = Folder::new();
+    let file = |plain: &str, keys: &str| {
+        format!(
+            "{plain}\n[platform]\naddress = \"0.0.0.0:8443\"\n{keys}\n[[platform.token]]\ntrunk = \"ai\"\n\
+             token = \"0123456789abcdef\"\n"
+        )
+    };
+    let shown = |text: &str| {
+        let loaded = folder.parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let identity = loaded.platform().unwrap().identity.clone().unwrap();
+        identity.certificate.file_name().unwrap().to_string_lossy().into_owned()
+    };
+    let tls = with("kind = \"ai\"");
+    assert_eq!(shown(&file(&tls, "")), "sbc.pem");
+    assert_eq!(shown(&file(&tls, "certificate = \"other.pem\"\nkey = \"other.key\"")), "other.pem");
+    let said = folder.said(&file(&tls, "certificate = \"other.pem\"\nkey = \"sbc.key\""));
+    assert!(said.contains("is not the key of the certificate in"), "{said}");
+    let said = folder.said(&file(PLAIN, ""));
+    assert!(said.contains("missing key \"certificate\" in [platform]"), "{said}");
+}
+
+#[test]
 fn all_three_transports_and_certificates() {
     let folder = Folder::new();
     let text =

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::config::{Loaded, parse};
 use crate::desk::{Credentials, Kind, Missing, Part};
-use crate::store::Setting;
+use crate::store::{Keeping, Setting};
 
 fn file(line: &str, more: &str) -> String {
     format!(
@@ -161,6 +161,10 @@ fn what_is_wrong_is_told_with_its_place() {
         ("", "[[desk]]\nname = \"a\"\nbudget = \"11s\"\n", "\"11s\" is not from 100ms to 10s"),
         ("", "[[desk]]\nname = \"a\"\nkind = \"zendesk\"\n", "missing key \"subdomain\""),
         ("", "[store]\nurl = \"mysql://x\"\n", "the store's url is to be like"),
+        ("", "[store]\nkeep = \"1h\"\n", "\"1h\" is not from 1day to"),
+        ("", "[store]\nkeep = \"forever\"\n", "\"forever\" is no length of time"),
+        ("", "[store]\nlease = \"1h\"\n", "\"1h\" is not from 1s to 10m"),
+        ("", "[store]\nlives = \"x\"\n", "unknown key \"lives\" in [store]; did you mean \"live\"?"),
     ] {
         let found = mistakes(line, more);
         assert!(found.contains(expected), "{found}\n{expected}");
@@ -187,4 +191,15 @@ fn a_store_lies_beside_the_file() {
     let loaded = parse("/etc/warmline/warmline.toml", &text).expect("no mistakes");
     assert_eq!(loaded.store(), Some(&Setting::Sqlite("/etc/warmline/w.db".into())));
     assert_eq!(loads("", "").store(), None);
+    assert_eq!(loads("", "").keeping(), &Keeping::default());
+    let text = file("", "[store]\nkeep = \"30d\"\nlease = \"10s\"\nlive = \"/run/warmline/calls\"\n");
+    let loaded = parse("/etc/warmline/warmline.toml", &text).expect("no mistakes");
+    let secs = Duration::from_secs;
+    let keeping = Keeping {
+        database: None,
+        live: Some("/run/warmline/calls".into()),
+        keep: secs(30 * 24 * 3600),
+        lease: secs(10),
+    };
+    assert_eq!(loaded.keeping(), &keeping);
 }

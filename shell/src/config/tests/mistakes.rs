@@ -98,12 +98,12 @@ fn unknown_sections() {
         (
             "[limits]",
             "[web]",
-            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
+            r#"config.toml:11:2: unknown section "web"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store", "desk", "platform" and "webhook""#,
         ),
         (
             "[limits]",
             r#"["a\nb"]"#,
-            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store" and "desk""#,
+            r#"config.toml:11:2: unknown section "a\nb"; known sections are "node", "interface", "media", "limits", "trunk", "target", "schedule", "line", "recording", "dns", "appliance", "store", "desk", "platform" and "webhook""#,
         ),
     ]);
 }
@@ -138,7 +138,7 @@ new_calls",
             "new_calls",
             "blocked = [\"+8270*\", \"anonymous\", \"0701\"]
 new_calls",
-            r#"config.toml:12:37: "0701" is nobody who calls; write a number like "+827012345678", what numbers begin with like "+8270*", or "anonymous""#,
+            r#"config.toml:12:35: "0701" is nobody who calls; write a number like "+827012345678", what numbers begin with like "+8270*", or "anonymous""#,
         ),
         (
             "[limits]",

@@ -11,6 +11,7 @@ mod hostile;
 mod identity;
 mod loads;
 mod mistakes;
+mod platform;
 mod references;
 mod register;
 mod return_to;

@@ -408,7 +408,8 @@ fn a_line() {
         (
             "for =",
             r#"mode = "together", for ="#,
-            r#"config.toml:35:41: mode "together" is not there yet; use "in-order""#,
+            "config.toml:35:22: it cannot be rung together with others: its URI names no address, and it is no telephone that \
+             registers",
         ),
         (
             "for =",

@@ -1,5 +1,5 @@
 use core::hint::black_box;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, NonZeroU64};
 
 use warmline_core::clip::ClipId;
 use warmline_core::config::{
@@ -18,7 +18,8 @@ use warmline_core::srtp::Policy;
 use warmline_core::time::{Duration, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{
-    Binding, Command, Cx, Event, Input, Output, Ping, Sbc, Sizes, Storage, TrunkState, transaction,
+    Announced, Announcement, Binding, Command, Cx, Event, HandOver, Input, Output, Ping, Sbc, Sizes, Storage,
+    TrunkState, transaction,
 };
 
 use super::{Values, see};
@@ -31,6 +32,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
     let (mut timers, mut finished) = ([TimerSlot::EMPTY; 10], [LingeringSlot::EMPTY; 16]);
     let (mut blocks, mut trunks, mut reply) = ([Block::EMPTY; 16], [TrunkState::default(); 2], [0; 1024]);
     let (mut windows, mut phones) = ([Window::EMPTY; 2], [Binding::EMPTY; 2]);
+    let mut announced = [const { Announced::EMPTY }; 2];
     let mut pings = [Ping::NEW; 2];
     let (mut ports, mut port_queues) = ([PortSlot::EMPTY; 8], [PortQueue::EMPTY; 4]);
     let storage = Storage {
@@ -51,6 +53,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         pings: black_box(&mut pings),
         windows: black_box(&mut windows),
         phones: black_box(&mut phones),
+        announced: black_box(&mut announced),
         reply: black_box(&mut reply),
     };
     see(Sizes::of(black_box(2), black_box(10)));
@@ -70,6 +73,7 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         sbc.handle(&cx, Input::Media(report(&mut values)));
         drain(&mut sbc, &cx);
         see(sbc.restore(&cx, values.rest()));
+        see(sbc.end_unanswered(&cx, values.rest()));
         drain(&mut sbc, &cx);
         sbc.handle(&cx, Input::Command(Command::Drain));
         let call = sbc.calls().next();
@@ -79,6 +83,15 @@ pub(super) fn sbc(bytes: &mut [u8]) {
         if values.flag() {
             sbc.handle(&cx, Input::Command(Command::HangUpAll));
         }
+        let (trunk, ticket) = (TrunkIndex(values.u16()), NonZeroU64::new(values.u64()));
+        let announcement = Announcement { trunk, line: values.rest(), caller: Some(values.rest()), ticket };
+        if let Ok(invitation) = sbc.announce(&cx, &announcement) {
+            see((invitation.id, invitation.uri(&config, &mut [0; 128])));
+        }
+        see(sbc.resolve(&cx, trunk, values.rest(), ticket));
+        drain(&mut sbc, &cx);
+        see(sbc.hand_over(&cx, &HandOver { trunk, call: values.rest(), line: values.rest(), ticket }));
+        drain(&mut sbc, &cx);
         let other = Tables::new(&mut values);
         sbc.leave_for(&cx, &other.config(values.rest()));
         drain(&mut sbc, &cx);
@@ -114,11 +127,18 @@ fn drain(sbc: &mut Sbc<'_>, cx: &Cx<'_>) {
                 sbc.handle(cx, Input::Resolved(question, black_box(&found[..])));
             }
             Output::Event(
-                Event::Started(call) | Event::Answered(call) | Event::Ticket(call) | Event::Ended(call),
+                Event::Started(call)
+                | Event::Course(call)
+                | Event::Answered(call)
+                | Event::Ticket(call)
+                | Event::Ended(call),
             ) => {
-                see(sbc.call(call));
+                see((sbc.call(call), sbc.announced(call)));
             }
             Output::Event(Event::Settled(call)) => see(sbc.save(cx, call, black_box(&mut out))),
+            Output::Event(Event::Unanswered(call)) => {
+                see(sbc.save_unanswered(cx, call, black_box(&mut out)));
+            }
             Output::Event(Event::Registered { trunk } | Event::Unregistered { trunk, .. }) => {
                 see((sbc.registered(cx, trunk), sbc.is_leaving()));
             }
@@ -282,6 +302,7 @@ impl Tables {
             rings: [(); 2].map(|()| Ring {
                 target: TargetIndex(values.u16()),
                 time: Duration::from_micros(values.u64()),
+                beside: values.flag(),
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
             shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),

@@ -1,0 +1,78 @@
+//! What is wrong with a request, in words that its developer can act on (RFC 9457).
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use warmline_core::reason::Reason;
+
+use super::Refusal;
+
+/// What is wrong.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    /// The last part of its type.
+    name: &'static str,
+    title: String,
+    detail: String,
+    header: Option<(HeaderName, &'static str)>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        status: StatusCode,
+        name: &'static str,
+        title: &str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { status, name, title: title.to_owned(), detail: detail.into(), header: None }
+    }
+
+    /// With a header field beside.
+    pub(super) fn with(self, name: HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { reason, detail } = refusal;
+        let title = reason.sentence().trim().trim_end_matches('.');
+        let problem = Self::new(status(reason), reason.code(), title, detail);
+        match problem.status {
+            StatusCode::SERVICE_UNAVAILABLE => problem.with(header::RETRY_AFTER, "5"),
+            _ => problem,
+        }
+    }
+}
+
+/// As what a reason is told over HTTP: SIP's own status says something else there.
+fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::NoSuchCall => StatusCode::NOT_FOUND,
+        Reason::LineNotForTrunk | Reason::MayNotRefer => StatusCode::FORBIDDEN,
+        Reason::UnknownLine | Reason::UnsupportedScheme | Reason::CallerMalformed => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Reason::NodeFull | Reason::NoPort | Reason::NoMemory | Reason::Draining => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": format!("urn:warmline:problem:{}", self.name),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status, kind, body.to_string()).into_response();
+        let header = self.header.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        response.headers_mut().extend(header);
+        response
+    }
+}
