@@ -215,22 +215,6 @@ impl Node {
             platform: None,
             broken,
         };
-        let mut recorder = None;
-        if let Some(setting) = loaded.recording() {
-            let alarm = Alarm(Arc::clone(&node.broken));
-            let (handle, thread) = Recorder::start(setting.clone(), alarm)?;
-            recorder = Some(handle.clone());
-            node.recording = Some((handle, thread));
-        }
-        let reporting = reporting.with_recorder(recorder.clone());
-        for number in 0..loaded.workers().max(1) {
-            let (loaded, backend) = (Arc::clone(&loaded), backend.clone());
-            let alarm = Alarm(Arc::clone(&node.broken));
-            let (worker, thread) =
-                media::start(number, loaded, backend, clock, reporting.clone(), sockets, alarm)?;
-            node.workers.push(worker);
-            node.relaying.push(thread);
-        }
         let beside = || options.file.as_deref().map(store::Setting::beside);
         let (mut store, mut desks) = (None, None);
         let needed = !loaded.desks().is_empty() || !loaded.webhooks().is_empty();
@@ -243,6 +227,22 @@ impl Node {
                 Store::start(setting, loaded.keeping(), name, loaded.desks(), loaded.webhooks(), alarm)?;
             (store, desks) = (Some(handle), Some(wishes));
             node.storing = Some(thread);
+        }
+        let mut recorder = None;
+        if let Some(setting) = loaded.recording() {
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (handle, thread) = Recorder::start(setting.clone(), store.clone(), alarm)?;
+            recorder = Some(handle.clone());
+            node.recording = Some((handle, thread));
+        }
+        let reporting = reporting.with_recorder(recorder.clone());
+        for number in 0..loaded.workers().max(1) {
+            let (loaded, backend) = (Arc::clone(&loaded), backend.clone());
+            let alarm = Alarm(Arc::clone(&node.broken));
+            let (worker, thread) =
+                media::start(number, loaded, backend, clock, reporting.clone(), sockets, alarm)?;
+            node.workers.push(worker);
+            node.relaying.push(thread);
         }
         let webhooks = store.clone().filter(|_| !loaded.webhooks().is_empty());
         let webhooks = webhooks.map(|store| Webhooks::new(loaded.webhooks().to_vec(), store));

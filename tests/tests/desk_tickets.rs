@@ -24,11 +24,27 @@ struct Scene {
     taken: usize,
 }
 
+/// Those of a line that takes whoever calls.
+fn manners(goodbye: Goodbye) -> Manners {
+    let rules = Rules { takes_addresses: true, ..Rules::default() };
+    Manners { rules, goodbye, ..Manners::default() }
+}
+
 impl Scene {
     fn set(goodbye: Goodbye, store: &str) -> Self {
+        Self::furnish(manners(goodbye), store, "", "", |_| String::new())
+    }
+
+    /// The same with more keys of the line's ticket and of the desk, and with more after that for a target at this address.
+    fn furnish(
+        manners: Manners,
+        store: &str,
+        ticket: &str,
+        desk: &str,
+        more: impl FnOnce(SocketAddrV4) -> String,
+    ) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
-        let rules = Rules { takes_addresses: true, ..Rules::default() };
-        let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+        let far_end = FarEnd::open(&[at.into()], manners);
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let more = format!(
             r#"
@@ -36,6 +52,7 @@ impl Scene {
   desk     = "acme"
   group    = "Support"
   priority = "high"
+{ticket}
 
 [[desk]]
 name          = "acme"
@@ -46,13 +63,15 @@ client_secret = "{}"
 budget        = "1s"
 adopt         = "3s"
 tags          = ["warmline"]
+{desk}
 
 [store]
 url = "{store}"
-"#,
+{}"#,
             api.base(),
             CLIENT.0,
-            CLIENT.1
+            CLIENT.1,
+            more(at)
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
         Self { stage, far_end: far_end.expect("free ports"), api, taken: 0 }
@@ -133,6 +152,151 @@ fn a_ticket_is_made_and_carried() {
 }
 
 #[test]
+fn what_an_account_does_not_take_costs_no_ticket() {
+    if sipp_is_missing("what_an_account_does_not_take_costs_no_ticket") {
+        return;
+    }
+    let ticket = "  form     = \"Phone\"\n  brand    = \"Nowhere\"\n  fields   = { 99 = \"x\" }";
+    let goodbye = manners(Goodbye::After(500));
+    let mut scene =
+        Scene::furnish(goodbye, FILE, ticket, "brand = \"Apex\"\ntype = \"task\"", |_| String::new());
+    let player = scene.caller();
+    let visit = scene.visit(|visit| visit.over);
+    scene.stage.cast.ends_well(player);
+    let one = scene.one();
+    assert_eq!(visit.ticket, Some(one.to_string()));
+    scene.api.account(|account| {
+        let made = &account.tickets[&one];
+        // The line's own brand comes in place of the desk's, and there is none.
+        assert_eq!((made.form, made.brand, made.kind.as_deref()), (Some(360_102), None, Some("task")));
+        assert!(made.fields.is_empty() && made.group.is_some(), "{made:?}");
+    });
+    let log = scene.stage.stop();
+    let file = scene.stage.file();
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    for (key, part) in [("  brand    = ", "brand \"Nowhere\""), ("  fields   = ", "field 99 = \"x\"")] {
+        let (number, line) = (1..).zip(text.lines()).find(|(_, line)| line.starts_with(key)).expect("a line");
+        let column =
+            if key.contains("fields") { line.find("99").map(|at| at + 1) } else { Some(key.len() + 1) };
+        let said = format!("{part} ({}:{number}:{})", file.display(), column.expect("a column"));
+        assert!(log.contains(&said), "{log}\n{said}");
+    }
+}
+
+#[test]
+fn a_ticket_that_is_not_there_has_another_in_its_place() {
+    if sipp_is_missing("a_ticket_that_is_not_there_has_another_in_its_place") {
+        return;
+    }
+    let mut scene = Scene::set(Goodbye::After(500), FILE);
+    let script = Script::caller("brings").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
+    let script = script.acknowledges().gets("BYE").answers(200).lingers();
+    let player = scene.stage.cast.follow(&script, SocketAddrV4::new(AI, ports(2)));
+    let visit = scene.visit(|visit| visit.over);
+    scene.stage.cast.ends_well(player);
+    let one = scene.one();
+    assert_eq!(visit.ticket, Some(one.to_string()));
+    scene.api.account(|account| {
+        let begins = &account.tickets[&one].comments[0].body;
+        assert!(begins.contains("The call brought ticket #1001, which is not there."), "{begins}");
+    });
+    let json = scene.stage.ask(PROGRAM, &["calls", "--json"]).expect("calls");
+    assert!(json.contains("\"ticket-unknown\""), "{json}");
+}
+
+#[test]
+fn each_hand_over_of_a_call_is_told_on_its_one_ticket() {
+    if sipp_is_missing("each_hand_over_of_a_call_is_told_on_its_one_ticket") {
+        return;
+    }
+    let agent = SocketAddrV4::new(AI, ports(2));
+    // The queue hangs up at once: nobody is there, and the agent has its caller back.
+    let scene = Scene::furnish(manners(Goodbye::After(300)), FILE, "", "", |at| {
+        format!(
+            r#"
+[[target]]
+name    = "queue"
+trunk   = "zendesk"
+uri     = "sip:people@{at}"
+answers = "queue"
+settle  = "20s"
+
+[[target]]
+name  = "agent"
+trunk = "ai"
+uri   = "sip:agent@{agent}"
+
+[[line]]
+name = "people"
+dial = ["people"]
+from = ["ai"]
+ring = [{{ targets = ["queue"] }}]
+
+  [line.ticket]
+  desk = "acme"
+
+[[line]]
+name = "agent"
+dial = ["agent"]
+from = ["carrier"]
+ring = [{{ targets = ["agent"] }}]
+"#
+        )
+    });
+    let refers =
+        "Contact: <sip:peer@known>\nRefer-Sub: false\nRefer-To: <sip:people@[remote_ip]:[remote_port]>\n";
+    let script = Script::target("agent").takes_the_call().waits(500);
+    let script = script.says("REFER", refers).hears(202).waits(3_000);
+    let script = script.says("REFER", refers).hears(202).waits(3_000).hangs_up().hears(200).lingers();
+    let answers = scene.stage.cast.follow(&script, agent);
+    let script = Script::caller("caller").dials("agent").gets_through().is_hung_up();
+    let calls = scene.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
+    scene.stage.cast.ends_well(calls);
+    scene.stage.cast.ends_well(answers);
+    let one = scene.one();
+    let visits = scene.far_end.visits();
+    let carried: Vec<_> = visits.iter().map(|visit| visit.ticket.clone()).collect();
+    assert_eq!(carried, [Some(one.to_string()), Some(one.to_string())]);
+    scene.api.account(|account| {
+        let last = account.tickets[&one].comments.last().expect("a comment").body.clone();
+        assert_eq!(last.matches("\nHanded over to people at ").count(), 2, "{last}");
+        assert_eq!(last.matches(": returned.").count(), 3, "{last}");
+    });
+    let table = scene.stage.ask(PROGRAM, &["calls"]).expect("a table");
+    assert_eq!(table.lines().count(), 2, "{table}");
+}
+
+#[test]
+fn a_message_that_was_left_is_on_its_ticket() {
+    if sipp_is_missing("a_message_that_was_left_is_on_its_ticket") {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("warmline-voicemail-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let wait = "\n  [line.unanswered]\n  then = \"voicemail\"\n\n  [line.voicemail]\n  longest = \"1m\"\n";
+    // The line is of another domain, and refuses the call.
+    let rules = Rules { domain: Some("acme.example".into()), ..Rules::default() };
+    let scene = Scene::furnish(Manners { rules, ..Manners::default() }, FILE, wait, "", |_| {
+        format!("\n[recording]\ndirectory = \"{}\"\n", folder.display())
+    });
+    let script = Script::caller("leaves").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
+    let script = script.acknowledges().waits(1_500).hangs_up().hears(200).lingers();
+    let player = scene.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
+    scene.stage.cast.ends_well(player);
+    let one = scene.one();
+    scene.api.account(|account| {
+        let last = account.tickets[&one].comments.last().expect("a comment");
+        let [file] = &last.attachments[..] else { panic!("{last:?}") };
+        assert!(file.bytes.starts_with(b"RIFF") && file.bytes.len() > 16_000, "{} bytes", file.bytes.len());
+        assert!(
+            last.body.contains("Voicemail from +821044440") && last.body.contains(" long, since "),
+            "{last:?}"
+        );
+    });
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
 fn a_slow_account_delays_a_call_no_longer_than_its_budget() {
     let test = "a_slow_account_delays_a_call_no_longer_than_its_budget";
     let slow = |api: &Api| api.upon("POST", "/api/v2/tickets", Act::Late(Duration::from_secs(3)), Some(1));
@@ -185,9 +349,7 @@ fn a_ticket_is_made_and_carried_and_what_is_to_be_sent_is_in_postgres() {
 
 fn a_local_desk_has_tickets(store: &str) {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    let goodbye = Goodbye::After(500);
-    let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+    let far_end = FarEnd::open(&[at.into()], manners(Goodbye::After(500)));
     let far_end = far_end.expect("free ports");
     let more = format!(
         r#"

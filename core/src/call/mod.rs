@@ -49,7 +49,7 @@ pub use reliable::{Reliable, Wish};
 pub use session_timer::SessionTimer;
 pub(crate) use session_timer::{Form, SHORTEST, Work, retry_after};
 pub(crate) use sighting::{Learned, Sighting};
-pub use ticket::{HEADER as TICKET_HEADER, referred_ticket, ticket};
+pub use ticket::{HEADER as TICKET_HEADER, Talk, referred_ticket, ticket};
 pub use transfer::{Move, Notifier, Place, Stage, Transfer};
 pub use waiting::{Pending, Todo};
 
@@ -120,6 +120,7 @@ pub struct Call {
     pub(crate) caller: Option<Number>,
     pub(crate) identity: Identity,
     pub(crate) ticket: Option<NonZeroU64>,
+    pub(crate) talk: Talk,
     /// What was left out of what a request brought, or of a target's addresses.
     pub(crate) note: Option<Reason>,
     /// Why the latest target was not reached, and the status it answered with where it did.
@@ -182,6 +183,8 @@ pub struct View<'a> {
     pub withheld: bool,
     /// The ticket it is about.
     pub ticket: Option<NonZeroU64>,
+    /// Whether an INVITE that named none has reached Zendesk, or may have: Talk makes a ticket of its own then.
+    pub talk: bool,
     /// What became of it; none as long as that is open. Who takes a call that was transferred changes it.
     pub outcome: Option<Outcome>,
     /// Whether that may change still: a queue has answered, and it is not certain yet that somebody is there.
@@ -229,6 +232,7 @@ impl Call {
             caller: None,
             identity: Identity::NONE,
             ticket: None,
+            talk: Talk::Unasked,
             note: None,
             failure: None,
             max_forwards: 0,
@@ -317,6 +321,7 @@ impl Call {
             caller: self.caller.as_ref().map(|number| number.as_slice()),
             withheld: self.identity.withheld,
             ticket: self.ticket,
+            talk: self.talk != Talk::Unasked,
             outcome: self.outcome,
             settles: self.settles,
             transfer: (self.transfer.stage, self.transfer.trunk),

@@ -8,6 +8,41 @@ use crate::sip::{Message, Name, Uri, unescape};
 /// The header that names the ticket.
 pub const HEADER: &[u8] = b"X-Zendesk-Ticket-Id";
 
+/// Whether Zendesk's Talk may have made a ticket of a call by itself, as it does of an INVITE that names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// No such INVITE has gone there, or none that has arrived.
+    Unasked,
+    /// One is out, and nothing has come back yet.
+    Asked,
+    /// One was answered, however, or may be still though nobody waits for that.
+    Reached,
+}
+
+impl Talk {
+    /// An INVITE leaves that names no ticket. One before it may be answered late.
+    pub(crate) const fn ask(&mut self) {
+        *self = match self {
+            Self::Unasked => Self::Asked,
+            Self::Asked | Self::Reached => Self::Reached,
+        };
+    }
+
+    /// Something has come back.
+    pub(crate) const fn reach(&mut self) {
+        if matches!(self, Self::Asked) {
+            *self = Self::Reached;
+        }
+    }
+
+    /// Nothing has, and nothing will.
+    pub(crate) const fn miss(&mut self) {
+        if matches!(self, Self::Asked) {
+            *self = Self::Unasked;
+        }
+    }
+}
+
 /// The ticket an INVITE names: none, or why what it names is left out.
 ///
 /// Looked for in the header, then in the Request-URI (as a header after `?`, as a parameter), then in User-to-User.

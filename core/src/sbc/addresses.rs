@@ -161,18 +161,20 @@ impl Sbc<'_> {
         let silent = called.filter(|&leg| {
             let alone = self.another_rung(id, Some(leg)).is_none();
             let leg = self.legs.get(leg);
-            !over && alone && leg.is_some_and(|leg| leg.state == LegState::Calling)
+            alone && leg.is_some_and(|leg| leg.state == LegState::Calling)
         });
         match silent {
-            Some(leg) => {
+            Some(leg) if !over => {
                 self.leave(cx, id, leg);
                 self.address_failed(cx, id, Reason::TargetSilent, None);
             }
-            None if over => {
+            _ if over => {
+                let rung = silent.and_then(|leg| self.rung_at_zendesk(cx.config, leg));
+                rung.into_iter().for_each(|call| call.talk.miss());
                 self.stop_ringing(cx, id, Reason::NoAnswer);
                 self.target_failed(cx, id, Reason::NoAnswer, None);
             }
-            None => self.time_ringing(cx, id, false),
+            _ => self.time_ringing(cx, id, false),
         }
     }
 

@@ -410,6 +410,7 @@ impl Sbc<'_> {
             Asked::Invite => {
                 leg.state = LegState::Terminated;
                 if self.is_rung(id) {
+                    self.rung_at_zendesk(cx.config, id).into_iter().for_each(|call| call.talk.miss());
                     self.is_down(cx, path, Failing::Silent);
                     self.ringing_failed(cx, id, Reason::TargetSilent, None, true);
                 }

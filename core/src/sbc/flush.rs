@@ -240,6 +240,7 @@ impl Sbc<'_> {
             return self.send_invite(cx, id, out);
         }
         let leg = self.legs.get(id)?;
+        let call = leg.call;
         let (to, target, key) = (leg.path, leg.target, self.client_key(leg.branch, Method::Invite));
         let (kept, asks) = (self.keep(out, len), Some((id, Asked::Invite)));
         if let Err(kept) =
@@ -248,8 +249,11 @@ impl Sbc<'_> {
             kept.into_iter().for_each(|chain| self.blocks.free(chain));
             return None;
         }
-        let call = self.legs.get(id).map(|leg| leg.call)?;
-        self.calls.get_mut(call)?.pending.add(Pending::UNANSWERED);
+        let call = self.calls.get_mut(call)?;
+        if zendesk && call.ticket.is_none() {
+            call.talk.ask();
+        }
+        call.pending.add(Pending::UNANSWERED);
         Some(Output::Transmit { to, len })
     }
 

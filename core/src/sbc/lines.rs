@@ -166,7 +166,9 @@ impl Sbc<'_> {
         call.lines = call.lines.saturating_add(1);
         call.line = line;
         call.failure = None;
-        self.wants_ticket(cx, id);
+        if call.ticket.is_none() && call.ticket_by == Instant::ZERO {
+            self.wants_ticket(cx, id);
+        }
         self.ring_instead(cx, id, Plan::New);
     }
 
@@ -272,11 +274,12 @@ impl Sbc<'_> {
         self.wake(id);
     }
 
-    /// Has the host make a ticket for a call that brings none, where its line says so.
+    /// Has the host see to the ticket of a call that is handed over, where its line says so: one is made where there is
+    /// none, and one that there is may be of no use.
     pub(super) fn wants_ticket(&mut self, cx: &Cx<'_>, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let budget = cx.config.line(call.line).map_or(0, |line| line.budget);
-        if budget > 0 && call.ticket.is_none() && call.ticket_by == Instant::ZERO {
+        if budget > 0 {
             call.ticket_by = cx.now.after(Duration::from_millis(budget.into()));
             call.pending.add(Pending::TICKET);
         }
@@ -295,10 +298,10 @@ impl Sbc<'_> {
         true
     }
 
-    /// The host has made a ticket, or cannot.
+    /// The host has made a ticket, or has none but what there is.
     pub(super) fn ticket_comes(&mut self, cx: &Cx<'_>, id: CallId, ticket: Option<NonZeroU64>) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        call.ticket = call.ticket.or(ticket);
+        call.ticket = ticket.or(call.ticket);
         call.ticket_by = Instant::ZERO;
         call.pending.add(Pending::COURSE);
         call.unsettle();

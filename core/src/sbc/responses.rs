@@ -1,8 +1,9 @@
 //! Responses that arrive.
 
 use crate::call::{
-    CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+    Call, CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
 };
+use crate::config::{Config, TrunkKind};
 use crate::reason::Reason;
 use crate::relay::Side;
 use crate::sip::{Essentials, Message, Method};
@@ -87,6 +88,7 @@ impl Sbc<'_> {
         };
         leg.came_by(from);
         let (call, path) = (leg.call, leg.path);
+        self.rung_at_zendesk(cx.config, id).into_iter().for_each(|call| call.talk.reach());
         if e.cseq.method == Method::Prack {
             return self.prack_answered(cx, from, message, e, id, status);
         }
@@ -262,5 +264,12 @@ impl Sbc<'_> {
         let call = self.legs.get(id).and_then(|leg| self.calls.get(leg.call));
         let beside = self.legs.get(id).is_some_and(|leg| leg.beside);
         call.is_some_and(|call| (call.called == Some(id) || beside) && call.progress == Progress::Ringing)
+    }
+
+    /// The call of a leg that is rung, where that is Zendesk's line.
+    pub(super) fn rung_at_zendesk(&mut self, config: &Config<'_>, id: LegId) -> Option<&mut Call> {
+        let leg = self.legs.get(id).filter(|_| self.is_rung(id))?;
+        config.trunk(leg.trunk).filter(|trunk| trunk.kind == TrunkKind::Zendesk)?;
+        self.calls.get_mut(leg.call)
     }
 }

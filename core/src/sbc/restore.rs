@@ -135,7 +135,18 @@ impl Sbc<'_> {
         };
         let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
         let Saved {
-            line, trunk, target, attempt, max_forwards, caller, identity, ticket, note, outcome, ..
+            line,
+            trunk,
+            target,
+            attempt,
+            max_forwards,
+            caller,
+            identity,
+            ticket,
+            talk,
+            note,
+            outcome,
+            ..
         } = saved;
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
@@ -149,6 +160,7 @@ impl Sbc<'_> {
             caller,
             identity,
             ticket,
+            talk,
             note,
             outcome,
             max_forwards,

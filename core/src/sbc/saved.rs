@@ -8,7 +8,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Move, Number, Outcome, SessionTimer};
+use crate::call::{Call, Identity, Leg, Move, Number, Outcome, SessionTimer, Talk};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -49,6 +49,7 @@ pub(super) struct Saved {
     pub(super) caller: Option<Number>,
     pub(super) identity: Identity,
     pub(super) ticket: Option<NonZeroU64>,
+    pub(super) talk: Talk,
     pub(super) note: Option<Reason>,
     pub(super) outcome: Option<Outcome>,
     /// How long ago it began, and was answered: without the time until the restart where no clock tells that.
@@ -115,7 +116,8 @@ pub(super) fn write(
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
     let outcome = call.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
-    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | outcome << 2);
+    let talk = u8::from(call.talk != Talk::Unasked);
+    w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | outcome << 2 | talk << 7);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));
     for reason in [call.note, ending] {
         w.short(reason.map_or("", Reason::code).as_bytes());
@@ -164,7 +166,8 @@ impl Saved {
             _ => return None,
         };
         let (id, told) = (r.u64()?, r.u8()?);
-        let outcome = match told >> 2 {
+        let talk = if told & 128 == 0 { Talk::Unasked } else { Talk::Reached };
+        let outcome = match (told & 127) >> 2 {
             0 => None,
             number => Some(*Outcome::ALL.get(usize::from(number.saturating_sub(1)))?),
         };
@@ -206,6 +209,7 @@ impl Saved {
             caller,
             identity,
             ticket,
+            talk,
             note,
             outcome,
             started: started.plus(since),

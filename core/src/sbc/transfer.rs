@@ -202,6 +202,7 @@ impl Sbc<'_> {
         call.set_place(place, Place::Join, port);
         call.pending.add(Pending::UNANSWERED);
         call.pending.add(Pending::COURSE);
+        let rung = matches!(goal, Goal::Line(_));
         match goal {
             Goal::Line(line) => {
                 (call.anchor, call.called) = (Some(other), None);
@@ -213,7 +214,9 @@ impl Sbc<'_> {
             }
             Goal::Party(party) => self.fetch(cx, id, party),
         }
-        self.wants_ticket(cx, id);
+        if rung {
+            self.wants_ticket(cx, id);
+        }
         self.guard(cx, id);
         self.wake(id);
     }

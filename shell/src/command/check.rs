@@ -12,7 +12,7 @@ use super::appliance::Image;
 use super::hours::{self, Then};
 use super::summary::Summary;
 use crate::config::{self, Loaded};
-use crate::desk::{Desk, Kind};
+use crate::desk::{Account, Credentials, Desk, Kind, TOKENS_END};
 use crate::store::Setting;
 
 /// Says what is wrong with a configuration, or what it comes to.
@@ -56,8 +56,14 @@ fn kept(file: &Path, loaded: &Loaded) -> String {
             Kind::Local => "in the store",
             Kind::Zendesk(account) => &account.base,
         };
+        let ends = match &desk.kind {
+            Kind::Zendesk(Account { credentials: Credentials::Token { .. }, .. }) => {
+                format!("; API tokens are taken until {TOKENS_END} and no longer: make an OAuth client")
+            }
+            _ => String::new(),
+        };
         format!(
-            "desk \"{}\": tickets {place}, at most {} ms while a caller waits\n",
+            "desk \"{}\": tickets {place}, at most {} ms while a caller waits{ends}\n",
             desk.name,
             desk.budget.as_millis()
         )

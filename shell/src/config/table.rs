@@ -300,6 +300,35 @@ impl<'t> Value<'t> {
         value.map(|value| At { value, at: self.at })
     }
 
+    /// The entries of a table whose keys are whatever they are.
+    pub(super) fn pairs(self) -> Vec<(At<&'t str>, Self)> {
+        let DeValue::Table(entries) = self.value else {
+            self.expected("a table");
+            return Vec::new();
+        };
+        let pair = |(key, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
+            let key: &'t Spanned<std::borrow::Cow<'t, str>> = key;
+            let value = Self { at: value.span().start, value: value.get_ref(), ..self };
+            (At { value: key.get_ref().as_ref(), at: key.span().start }, value)
+        };
+        entries.iter().map(pair).collect()
+    }
+
+    /// A string, an integer, true or false, or a list of strings, for whoever it is passed on to.
+    pub(super) fn plain(self) -> Option<At<serde_json::Value>> {
+        let value = match self.value {
+            DeValue::String(text) => text.as_ref().into(),
+            DeValue::Boolean(value) => (*value).into(),
+            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).ok()?.into(),
+            DeValue::Array(_) => self.strings().into_iter().map(|text| text.value).collect(),
+            _ => {
+                self.expected("a string, an integer, true or false, or a list of strings");
+                return None;
+            }
+        };
+        Some(At { value, at: self.at })
+    }
+
     /// A list of strings, none of them twice.
     pub(super) fn strings(self) -> Vec<At<&'t str>> {
         let mut seen = HashMap::new();

@@ -1,4 +1,5 @@
-//! Requests to an account of Zendesk's: the token they take (OAuth client credentials), and how many it bears.
+//! Requests to an account of Zendesk's: the token they take (OAuth client credentials, or an API token as long as there are
+//! any), and how many it bears.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,11 +11,14 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::setting::Account;
+use super::setting::{Account, Credentials};
 
 /// How long a connection, and an answer, are waited for. Who waits for less goes on meanwhile.
 const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a file may be on its way.
+const UPLOADED: Duration = Duration::from_secs(300);
 
 /// How long a token is asked for, in seconds: an account may give less.
 const LIFE: u64 = 86_400;
@@ -41,14 +45,19 @@ pub(super) enum Failure {
     /// Whether it was done is not known.
     Unsure(String),
     /// It is refused, and would be again.
-    Refused { status: u16, why: String },
+    Refused {
+        status: u16,
+        why: String,
+        /// What it is about, where that is told: `group: Group is invalid`.
+        about: Vec<String>,
+    },
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Later { why, .. } | Self::Unsure(why) => f.write_str(why),
-            Self::Refused { status, why } => write!(f, "{status}: {why}"),
+            Self::Refused { status, why, .. } => write!(f, "{status}: {why}"),
         }
     }
 }
@@ -60,6 +69,20 @@ pub(super) struct Api {
     token: Mutex<Option<Token>>,
     /// Until when the account has asked to be left alone.
     rests: StdMutex<Option<Instant>>,
+}
+
+/// What a request brings, and how long its answer is waited for.
+#[derive(Clone)]
+struct Content {
+    kind: &'static str,
+    bytes: Vec<u8>,
+    patience: Duration,
+}
+
+impl Content {
+    fn json(text: String) -> Self {
+        Self { kind: "application/json", bytes: text.into_bytes(), patience: ANSWER }
+    }
 }
 
 #[derive(Clone)]
@@ -76,7 +99,10 @@ impl Api {
 
     /// Has a token that will do for a while.
     pub(super) async fn warm(&self) -> Result<(), Failure> {
-        self.token().await.map(drop)
+        match &self.account.credentials {
+            Credentials::Client { id, secret } => self.token(id, secret).await.map(drop),
+            Credentials::Token { .. } => Ok(()),
+        }
     }
 
     /// What is there.
@@ -86,51 +112,75 @@ impl Api {
 
     /// Makes something. With a `key`, it is made once for all requests that have it (for two hours).
     pub(super) async fn post(&self, path: &str, body: String, key: Option<&str>) -> Result<Value, Failure> {
-        self.request(Method::POST, path, Some(body), key).await
+        self.request(Method::POST, path, Some(Content::json(body)), key).await
+    }
+
+    /// Sends a file of this kind.
+    pub(super) async fn upload(
+        &self,
+        path: &str,
+        kind: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        let content = Content { kind, bytes, patience: UPLOADED };
+        self.request(Method::POST, path, Some(content), None).await
     }
 
     /// Changes something.
     pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.request(Method::PUT, path, Some(body.to_string()), None).await
+        self.request(Method::PUT, path, Some(Content::json(body.to_string())), None).await
     }
 
     async fn request(
         &self,
         method: Method,
         path: &str,
-        body: Option<String>,
+        content: Option<Content>,
         key: Option<&str>,
     ) -> Result<Value, Failure> {
-        let token = self.token().await?;
-        let unauthorised = match self.send(&token, &method, path, body.clone(), key).await {
-            Err(Failure::Refused { status: 401, why }) => why,
+        let strange =
+            |why: &str, what| Failure::Later { why: format!("{why}: look at {what}"), after: Some(STRANGE) };
+        let Credentials::Client { id, secret } = &self.account.credentials else {
+            return self.send(None, &method, path, content, key).await.map_err(|failure| match failure {
+                Failure::Refused { status: 401, why, .. } => strange(&why, "email and token"),
+                other => other,
+            });
+        };
+        let token = self.token(id, secret).await?;
+        let unauthorised = match self.send(Some(&token), &method, path, content.clone(), key).await {
+            Err(Failure::Refused { status: 401, why, .. }) => why,
             other => return other,
         };
         // It has ended early, or was taken back.
         self.forget(&token).await;
         tracing::debug!("a token of {} is no good any more: {unauthorised}", self.account.base);
-        let token = self.token().await?;
-        self.send(&token, &method, path, body, key).await.map_err(|failure| match failure {
-            Failure::Refused { status: 401, why } => Failure::Later {
-                why: format!("a new token is refused ({why}): look at what its OAuth client may do"),
-                after: Some(STRANGE),
-            },
+        let token = self.token(id, secret).await?;
+        self.send(Some(&token), &method, path, content, key).await.map_err(|failure| match failure {
+            Failure::Refused { status: 401, why, .. } => {
+                strange(&format!("a new token is refused ({why})"), "what its OAuth client may do")
+            }
             other => other,
         })
     }
 
+    /// Sends a request with a token of OAuth's, or else with the account's own.
     async fn send(
         &self,
-        token: &str,
+        token: Option<&str>,
         method: &Method,
         path: &str,
-        body: Option<String>,
+        content: Option<Content>,
         key: Option<&str>,
     ) -> Result<Value, Failure> {
-        let mut request =
-            self.http.request(method.clone(), format!("{}{path}", self.account.base)).bearer_auth(token);
-        if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        let request = self.http.request(method.clone(), format!("{}{path}", self.account.base));
+        let mut request = match (&self.account.credentials, token) {
+            (Credentials::Token { email, token }, _) => {
+                request.basic_auth(format!("{email}/token"), Some(token))
+            }
+            (Credentials::Client { .. }, token) => request.bearer_auth(token.unwrap_or_default()),
+        };
+        if let Some(Content { kind, bytes, patience }) = content {
+            request = request.header(CONTENT_TYPE, kind).body(bytes).timeout(patience);
         }
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
@@ -162,7 +212,7 @@ impl Api {
                 Some(_) => Failure::Later { why, after },
                 None => Failure::Unsure(why),
             },
-            status => Failure::Refused { status, why },
+            status => Failure::Refused { status, why, about: details(&value) },
         })
     }
 
@@ -186,7 +236,7 @@ impl Api {
     }
 
     /// A token that is good for a while. Who comes meanwhile waits for the same.
-    async fn token(&self) -> Result<String, Failure> {
+    async fn token(&self, id: &str, secret: &str) -> Result<String, Failure> {
         let mut kept = self.token.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| token.old > Instant::now()) {
             return Ok(token.text.clone());
@@ -194,8 +244,8 @@ impl Api {
         let asked = Instant::now();
         let body = json!({
             "grant_type": "client_credentials",
-            "client_id": self.account.client_id,
-            "client_secret": self.account.client_secret,
+            "client_id": id,
+            "client_secret": secret,
             "scope": SCOPE,
             "expires_in": LIFE,
         });
@@ -205,7 +255,7 @@ impl Api {
             Failure::Later { why, after } => Failure::Later { why: format!("no token: {why}"), after },
             // Another one does no harm.
             Failure::Unsure(why) => Failure::Later { why: format!("no token: {why}"), after: None },
-            Failure::Refused { status, why } => Failure::Later {
+            Failure::Refused { status, why, .. } => Failure::Later {
                 why: format!("no token: {status}: {why}; look at client_id and client_secret"),
                 after: Some(STRANGE),
             },
@@ -244,6 +294,19 @@ fn complaint(status: StatusCode, answer: &Value) -> String {
             format!("{status}: {}{}", said.join(": "), details.unwrap_or_default())
         }
     }
+}
+
+/// What was found wrong with what: each field has a list of what is wrong, or one thing.
+fn details(answer: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (field, wrong) in answer["details"].as_object().into_iter().flatten() {
+        let all = wrong.as_array().map_or_else(|| core::slice::from_ref(wrong), Vec::as_slice);
+        found.extend(all.iter().map(|one| match one["description"].as_str() {
+            Some(description) => format!("{field}: {description}"),
+            None => field.clone(),
+        }));
+    }
+    found
 }
 
 /// Why there is no answer, to its root.

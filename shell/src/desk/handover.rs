@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-
+use super::part::{Part, What};
 use crate::store::{Audio, Record, hex, utc};
 
 /// A call that is handed over. Times are microseconds since 1970 in UTC.
@@ -18,13 +18,16 @@ pub(crate) struct Handover {
     /// The caller's Call-ID.
     pub(crate) sip_call_id: String,
     pub(crate) began: i64,
-    /// Whether Zendesk's own line is among those who are rung: it makes a ticket for a call that carries none.
-    pub(crate) talk: bool,
     /// Whether a ticket is made where there is none.
     pub(crate) create: bool,
-    pub(crate) group: Option<String>,
-    pub(crate) priority: Option<String>,
+    /// The ticket that the call had when it was handed over: one that it brought, or of an earlier time.
+    pub(crate) has: Option<u64>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) tags: Vec<String>,
+    /// Whether its recording goes to the ticket too, and not only a message that was left.
+    pub(crate) recordings: bool,
+    /// The times before that it was handed over, and came back from.
+    pub(crate) earlier: Vec<Earlier>,
     /// Whether the AI agent has done by itself what the caller wanted.
     #[serde(default)]
     pub(crate) solved: bool,
@@ -33,11 +36,21 @@ pub(crate) struct Handover {
     pub(crate) context: Context,
 }
 
+/// A hand-over after which whoever had asked for it had the caller back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Earlier {
+    pub(crate) line: String,
+    pub(crate) began: i64,
+    pub(crate) outcome: String,
+}
+
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Closing {
     /// The ticket that the call carried, if any.
     pub(crate) ticket: Option<u64>,
+    /// Whether Zendesk's own line was rung without: it makes a ticket by itself then.
+    pub(crate) talk: bool,
     /// `connected`, `abandoned` and so on.
     pub(crate) outcome: String,
     pub(crate) ended: i64,
@@ -45,10 +58,23 @@ pub(crate) struct Closing {
     pub(crate) text: String,
 }
 
+/// A ticket that a call brought and that cannot be written on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Useless {
+    pub(super) ticket: u64,
+    /// Whether it is there at all.
+    pub(super) closed: bool,
+}
+
 impl Handover {
-    /// The same with what the AI agent said of it, whose word on priority comes first.
+    /// The same with what the AI agent said of it, whose word comes first.
     pub(crate) fn with(mut self, context: Context) -> Self {
-        self.priority = context.priority.map(|priority| priority.name().to_owned()).or(self.priority);
+        let priority = context.priority.map(|priority| What::Priority(priority.name().to_owned()));
+        let fields = context.custom().map(|(id, value)| What::Field(id, value.into()));
+        let part = |what| Part { what, at: "said by the AI agent".to_owned() };
+        let said: Vec<_> = fields.chain(priority).map(part).collect();
+        self.parts.retain(|part| !said.iter().any(|new| new.what.excludes(&part.what)));
+        self.parts.extend(said);
         self.tags.extend(context.tags.iter().cloned());
         self.context = context;
         self
@@ -63,10 +89,10 @@ impl Handover {
 
     /// What a ticket begins with.
     pub(crate) fn context(&self) -> String {
-        let caller = self.caller.as_deref().unwrap_or("without a number");
         format!(
-            "{}\nCaller: {caller}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            "{}\nCaller: {}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
             if self.solved { "An AI agent has solved a call." } else { "An AI agent hands over a call." },
+            self.who(),
             self.line,
             utc(self.began),
             hex(self.call),
@@ -75,15 +101,48 @@ impl Handover {
         )
     }
 
+    /// The caller, in words.
+    pub(super) fn who(&self) -> &str {
+        self.caller.as_deref().unwrap_or("without a number")
+    }
+
     /// What the last comment begins with: where it is there already, it is not written again.
     pub(crate) fn marker(&self) -> String {
         format!("Call {} has ended", hex(self.call))
     }
+
+    /// The group that is to see to it.
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.parts.iter().find_map(|part| match &part.what {
+            What::Group(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn priority(&self) -> Option<&str> {
+        self.parts.iter().find_map(|part| match &part.what {
+            What::Priority(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl Useless {
+    /// Its name in records.
+    pub(super) const fn code(self) -> &'static str {
+        if self.closed { "ticket-closed" } else { "ticket-unknown" }
+    }
+
+    /// What is said of it: Zendesk makes a link of the number.
+    pub(super) fn told(self) -> String {
+        let why = if self.closed { "is closed" } else { "is not there" };
+        format!("The call brought ticket #{}, which {why}.", self.ticket)
+    }
 }
 
 impl Closing {
-    /// Of a call that has ended.
-    pub(crate) fn of(handover: &Handover, record: &Record, outcome: &str) -> Self {
+    /// Of a call that has ended. `talk` as there.
+    pub(crate) fn of(handover: &Handover, record: &Record, outcome: &str, talk: bool) -> Self {
         let (ended, why) = match &record.end {
             Some((ended, _, sentence)) => (*ended, sentence.as_str()),
             None => (record.started, ""),
@@ -92,10 +151,7 @@ impl Closing {
             format!("{}: {outcome}.\nFrom {} to {}", handover.marker(), utc(record.started), utc(ended));
         let by = record.target.as_ref().map_or_else(String::new, |target| format!(" by {target}"));
         text.push_str(&match record.answered {
-            Some(answered) => {
-                let seconds = ended.saturating_sub(answered) / 1_000_000;
-                format!("; answered{by}, for {}:{:02}.\n", seconds / 60, seconds % 60)
-            }
+            Some(answered) => format!("; answered{by}, for {}.\n", length(ended.saturating_sub(answered))),
             None => "; not answered.\n".to_owned(),
         });
         text.push_str(why);
@@ -104,20 +160,41 @@ impl Closing {
                 text.push_str(&format!("\nAudio of the {who}: {quality}"));
             }
         }
-        Self { ticket: record.ticket, outcome: outcome.to_owned(), ended, text }
+        text.push_str(&handover.times());
+        Self { ticket: record.ticket, talk, outcome: outcome.to_owned(), ended, text }
     }
 
-    /// Of a call whose end nobody saw: it may have been any time.
+    /// Of a call whose end nobody saw: it may have been any time, and anything may have been rung.
     pub(crate) fn unseen(handover: &Handover) -> Self {
         Self {
-            ticket: None,
+            ticket: handover.has,
+            talk: true,
             outcome: "failed".to_owned(),
             ended: handover.began,
-            text: format!("{}: Warmline was ended in the middle of it.", handover.marker()),
+            text: format!(
+                "{}: Warmline was ended in the middle of it.{}",
+                handover.marker(),
+                handover.times()
+            ),
         }
     }
 }
 
+impl Handover {
+    /// What became of the earlier times that it was handed over.
+    fn times(&self) -> String {
+        let line = |earlier: &Earlier| {
+            format!("\nHanded over to {} at {}: {}.", earlier.line, utc(earlier.began), earlier.outcome)
+        };
+        self.earlier.iter().map(line).collect()
+    }
+}
+
+/// A time as people write it: `1:06`.
+pub(super) fn length(micros: i64) -> String {
+    let seconds = micros / 1_000_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
 /// How what came from one side sounded, in words (ITU-T G.107, annex B); none where nothing came.
 fn quality(side: Audio) -> Option<String> {
     let mos = side.mos?;
@@ -142,18 +219,19 @@ mod tests {
 
     #[test]
     fn what_became_of_a_call_is_told_in_words() {
-        let handover = Handover {
+        let mut handover = Handover {
             call: 0xf3_c0ff_ee00_beef,
             desk: "acme".into(),
             caller: Some("+821044440100".into()),
             line: "support".into(),
             sip_call_id: "a@b".into(),
             began: 1_795_959_902_000_000,
-            talk: true,
             create: true,
-            group: None,
-            priority: None,
+            has: None,
+            parts: vec![],
             tags: vec![],
+            recordings: false,
+            earlier: vec![],
             solved: false,
             context: Context::default(),
         };
@@ -175,7 +253,7 @@ mod tests {
                 Audio { packets: 50, lost: 50, jitter: 0, mos: Some(112), heard: None },
             ],
         };
-        let closing = Closing::of(&handover, &record, "connected");
+        let closing = Closing::of(&handover, &record, "connected", false);
         assert_eq!((closing.ticket, &*closing.outcome), (Some(7), "connected"));
         assert_eq!(
             closing.text,
@@ -187,8 +265,16 @@ mod tests {
         );
         record.answered = None;
         record.audio = Default::default();
-        let text = Closing::of(&handover, &record, "abandoned").text;
+        let text = Closing::of(&handover, &record, "abandoned", false).text;
         assert!(text.ends_with("; not answered.\nThe caller hung up."), "{text}");
+        handover.earlier.push(Earlier {
+            line: "sales".into(),
+            began: handover.began,
+            outcome: "returned".into(),
+        });
+        let text = Closing::of(&handover, &record, "connected", false).text;
+        let earlier = "\nHanded over to sales at 2026-11-29T13:45:02Z: returned.";
+        assert!(text.ends_with(earlier) && Closing::unseen(&handover).text.ends_with(earlier), "{text}");
         assert!(text.contains(&handover.marker()));
     }
 }

@@ -4,11 +4,13 @@
 //! call goes on without, and what was due follows by the outbox. All of it runs beside the store, on its thread.
 
 mod api;
+mod attachment;
 mod context;
 mod errand;
 mod handover;
 mod lease;
 mod outbox;
+mod part;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -25,8 +27,9 @@ use tokio::task::JoinSet;
 
 pub(crate) use api::{client, reason};
 pub(crate) use context::Context;
-pub(crate) use handover::{Closing, Handover};
-pub(crate) use setting::{Account, Desk, Kind, Missing, OfLine};
+pub(crate) use handover::{Closing, Earlier, Handover};
+pub(crate) use part::{Part, What};
+pub(crate) use setting::{Account, Credentials, Desk, Kind, Missing, OfLine, TOKENS_END};
 
 use crate::store::{Change, Database, Entry, Step, Store};
 use errand::Errand;
@@ -54,8 +57,17 @@ pub(crate) enum Wish {
         /// The caller's number.
         caller: String,
     },
-    /// A call is handed over and needs a ticket by then; its number is told there, or that there is none.
-    Open(Box<Handover>, Instant, Answer),
+    /// A call is handed over, and its ticket is to be seen to by then: one that takes the place of what it has is told
+    /// there, or that there is none.
+    Open {
+        handover: Box<Handover>,
+        /// Whether Talk may have made one of it by itself.
+        talk: bool,
+        until: Instant,
+        answer: Answer,
+    },
+    /// A call that was handed over came back, and goes on.
+    Returned(Box<Handover>),
     /// A call has ended that was handed over.
     Close(Box<(Handover, Closing)>),
 }
@@ -113,7 +125,16 @@ impl Office {
         let (sender, wishes) = mpsc::channel(WAITING);
         let place = |desk: &Desk| match &desk.kind {
             Kind::Local => Place::Local,
-            Kind::Zendesk(account) => Place::Zendesk(Arc::new(Zendesk::new(&desk.name, account.clone()))),
+            Kind::Zendesk(account) => {
+                if let Credentials::Token { .. } = &account.credentials {
+                    tracing::warn!(
+                        "desk {}: Zendesk takes API tokens until {TOKENS_END} and no longer: make an OAuth client in its \
+                         Admin Center, and write its client_id and client_secret in place of email and token",
+                        desk.name
+                    );
+                }
+                Place::Zendesk(Arc::new(Zendesk::new(&desk.name, account.clone())))
+            }
         };
         let desks = desks.iter().map(|desk| (desk.name.clone(), place(desk))).collect();
         (Desks(sender), Self { wishes, desks, node, lease, store, database })
@@ -157,10 +178,11 @@ impl Office {
                     });
                 }
             }
-            Wish::Open(handover, until, answer) => {
+            Wish::Open { handover, talk, until, answer } => {
                 let until = until.checked_sub(WAY_BACK).unwrap_or(until);
                 match self.desks.get(&handover.desk) {
                     None => answer(None),
+                    Some(Place::Local) if handover.has.is_some() || !handover.create => answer(None),
                     Some(Place::Local) => {
                         let made = self.store.ask(Change::Ticket(handover));
                         under_way.spawn(async move {
@@ -174,10 +196,15 @@ impl Office {
                         outbox.begins(number);
                         let errand = Errand { zendesk: Arc::clone(zendesk), store: self.store.clone() };
                         under_way.spawn(async move {
-                            errand.open(*handover, until, answer).await;
+                            errand.open(*handover, talk, until, answer).await;
                             Done::Call(number)
                         });
                     }
+                }
+            }
+            Wish::Returned(handover) => {
+                if let Some(Place::Zendesk(_)) = self.desks.get(&handover.desk) {
+                    self.store.write(Change::Outbox(Step::Opened(handover)));
                 }
             }
             Wish::Close(both) => match self.desks.get(&both.0.desk) {

@@ -11,7 +11,7 @@ use super::errand::Errand;
 use super::lease::Lease;
 use super::{Done, Place};
 use crate::clock::Clock;
-use crate::store::{Change, Database, Entry, Step, Store, due};
+use crate::store::{Change, Database, Entry, Step, Store, due, recordings};
 
 /// How many entries are seen to at once, so that hand-overs find their way beside them.
 const AT_ONCE: usize = 4;
@@ -62,7 +62,11 @@ impl Outbox {
             let now = Clock::utc().map_or(0, |now| now.0);
             let found = async {
                 lease.renew(&database, &node).await?;
-                due(database.pool(), &node, now, 32).await
+                let mut found = due(database.pool(), &node, now, 32).await?;
+                for entry in &mut found {
+                    entry.recordings = recordings(database.pool(), entry.handover.call).await?;
+                }
+                Ok::<_, sqlx::Error>(found)
             };
             Done::Asked(found.await.unwrap_or_else(|error| {
                 // Whoever writes there says so aloud.

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::part::Part;
+
 /// A desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Desk {
@@ -10,7 +12,8 @@ pub(crate) struct Desk {
     pub(crate) kind: Kind,
     /// How long a caller may wait for a ticket.
     pub(crate) budget: Duration,
-    /// What each of its tickets is tagged with.
+    /// What its tickets have where a line says nothing else, and what they are tagged with.
+    pub(crate) parts: Vec<Part>,
     pub(crate) tags: Vec<String>,
 }
 
@@ -28,15 +31,32 @@ pub(crate) enum Kind {
 pub(crate) struct Account {
     /// `https://acme.zendesk.com`, without a slash at its end.
     pub(crate) base: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
+    pub(crate) credentials: Credentials,
     /// How long after a call its ticket is looked for that Talk makes for one without, before ours is made.
     pub(crate) adopt: Duration,
+    /// How long after a call the ticket is looked for that Talk makes of one that overflowed to us.
+    pub(crate) twin: Duration,
 }
+
+/// By what an account believes us.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// An OAuth client of its own.
+    Client { id: String, secret: String },
+    /// An API token of somebody's, as long as there are any: see [`TOKENS_END`].
+    Token { email: String, token: String },
+}
+
+/// The last day on which Zendesk takes API tokens.
+pub(crate) const TOKENS_END: &str = "2027-04-30";
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Account({}, {})", self.base, self.client_id)
+        let who = match &self.credentials {
+            Credentials::Client { id, .. } => id,
+            Credentials::Token { email, .. } => email,
+        };
+        write!(f, "Account({}, {who})", self.base)
     }
 }
 
@@ -48,10 +68,11 @@ pub(crate) struct OfLine {
     /// The desk's, in milliseconds.
     pub(crate) budget: Duration,
     pub(crate) missing: Missing,
-    pub(crate) group: Option<String>,
-    pub(crate) priority: Option<String>,
     /// The desk's and its own.
+    pub(crate) parts: Vec<Part>,
     pub(crate) tags: Vec<String>,
+    /// Whether recordings of its calls go there too, and not only messages that were left.
+    pub(crate) recordings: bool,
 }
 
 /// What is done for a call without a ticket.

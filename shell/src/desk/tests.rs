@@ -8,12 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::Notify;
-use warmline_zendesk_api::{Act, Api, CLIENT};
+use warmline_zendesk_api::{API_TOKEN, Act, Api, CLIENT};
 
 use super::*;
 use crate::clock::Clock;
 use crate::node::Alarm;
-use crate::store::{Entry, Keeping, Setting, Ticket, hex, retry, ticket, tickets, waiting};
+use crate::store::{Entry, Keeping, Recorded, Setting, Ticket, hex, retry, ticket, tickets, waiting};
 
 const CALLER: &str = "+821044440100";
 const CALL: u64 = 0xf3_c0ff_ee00_beef;
@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct House {
     folder: PathBuf,
     api: Arc<Api>,
+    credentials: Credentials,
     adopt: Duration,
+    twin: Duration,
     running: Option<(Store, Desks, JoinHandle<()>)>,
 }
 
@@ -34,7 +36,14 @@ impl House {
         let folder = std::env::temp_dir().join(format!("warmline-desk-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let mut house = Self { folder, api: Arc::new(api), adopt: Duration::from_secs(1), running: None };
+        let mut house = Self {
+            folder,
+            api: Arc::new(api),
+            credentials: Credentials::Client { id: CLIENT.0.into(), secret: CLIENT.1.into() },
+            adopt: Duration::from_secs(1),
+            twin: Duration::ZERO,
+            running: None,
+        };
         house.start();
         house
     }
@@ -46,15 +55,13 @@ impl House {
     fn start(&mut self) {
         let account = Account {
             base: self.api.base(),
-            client_id: CLIENT.0.into(),
-            client_secret: CLIENT.1.into(),
+            credentials: self.credentials.clone(),
             adopt: self.adopt,
+            twin: self.twin,
         };
-        let (budget, tags) = (Duration::from_secs(1), vec!["warmline".to_owned()]);
-        let desks = [
-            Desk { name: "acme".into(), kind: Kind::Zendesk(account), budget, tags: tags.clone() },
-            Desk { name: "here".into(), kind: Kind::Local, budget, tags },
-        ];
+        let budget = Duration::from_secs(1);
+        let desk = |name: &str, kind| Desk { name: name.into(), kind, budget, parts: vec![], tags: vec![] };
+        let desks = [desk("acme", Kind::Zendesk(account)), desk("here", Kind::Local)];
         let alarm = Alarm(Arc::new(Notify::new()));
         let started = Store::start(self.setting(), &Keeping::default(), "edge-1".into(), &desks, &[], alarm);
         let started = started.expect("a thread starts");
@@ -78,26 +85,32 @@ impl House {
     }
 
     /// Has a ticket wished for; who gets the answer.
-    fn opens(&self, handover: Handover, budget: Duration) -> Receiver<Option<u64>> {
+    fn opens(&self, handover: Handover, talk: bool, budget: Duration) -> Receiver<Option<u64>> {
         let (told, answer) = channel();
         let tell = Box::new(move |ticket| {
             let _ = told.send(ticket);
         });
-        self.wish(Wish::Open(Box::new(handover), Instant::now() + budget, tell));
+        let until = Instant::now() + budget;
+        self.wish(Wish::Open { handover: Box::new(handover), talk, until, answer: tell });
         answer
     }
 
     /// The answer within its budget.
     fn ticket(&self, handover: Handover, budget: Duration) -> Option<u64> {
         let before = Instant::now();
-        let answer = self.opens(handover, budget).recv_timeout(PATIENCE).expect("an answer");
+        let answer = self.opens(handover, false, budget).recv_timeout(PATIENCE).expect("an answer");
         assert!(before.elapsed() < budget + Duration::from_millis(300), "{:?}", before.elapsed());
         answer
     }
 
     fn closes(&self, handover: Handover, ticket: Option<u64>) {
-        let text = format!("{}: connected.", handover.marker());
-        let closing = Closing { ticket, outcome: "connected".into(), ended: now(), text };
+        self.closes_so(handover, ticket, false, "connected");
+    }
+
+    /// The same, of a call that may have reached Talk without a ticket, or that had another outcome.
+    fn closes_so(&self, handover: Handover, ticket: Option<u64>, talk: bool, outcome: &str) {
+        let text = format!("{}: {outcome}.", handover.marker());
+        let closing = Closing { ticket, talk, outcome: outcome.into(), ended: now(), text };
         self.wish(Wish::Close(Box::new((handover, closing))));
     }
 
@@ -160,7 +173,11 @@ fn now() -> i64 {
     Clock::utc().expect("a clock").0
 }
 
-fn handover(desk: &str, talk: bool) -> Handover {
+fn part(what: What, column: usize) -> Part {
+    Part { what, at: format!("warmline.toml:7:{column}") }
+}
+
+fn handover(desk: &str) -> Handover {
     Handover {
         call: CALL,
         desk: desk.into(),
@@ -168,11 +185,12 @@ fn handover(desk: &str, talk: bool) -> Handover {
         line: "support".into(),
         sip_call_id: "a@b".into(),
         began: now(),
-        talk,
         create: true,
-        group: Some("Support".into()),
-        priority: Some("high".into()),
+        has: None,
+        parts: vec![part(What::Group("Support".into()), 1), part(What::Priority("high".into()), 2)],
         tags: vec!["warmline".into()],
+        recordings: false,
+        earlier: vec![],
         solved: false,
         context: Context::default(),
     }
@@ -180,7 +198,7 @@ fn handover(desk: &str, talk: bool) -> Handover {
 
 /// A whole call: its ticket in time, or none.
 fn call(house: &House, budget: Duration) -> Option<u64> {
-    let handover = handover("acme", false);
+    let handover = handover("acme");
     let ticket = house.ticket(handover.clone(), budget);
     house.closes(handover, ticket);
     ticket
@@ -217,8 +235,8 @@ fn who_is_expected_costs_one_request() {
         assert!(Instant::now() < until, "{:?}", house.api.asked());
         std::thread::sleep(Duration::from_millis(5));
     }
-    let mut quick = handover("acme", false);
-    quick.group = None;
+    let mut quick = handover("acme");
+    quick.parts.clear();
     house.ticket(quick, 5 * SECOND).expect("a ticket");
     let asked: Vec<_> =
         house.api.asked().into_iter().map(|(method, path, _)| format!("{method} {path}")).collect();
@@ -314,7 +332,7 @@ fn a_token_that_ends_early_is_renewed_in_time() {
 fn after_two_hours_a_ticket_is_looked_for_and_not_made_again() {
     let mut house = House::new("hours");
     house.api.upon("POST", "/api/v2/tickets", Act::Lost, None);
-    assert_eq!(house.ticket(handover("acme", false), SECOND / 2), None);
+    assert_eq!(house.ticket(handover("acme"), SECOND / 2), None);
     house.stop();
     house.api.behave();
     house.api.account(|account| {
@@ -340,8 +358,7 @@ fn a_crash_at_any_point_leaves_one_ticket() {
         for (method, path, act) in cues {
             house.api.upon(method, path, *act, None);
         }
-        let talk = number % 2 == 1;
-        let told = house.ticket(handover("acme", talk), SECOND / 2);
+        let told = house.ticket(handover("acme"), SECOND / 2);
         assert_eq!(told.is_some(), cues.is_empty());
         house.stop();
         house.api.behave();
@@ -359,11 +376,11 @@ fn talks_own_ticket_takes_the_place_of_ours() {
         house.adopt = 5 * SECOND;
         house.start();
         house.api.upon("POST", "/api/v2/tickets", act, Some(8));
-        let handover = handover("acme", true);
+        let handover = handover("acme");
         assert_eq!(house.ticket(handover.clone(), SECOND / 2), None);
         // So its line is rung without.
         let talks = house.api.account(|account| account.talk_takes(CALLER));
-        house.closes(handover, None);
+        house.closes_so(handover, None, true, "connected");
         house.settles();
         assert_eq!(house.one(), talks);
         let all = house.api.account(|account| account.tickets.len());
@@ -375,9 +392,9 @@ fn talks_own_ticket_takes_the_place_of_ours() {
 fn ours_is_made_where_talk_makes_none() {
     let house = House::new("none");
     house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
-    let handover = handover("acme", true);
+    let handover = handover("acme");
     assert_eq!(house.ticket(handover.clone(), SECOND / 2), None);
-    house.closes(handover, None);
+    house.closes_so(handover, None, true, "connected");
     house.api.behave();
     house.settles();
     house.one();
@@ -387,9 +404,326 @@ fn ours_is_made_where_talk_makes_none() {
 fn a_ticket_that_was_brought_is_written_on() {
     let house = House::new("brought");
     let theirs = house.api.account(|account| account.talk_takes(CALLER));
-    house.closes(handover("acme", true), Some(theirs));
+    house.closes(handover("acme"), Some(theirs));
     house.settles();
     assert_eq!(house.one(), theirs);
+}
+
+#[test]
+fn a_brought_ticket_that_is_of_use_stays() {
+    let house = House::new("of-use");
+    let theirs = house.api.account(|account| account.talk_takes(CALLER));
+    let mut brought = handover("acme");
+    brought.has = Some(theirs);
+    assert_eq!(house.ticket(brought.clone(), 5 * SECOND), Some(theirs));
+    house.closes(brought, Some(theirs));
+    house.settles();
+    assert_eq!(house.one(), theirs);
+}
+
+/// Which tickets there are, and what each begins with.
+fn beginnings(house: &House) -> Vec<(u64, String)> {
+    house.api.account(|account| {
+        let first = |ticket: &warmline_zendesk_api::Ticket| {
+            ticket.comments.first().map(|comment| comment.body.clone()).unwrap_or_default()
+        };
+        account.tickets.values().map(|ticket| (ticket.id, first(ticket))).collect()
+    })
+}
+
+#[test]
+fn one_that_is_closed_or_not_there_has_another_in_its_place() {
+    for (closed, said) in [(true, "which is closed."), (false, "which is not there.")] {
+        let house = House::new(&format!("useless-{closed}"));
+        let theirs = house.api.account(|account| {
+            let theirs = account.talk_takes(CALLER);
+            match closed {
+                true => account.close(theirs),
+                false => drop(account.tickets.remove(&theirs)),
+            }
+            theirs
+        });
+        let mut brought = handover("acme");
+        brought.has = Some(theirs);
+        let told = house.ticket(brought.clone(), 5 * SECOND).expect("another");
+        assert_ne!(told, theirs);
+        house.closes(brought.clone(), Some(told));
+        house.settles();
+        let (number, text) = beginnings(&house).pop().expect("a ticket");
+        assert_eq!(number, told);
+        assert!(text.ends_with(&format!("The call brought ticket #{theirs}, {said}")), "{text}");
+
+        // A line that makes none passes it on.
+        brought.call += 1;
+        brought.create = false;
+        assert_eq!(house.ticket(brought.clone(), 5 * SECOND), None);
+        house.closes(brought, Some(theirs));
+        house.settles();
+        assert_eq!(house.api.account(|account| account.tickets.len()), if closed { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn one_that_could_not_be_looked_at_is_passed_on_and_replaced_when_it_is_of_no_use() {
+    let house = House::new("unchecked");
+    let theirs = house.api.account(|account| account.talk_takes(CALLER));
+    house.api.account(|account| account.close(theirs));
+    house.api.upon("GET", "/api/v2/tickets", Act::Cut, Some(1));
+    let mut brought = handover("acme");
+    brought.has = Some(theirs);
+    assert_eq!(house.ticket(brought.clone(), 5 * SECOND), None);
+    house.closes(brought, Some(theirs));
+    house.settles();
+    let all = beginnings(&house);
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all[1].1.contains(&format!("The call brought ticket #{theirs}")), "{all:?}");
+}
+
+#[test]
+fn a_call_that_is_handed_over_twice_has_one_ticket_that_tells_both() {
+    let house = House::new("twice");
+    let mut twice = handover("acme");
+    let told = house.ticket(twice.clone(), 5 * SECOND).expect("a ticket");
+    twice.earlier.push(Earlier { line: "support".into(), began: twice.began, outcome: "returned".into() });
+    house.wish(Wish::Returned(Box::new(twice.clone())));
+    twice.has = Some(told);
+    assert_eq!(house.ticket(twice.clone(), 5 * SECOND), Some(told));
+    house.closes(twice, Some(told));
+    house.settles();
+    assert_eq!(house.one(), told);
+    house.api.account(|account| {
+        let tags = &account.tickets[&told].tags;
+        assert!(tags.contains("warmline_returned") && tags.contains("warmline_connected"), "{tags:?}");
+    });
+}
+
+#[test]
+fn what_talk_made_of_the_first_time_is_the_ticket_of_the_second() {
+    let mut house = House::new("again");
+    house.stop();
+    house.adopt = 5 * SECOND;
+    house.start();
+    // Ours comes too late for the first time, and is not made anew for the second.
+    house.api.upon("POST", "/api/v2/tickets", Act::Late(SECOND), Some(1));
+    assert_eq!(house.ticket(handover("acme"), SECOND / 2), None);
+    let talks = house.api.account(|account| account.talk_takes(CALLER));
+    let again = house.opens(handover("acme"), true, 5 * SECOND).recv_timeout(PATIENCE).expect("an answer");
+    assert_eq!(again, Some(talks));
+    house.closes_so(handover("acme"), again, true, "connected");
+    house.settles();
+    assert_eq!(house.one(), talks);
+}
+
+#[test]
+fn a_call_that_talk_never_saw_has_its_ticket_at_once() {
+    let mut house = House::new("unseen");
+    house.stop();
+    house.adopt = 600 * SECOND;
+    house.start();
+    house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
+    let call = handover("acme");
+    assert_eq!(house.ticket(call.clone(), SECOND / 2), None);
+    house.api.behave();
+    house.closes(call, None);
+    house.settles();
+    house.one();
+}
+
+#[test]
+fn what_the_account_does_not_take_is_left_out_and_nothing_else() {
+    let right = [
+        What::Group("Support".into()),
+        What::Form("Phone".into()),
+        What::Brand("Apex".into()),
+        What::Type("task".into()),
+        What::Priority("low".into()),
+        What::Field(27_642, "745".into()),
+    ];
+    let wrong = [
+        What::Priority("highest".into()),
+        What::Type("call".into()),
+        What::Form("Fax".into()),
+        What::Field(27_642_000, "x".into()),
+    ];
+    for (number, wrong) in wrong.into_iter().enumerate() {
+        let house = House::new(&format!("parts-{number}"));
+        let mut asked = handover("acme");
+        let all = right.iter().filter(|what| !what.excludes(&wrong)).chain([&wrong]);
+        asked.parts = all.map(|what| part(what.clone(), 3)).collect();
+        let told = house.ticket(asked.clone(), 5 * SECOND).expect("a ticket");
+        house.closes(asked, Some(told));
+        house.settles();
+        house.one();
+        house.api.account(|account| {
+            let made = &account.tickets[&told];
+            let found = [
+                made.group == Some(360_001),
+                made.form == Some(360_102),
+                made.brand == Some(360_202),
+                made.kind.as_deref() == Some("task"),
+                made.priority.as_deref() == Some("low"),
+                made.fields.get(&27_642).is_some_and(|value| value == "745"),
+            ];
+            for (found, right) in found.into_iter().zip(&right) {
+                assert_eq!(found, !right.excludes(&wrong), "{right:?} {made:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn what_it_does_not_take_is_left_out_after_the_call_too() {
+    let house = House::new("parts-late");
+    house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
+    let mut asked = handover("acme");
+    asked.parts.push(part(What::Type("call".into()), 3));
+    assert_eq!(house.ticket(asked.clone(), SECOND / 2), None);
+    house.api.behave();
+    house.closes(asked, None);
+    house.settles();
+    let told = house.one();
+    house.api.account(|account| assert_eq!(account.tickets[&told].group, Some(360_001)));
+}
+
+#[test]
+fn somebody_else_who_writes_meanwhile_keeps_nothing_from_being_told() {
+    let house = House::new("stale");
+    house.api.upon("PUT", "/api/v2/tickets", Act::Status(409, None), Some(1));
+    call(&house, 5 * SECOND).expect("a ticket");
+    house.settles();
+    house.one();
+}
+
+impl House {
+    /// A recording of this call's, finished or not.
+    fn records(&self, name: &str, message: bool, length: Option<i64>) {
+        let file = self.folder.join(name);
+        std::fs::write(&file, name.as_bytes()).expect("a file can be made");
+        let recorded = Recorded { file, call: CALL, message, begun: 1_795_959_902_000_000, length };
+        let (store, ..) = self.running.as_ref().expect("it runs");
+        store.write(Change::Recorded(recorded));
+    }
+
+    /// The last comment of the one ticket, and the names of its files.
+    fn last(&self) -> (String, Vec<String>) {
+        self.api.account(|account| {
+            let [ticket] = account.standing()[..] else { panic!("{:?}", account.tickets) };
+            let last = ticket.comments.last().expect("a comment");
+            for file in &last.attachments {
+                assert_eq!((file.name.as_bytes(), &*file.kind), (&*file.bytes, "audio/wav"));
+            }
+            (last.body.clone(), last.attachments.iter().map(|file| file.name.clone()).collect())
+        })
+    }
+}
+
+#[test]
+fn a_message_that_was_left_is_on_the_ticket() {
+    let house = House::new("voicemail");
+    let left = handover("acme");
+    let told = house.ticket(left.clone(), 5 * SECOND);
+    house.records("talk.wav", false, Some(60_000_000));
+    house.records("message.wav", true, None);
+    house.closes_so(left, told, false, "voicemail");
+    let until = Instant::now() + PATIENCE;
+    while !house
+        .waiting()
+        .iter()
+        .any(|entry| entry.note.as_deref() == Some("its recording is not finished yet"))
+    {
+        assert!(Instant::now() < until, "{:?}", house.waiting());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Its upload fails once, and its answer is lost once.
+    house.api.upon("POST", "/api/v2/uploads", Act::Status(500, None), Some(1));
+    house.api.upon("PUT", "/api/v2/tickets", Act::Lost, Some(1));
+    house.records("message.wav", true, Some(23_000_000));
+    house.settles();
+    let (text, files) = house.last();
+    assert_eq!(files, ["message.wav"]);
+    let said =
+        "Voicemail from +821044440100, 0:23 long, since 2026-11-29T13:45:02Z: attached as message.wav.";
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
+fn a_recording_is_on_the_ticket_where_the_line_says_so_and_a_sealed_one_never() {
+    let house = House::new("recording");
+    let mut recorded = handover("acme");
+    recorded.recordings = true;
+    let told = house.ticket(recorded.clone(), 5 * SECOND);
+    house.records("talk.wav", false, Some(60_000_000));
+    house.records("sealed.wav.age", true, Some(1_000_000));
+    house.closes(recorded, told);
+    house.settles();
+    let (text, files) = house.last();
+    assert_eq!(files, ["talk.wav"]);
+    assert!(text.contains("Recording of the call from +821044440100, 1:00 long"), "{text}");
+    assert!(text.contains("sealed, and not attached; it is kept as sealed.wav.age."), "{text}");
+}
+
+#[test]
+fn a_ticket_that_is_made_of_a_message_says_so() {
+    let house = House::new("via");
+    house.api.upon("POST", "/oauth", Act::Cut, None);
+    let left = handover("acme");
+    assert_eq!(house.ticket(left.clone(), SECOND / 2), None);
+    house.records("message.wav", true, Some(23_000_000));
+    house.api.behave();
+    house.closes_so(left, None, false, "voicemail");
+    house.settles();
+    assert_eq!(house.last().1, ["message.wav"]);
+    house.api.account(|account| assert_eq!(account.standing()[0].via, Some(33)));
+}
+
+#[test]
+fn an_api_token_opens_the_account_too() {
+    let mut house = House::new("api-token");
+    house.stop();
+    house.credentials = Credentials::Token { email: API_TOKEN.0.into(), token: API_TOKEN.1.into() };
+    house.start();
+    call(&house, 5 * SECOND).expect("a ticket");
+    house.settles();
+    house.one();
+    assert_eq!(house.api.account(|account| account.minted()), 0);
+}
+
+#[test]
+fn the_ticket_of_a_call_that_overflowed_is_linked() {
+    let mut house = House::new("twin");
+    house.stop();
+    house.twin = 5 * SECOND;
+    house.start();
+    let told = call(&house, 5 * SECOND).expect("a ticket");
+    let until = Instant::now() + PATIENCE;
+    while !house.waiting().iter().any(|entry| entry.note.is_some()) {
+        assert!(Instant::now() < until, "{:?}", house.waiting());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let twin = house.api.account(|account| account.talk_passed_on(CALLER));
+    house.settles();
+    house.api.account(|account| {
+        let says = |ticket: u64, other: u64| {
+            let said = format!("ticket #{other}");
+            account.tickets[&ticket].comments.iter().filter(|comment| comment.body.contains(&said)).count()
+        };
+        assert_eq!((says(told, twin), says(twin, told)), (1, 1), "{:?}", account.tickets);
+    });
+}
+
+#[test]
+fn the_ticket_of_a_call_that_overflowed_is_not_taken_for_its_own() {
+    let house = House::new("not-twin");
+    house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
+    let call = handover("acme");
+    assert_eq!(house.ticket(call.clone(), SECOND / 2), None);
+    let twin = house.api.account(|account| account.talk_passed_on(CALLER));
+    house.api.behave();
+    house.closes_so(call, None, true, "connected");
+    house.settles();
+    house.api.account(|account| {
+        assert_eq!((account.standing().len(), account.tickets[&twin].comments.len()), (2, 0));
+    });
 }
 
 #[test]
@@ -417,13 +751,13 @@ fn what_is_refused_steps_aside_until_it_is_tried_again() {
 fn a_desk_that_is_gone_is_told() {
     let house = House::new("gone");
     // Nobody waits for it.
-    assert_eq!(house.ticket(handover("elsewhere", false), 5 * SECOND), None);
+    assert_eq!(house.ticket(handover("elsewhere"), 5 * SECOND), None);
 }
 
 #[test]
 fn the_local_desk_has_tickets_of_its_own() {
     let mut house = House::new("local");
-    let here = handover("here", false);
+    let here = handover("here");
     let told = house.ticket(here.clone(), 5 * SECOND).expect("a ticket");
     // Wished for again, it is the same.
     assert_eq!(house.ticket(here.clone(), 5 * SECOND), Some(told));
@@ -454,10 +788,10 @@ fn many_at_once_are_all_in_time() {
     house.api.upon("POST", "/api/v2/tickets", Act::Slow(Duration::from_millis(300)), None);
     let waiting: Vec<_> = (0..50)
         .map(|number| {
-            let mut handover = handover("acme", false);
+            let mut handover = handover("acme");
             handover.call = number;
             handover.caller = Some(format!("+8210444401{number:02}"));
-            house.opens(handover, 5 * SECOND)
+            house.opens(handover, false, 5 * SECOND)
         })
         .collect();
     for answer in waiting {

@@ -5,16 +5,22 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api::{Api, Failure};
-use super::handover::Handover;
+use super::handover::{Handover, Useless};
+use super::part::What;
 use super::setting::Account;
 use crate::store::{hex, utc};
 
-/// A phone call that came in.
+/// How a ticket came: by a message that was left, or by a phone call that came in.
+const VOICEMAIL: u64 = 33;
 const PHONE_CALL: u64 = 34;
+
+/// The tag of the ticket that Talk makes of a call that overflowed.
+const OVERFLOW: &str = "call_overflow";
 
 /// How many callers and groups are remembered.
 const REMEMBERED: usize = 10_000;
@@ -28,12 +34,37 @@ pub(super) struct Zendesk {
     pub(super) name: String,
     /// How long after a call Talk's own ticket is looked for.
     pub(super) adopt: Duration,
-    /// Users by their numbers, and groups by their names.
+    /// How long after a call the ticket is looked for that Talk makes of one that overflowed to us.
+    pub(super) twin: Duration,
+    /// Users by their numbers; groups, forms and brands by their names.
     callers: Memory,
-    groups: Memory,
+    named: Memory,
     /// Whether it was said that it does not work.
     failing: AtomicBool,
 }
+
+/// A ticket as it is sent, and the key under which the account makes it once.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Draft {
+    key: String,
+    body: String,
+}
+
+impl Draft {
+    /// As it lies in the outbox.
+    pub(super) fn to_store(&self) -> String {
+        // Two texts: nothing that JSON has not.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// One that lies there.
+    pub(super) fn stored(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// When a ticket was last changed, as the account says it.
+pub(super) struct Stamp(Value);
 
 /// What was looked up, by its name; who asks meanwhile waits for the same answer.
 #[derive(Default)]
@@ -51,13 +82,14 @@ impl Memory {
 
 impl Zendesk {
     pub(super) fn new(name: &str, account: Account) -> Self {
-        let adopt = account.adopt;
+        let Account { adopt, twin, .. } = account;
         Self {
             api: Api::new(account),
             name: name.to_owned(),
             adopt,
+            twin,
             callers: Memory::default(),
-            groups: Memory::default(),
+            named: Memory::default(),
             failing: AtomicBool::new(false),
         }
     }
@@ -74,44 +106,82 @@ impl Zendesk {
         }
     }
 
-    /// A ticket for a hand-over, as it is sent.
-    pub(super) async fn draft(&self, handover: &Handover) -> Result<String, Failure> {
+    /// A ticket for a hand-over, as it is sent, in place of one of no use where there is such; `message`: the caller has
+    /// left one.
+    pub(super) async fn draft(
+        &self,
+        handover: &Handover,
+        useless: Option<Useless>,
+        message: bool,
+    ) -> Result<Draft, Failure> {
+        let mut context = handover.context();
+        if let Some(useless) = useless {
+            context.push_str(&format!("\n{}", useless.told()));
+        }
         let mut ticket = json!({
             "subject": handover.subject(),
-            "comment": { "body": handover.context(), "public": false },
-            "via_id": PHONE_CALL,
+            "comment": { "body": context, "public": false },
+            "via_id": if message { VOICEMAIL } else { PHONE_CALL },
             "external_id": hex(handover.call),
             "tags": handover.tags,
         });
         if let Some(caller) = &handover.caller {
             ticket["requester_id"] = self.requester(caller).await?.into();
         }
-        if let Some(priority) = &handover.priority {
-            ticket["priority"] = priority.as_str().into();
-        }
-        let fields: Vec<_> =
-            handover.context.custom().map(|(id, value)| json!({ "id": id, "value": value })).collect();
-        if !fields.is_empty() {
-            ticket["custom_fields"] = fields.into();
-        }
-        if let Some(group) = &handover.group {
-            match self.group(group).await {
-                Ok(id) => ticket["group_id"] = id.into(),
-                // A ticket in no group is better than none.
+        let mut fields = Vec::new();
+        for part in &handover.parts {
+            let (key, named) = match &part.what {
+                What::Group(name) => ("group_id", self.named("groups", name).await),
+                What::Form(name) => ("ticket_form_id", self.named("ticket_forms", name).await),
+                What::Brand(name) => ("brand_id", self.named("brands", name).await),
+                What::Type(name) => ("type", Ok(name.as_str().into())),
+                What::Priority(name) => ("priority", Ok(name.as_str().into())),
+                What::Field(id, value) => {
+                    fields.push(json!({ "id": id, "value": value }));
+                    continue;
+                }
+            };
+            match named {
+                Ok(value) => ticket[key] = value,
+                // A ticket without it is better than none.
                 Err(Failure::Refused { why, .. }) => {
-                    tracing::warn!("desk {}: tickets are made without their group: {why}", self.name);
+                    tracing::warn!("desk {}: tickets are made without {part}: {why}", self.name);
                 }
                 Err(other) => return Err(other),
             }
         }
-        Ok(json!({ "ticket": ticket }).to_string())
+        if !fields.is_empty() {
+            ticket["custom_fields"] = fields.into();
+        }
+        // What the account does not take is left out, and is another ticket then.
+        let key = format!("warmline-{}-{}", hex(handover.call), handover.parts.len());
+        Ok(Draft { key, body: json!({ "ticket": ticket }).to_string() })
     }
 
     /// Makes it. Sent again within two hours, in the same bytes, it is the same one.
-    pub(super) async fn create(&self, call: u64, draft: &str) -> Result<u64, Failure> {
-        let key = format!("warmline-{}", hex(call));
-        let answer = self.api.post("/api/v2/tickets", draft.to_owned(), Some(&key)).await?;
-        identity(&answer["ticket"]).ok_or_else(|| Failure::Unsure("the answer names no ticket".to_owned()))
+    pub(super) async fn create(&self, call: u64, draft: &Draft) -> Result<u64, Failure> {
+        match self.api.post("/api/v2/tickets", draft.body.clone(), Some(&draft.key)).await {
+            Ok(answer) => {
+                let made = identity(&answer["ticket"]);
+                made.ok_or_else(|| Failure::Unsure("the answer names no ticket".to_owned()))
+            }
+            // It was sent before, in other bytes.
+            Err(refused @ Failure::Refused { status: 400, .. }) => self.made_of(call).await?.ok_or(refused),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// What keeps a ticket from being written on; none where nothing does.
+    pub(super) async fn useless(&self, ticket: u64) -> Result<Option<Useless>, Failure> {
+        match self.api.get(&format!("/api/v2/tickets/{ticket}")).await {
+            Ok(answer) => Ok(match answer["ticket"]["status"].as_str() {
+                Some("closed") => Some(Useless { ticket, closed: true }),
+                Some("deleted") => Some(Useless { ticket, closed: false }),
+                _ => None,
+            }),
+            Err(Failure::Refused { status: 404, .. }) => Ok(Some(Useless { ticket, closed: false })),
+            Err(other) => Err(other),
+        }
     }
 
     /// The ticket that was made of a call, if there is one.
@@ -121,37 +191,78 @@ impl Zendesk {
         Ok(list(&answer["tickets"]).filter_map(identity).min())
     }
 
-    /// The ticket that Talk has made of a hand-over itself.
-    pub(super) async fn talks(&self, handover: &Handover) -> Result<Option<u64>, Failure> {
-        let Some(caller) = &handover.caller else { return Ok(None) };
-        let since = utc(handover.began.saturating_sub(CLOCKS));
-        let is_talks = |ticket: &&Value| {
-            let ours = ticket["external_id"].as_str().is_some_and(|id| !id.is_empty());
-            let spoken = matches!(ticket["via"]["channel"].as_str(), Some("voice" | "phone"));
-            // Both in UTC, and so in the order of time.
-            !ours && spoken && ticket["created_at"].as_str().is_some_and(|at| at >= since.as_str())
-        };
-        for user in self.users(caller).await? {
-            let answer = self.api.get(&format!("/api/v2/users/{user}/tickets/requested")).await?;
-            if let Some(ticket) = list(&answer["tickets"]).filter(is_talks).filter_map(identity).min() {
-                return Ok(Some(ticket));
-            }
-        }
-        Ok(None)
+    /// The tickets that Talk has made of a call by itself since it was handed over, the first one first.
+    pub(super) async fn talks(&self, handover: &Handover) -> Result<Vec<u64>, Failure> {
+        self.spoken(handover, false).await
     }
 
-    /// Writes a comment that no caller sees, once: where one with this marker is there already, it is left.
-    pub(super) async fn comment(&self, ticket: u64, marker: &str, text: &str) -> Result<(), Failure> {
-        let answer = self.api.get(&format!("/api/v2/tickets/{ticket}/comments?sort_order=desc")).await?;
+    /// The ticket that Talk has made of the call that overflowed to us.
+    pub(super) async fn twin(&self, handover: &Handover) -> Result<Option<u64>, Failure> {
+        Ok(self.spoken(handover, true).await?.first().copied())
+    }
+
+    /// The tickets of phone calls that a caller has made since a hand-over, but ours: those that overflowed, or the others.
+    async fn spoken(&self, handover: &Handover, overflowed: bool) -> Result<Vec<u64>, Failure> {
+        let Some(caller) = &handover.caller else { return Ok(Vec::new()) };
+        let since = utc(handover.began.saturating_sub(CLOCKS));
+        let fits = |ticket: &&Value| {
+            let ours = ticket["external_id"].as_str().is_some_and(|id| !id.is_empty());
+            let spoken = matches!(ticket["via"]["channel"].as_str(), Some("voice" | "phone"));
+            let tagged = list(&ticket["tags"]).any(|tag| tag.as_str() == Some(OVERFLOW));
+            let closed = ticket["status"].as_str() == Some("closed");
+            // Both in UTC, and so in the order of time.
+            let late = ticket["created_at"].as_str().is_some_and(|at| at >= since.as_str());
+            !ours && spoken && late && tagged == overflowed && !closed
+        };
+        let mut found = Vec::new();
+        for user in self.users(caller).await? {
+            let answer = self.api.get(&format!("/api/v2/users/{user}/tickets/requested")).await?;
+            found.extend(list(&answer["tickets"]).filter(fits).filter_map(identity));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The state of a ticket on which nobody has written a comment with this marker; none where somebody has.
+    pub(super) async fn unwritten(&self, ticket: u64, marker: &str) -> Result<Option<Stamp>, Failure> {
+        let path = format!("/api/v2/tickets/{ticket}");
+        let stamp = self.api.get(&path).await?["ticket"]["updated_at"].take();
+        let answer = self.api.get(&format!("{path}/comments?sort_order=desc")).await?;
         let there = |comment: &Value| {
             let said = |key| comment[key].as_str().is_some_and(|body| body.contains(marker));
             said("body") || said("plain_body")
         };
-        if list(&answer["comments"]).any(there) {
-            return Ok(());
-        }
-        let body = json!({ "ticket": { "comment": { "body": text, "public": false } } });
+        Ok((!list(&answer["comments"]).any(there)).then_some(Stamp(stamp)))
+    }
+
+    /// Writes a comment that no caller sees, with files that were uploaded. Where the ticket is not in that state any more, it
+    /// is tried again: one of ours that was on its way is seen then.
+    pub(super) async fn write(
+        &self,
+        ticket: u64,
+        Stamp(stamp): Stamp,
+        text: &str,
+        uploads: &[String],
+    ) -> Result<(), Failure> {
+        let comment = json!({ "body": text, "public": false, "uploads": uploads });
+        let body = json!({ "ticket": { "comment": comment, "safe_update": true, "updated_stamp": stamp } });
         self.api.put(&format!("/api/v2/tickets/{ticket}"), &body).await.map(drop)
+    }
+
+    /// The same with nothing else, once.
+    pub(super) async fn comment(&self, ticket: u64, text: &str) -> Result<(), Failure> {
+        match self.unwritten(ticket, text).await? {
+            Some(stamp) => self.write(ticket, stamp, text, &[]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Uploads a sound file: what a comment names to have it, for an hour.
+    pub(super) async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
+        let path = format!("/api/v2/uploads?filename={name}");
+        let answer = self.api.upload(&path, "audio/wav", bytes).await?;
+        let token = answer["upload"]["token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| Failure::Unsure("the answer names no upload".to_owned()))
     }
 
     /// Adds tags to those that a ticket has.
@@ -208,17 +319,19 @@ impl Zendesk {
         Ok(list(&answer["users"]).filter(same).filter_map(identity).collect())
     }
 
-    /// A group by its name.
-    async fn group(&self, name: &str) -> Result<u64, Failure> {
+    /// A group, a form or a brand by its name.
+    async fn named(&self, kind: &str, name: &str) -> Result<Value, Failure> {
         let find = async || {
-            let answer = self.api.get("/api/v2/groups?per_page=100").await?;
-            let found = list(&answer["groups"]).find(|group| group["name"].as_str() == Some(name));
+            let answer = self.api.get(&format!("/api/v2/{kind}?per_page=100")).await?;
+            let found = list(&answer[kind]).find(|one| one["name"].as_str() == Some(name));
             found.and_then(identity).ok_or_else(|| Failure::Refused {
                 status: 404,
-                why: format!("no group is called \"{}\"", name.escape_debug()),
+                why: format!("none of its {kind} is called \"{}\"", name.escape_debug()),
+                about: Vec::new(),
             })
         };
-        self.groups.cell(name).get_or_try_init(find).await.copied()
+        let found = self.named.cell(&format!("{kind}/{name}"));
+        Ok((*found.get_or_try_init(find).await?).into())
     }
 
     /// Says once that the account cannot be reached.
@@ -230,6 +343,11 @@ impl Zendesk {
                 self.name
             );
         }
+    }
+
+    /// Whether it could not be reached the last time: nobody waits for it only to know more.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     pub(super) fn works(&self) {

@@ -21,7 +21,9 @@ use std::time::{Instant, SystemTime};
 
 use warmline_core::relay::{Relay, StreamId, Taped};
 
+use crate::clock::Clock;
 use crate::node::{Alarm, StartError};
+use crate::store::{Change, Recorded, Store};
 use file::Recording;
 pub(crate) use file::{Format, start};
 use sink::Sink;
@@ -47,8 +49,8 @@ pub(crate) struct Setting {
 /// What the writing thread is told of a recording: twice in a call, and never left out.
 #[derive(Debug)]
 enum Notice {
-    /// A recording of this stream begins; what it is called.
-    Begin(StreamId, String),
+    /// A recording of this stream begins: of which call, and whether its caller leaves a message.
+    Begin(StreamId, u64, bool),
     End(StreamId),
     Stop,
 }
@@ -62,23 +64,29 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the writing thread.
-    pub(crate) fn start(setting: Setting, alarm: Alarm) -> Result<(Self, JoinHandle<()>), StartError> {
+    /// Starts the writing thread; it tells the store, where there is one, what it has.
+    pub(crate) fn start(
+        setting: Setting,
+        store: Option<Store>,
+        alarm: Alarm,
+    ) -> Result<(Self, JoinHandle<()>), StartError> {
         let (notices, noticed) = channel();
         let (pieces, queue) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         let recorder = Self { notices, pieces, lost: Arc::clone(&lost) };
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             let _alarm = alarm;
-            Writer { setting, open: HashMap::new(), lost, told: 0, failing: false }.run(&noticed, &queue);
+            let open = HashMap::new();
+            Writer { setting, store, open, lost, told: 0, failing: false }.run(&noticed, &queue);
         });
         let name = "the recorder";
         Ok((recorder, thread.map_err(|source| StartError::Thread { name, source })?))
     }
 
-    /// A call's stream is about to be recorded; `call` is what the call is known by.
-    pub(crate) fn begin(&self, stream: StreamId, call: u64) {
-        self.notice(Notice::Begin(stream, name::of(SystemTime::now(), call)));
+    /// A call's stream is about to be recorded; `call` is what the call is known by, and `message` whether the caller leaves
+    /// one.
+    pub(crate) fn begin(&self, stream: StreamId, call: u64, message: bool) {
+        self.notice(Notice::Begin(stream, call, message));
     }
 
     /// Takes what a relay has recorded. Never waits.
@@ -109,7 +117,8 @@ impl Recorder {
 /// What the thread has.
 struct Writer {
     setting: Setting,
-    open: HashMap<StreamId, (PathBuf, Recording)>,
+    store: Option<Store>,
+    open: HashMap<StreamId, (Recorded, Recording)>,
     lost: Arc<AtomicU64>,
     /// How many pieces are known to be lost.
     told: u64,
@@ -133,7 +142,7 @@ impl Writer {
             };
             for notice in first.into_iter().chain(notices.try_iter()) {
                 match notice {
-                    Notice::Begin(stream, name) => self.begin(stream, &name),
+                    Notice::Begin(stream, call, message) => self.begin(stream, call, message),
                     Notice::End(stream) => over.push(stream),
                     Notice::Stop => stops = true,
                 }
@@ -150,17 +159,28 @@ impl Writer {
         all.into_iter().for_each(|stream| self.end(stream));
     }
 
-    fn begin(&mut self, stream: StreamId, name: &str) {
+    fn begin(&mut self, stream: StreamId, call: u64, message: bool) {
         self.end(stream);
-        match create(&self.setting, name) {
-            Ok((path, recording)) => {
+        let name = name::of(SystemTime::now(), call);
+        match create(&self.setting, &name) {
+            Ok((file, recording)) => {
                 self.failing = false;
-                self.open.insert(stream, (path, recording));
+                let begun = Clock::utc().map_or(0, |now| now.0);
+                let recorded = Recorded { file, call, message, begun, length: None };
+                self.tell(&recorded);
+                self.open.insert(stream, (recorded, recording));
             }
             Err(error) => {
                 let path = self.setting.directory.join(name);
                 self.fails(&path, &error);
             }
+        }
+    }
+
+    /// Has it written down that there is this.
+    fn tell(&self, recorded: &Recorded) {
+        if let Some(store) = &self.store {
+            store.write(Change::Recorded(recorded.clone()));
         }
     }
 
@@ -171,11 +191,13 @@ impl Writer {
     }
 
     fn end(&mut self, stream: StreamId) {
-        let Some((path, recording)) = self.open.remove(&stream) else { return };
+        let Some((mut recorded, recording)) = self.open.remove(&stream) else { return };
         let lost = self.lost.load(Ordering::Relaxed);
         match recording.finish() {
             Ok(length) => {
-                tracing::info!("recorded {:.1} s in {}", length.as_secs_f32(), path.display());
+                tracing::info!("recorded {:.1} s in {}", length.as_secs_f32(), recorded.file.display());
+                recorded.length = i64::try_from(length.as_micros()).ok();
+                self.tell(&recorded);
                 if lost > self.told {
                     let left_out = lost - core::mem::replace(&mut self.told, lost);
                     tracing::warn!(
@@ -184,7 +206,7 @@ impl Writer {
                     );
                 }
             }
-            Err(error) => self.fails(&path, &error),
+            Err(error) => self.fails(&recorded.file, &error),
         }
     }
 
@@ -196,8 +218,8 @@ impl Writer {
             .filter_map(|(stream, (_, recording))| Some((*stream, recording.write().err()?)))
             .collect();
         for (stream, error) in failed {
-            if let Some((path, _)) = self.open.remove(&stream) {
-                self.fails(&path, &error);
+            if let Some((recorded, _)) = self.open.remove(&stream) {
+                self.fails(&recorded.file, &error);
             }
         }
     }

@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
-use warmline_core::call::{CallId, Outcome, View};
-use warmline_core::config::{Config, TrunkKind};
+use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Closing, Context, Desk, Desks, Handover, Missing, Wish};
+use crate::desk::{Answer, Closing, Context, Desk, Desks, Earlier, Handover, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
 use super::courses::Courses;
@@ -22,9 +21,18 @@ pub(super) struct Clerk {
     desks: Option<Desks>,
     asks: Asks,
     /// Calls that a ticket was wished for, as they were then.
-    opened: HashMap<CallId, Handover>,
+    opened: HashMap<CallId, Opened>,
     /// Calls that go on after a crash, by what they are known by outside, until that is told.
     known: Vec<u64>,
+}
+
+/// A call that was handed over.
+struct Opened {
+    handover: Handover,
+    /// The line that it is handed over to, and since when; none where it has come back.
+    now: Option<(String, i64)>,
+    /// The ticket that it brought.
+    brought: Option<u64>,
 }
 
 impl Clerk {
@@ -41,6 +49,9 @@ impl Clerk {
         courses: &Courses,
         event: Event,
     ) {
+        if let Event::Settled(call) = event {
+            return self.settled(sbc, call);
+        }
         let (Event::Started(call) | Event::Answered(call) | Event::Ticket(call) | Event::Ended(call)) = event
         else {
             return;
@@ -68,7 +79,7 @@ impl Clerk {
         self.known.push(view.id);
         let Some(record) = Record::of(cx, &view) else { return };
         if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
-            self.opened.insert(call, handover);
+            self.opened.insert(call, Opened { handover, now: None, brought: None });
         }
     }
 
@@ -91,7 +102,7 @@ impl Clerk {
         }
     }
 
-    /// A call is handed over without a ticket.
+    /// A call is handed over, to its line or to the next one.
     fn open(
         &mut self,
         cx: &Cx<'_>,
@@ -105,14 +116,43 @@ impl Clerk {
         let answer = move |ticket: Option<u64>| {
             asks.send(Ask::Ticket { call, ticket: ticket.and_then(core::num::NonZeroU64::new) });
         };
-        let wanted = loaded.ticket(view.line.0);
-        let (Some(desks), Some(wanted)) = (&self.desks, wanted) else { return answer(None) };
-        let handover = handover(cx, loaded, view, record);
-        let Some(handover) = handover.map(|handover| handover.with(context)) else { return answer(None) };
-        let until = std::time::Instant::now() + wanted.budget;
-        self.opened.insert(call, handover.clone());
-        if !desks.wish(Wish::Open(Box::new(handover), until, Box::new(answer.clone()))) {
+        let Some(desks) = &self.desks else { return answer(None) };
+        let new = handover(cx, loaded, view, record).map(|handover| handover.with(context));
+        let Some(mut new) = new.filter(|new| new.has.is_some() || new.create) else { return answer(None) };
+        let now = Some((new.line.clone(), new.began));
+        let handover = match self.opened.get_mut(&call) {
+            None => {
+                let brought = new.has;
+                self.opened.insert(call, Opened { handover: new.clone(), now, brought });
+                new
+            }
+            // Its ticket is made from what it was at first, so that it is the same.
+            Some(opened) => {
+                opened.handover.has = new.has.take();
+                opened.now = now;
+                opened.handover.clone()
+            }
+        };
+        let budget = loaded.ticket(view.line.0).map(|wanted| wanted.budget).unwrap_or_default();
+        let until = std::time::Instant::now() + budget;
+        if !desks.wish(open(&handover, view, until, Box::new(answer.clone()))) {
             answer(None);
+        }
+    }
+
+    /// A call goes on: where it was handed over, and is back where it came from, that hand-over is over.
+    fn settled(&mut self, sbc: &Sbc<'_>, call: CallId) {
+        let Some(opened) = self.opened.get_mut(&call) else { return };
+        let Some(view) = sbc.call(call) else { return };
+        if view.progress != Progress::Answered || view.outcome != Some(Outcome::Returned) {
+            return;
+        }
+        let Some((line, began)) = opened.now.take() else { return };
+        let outcome = Outcome::Returned.code().to_owned();
+        opened.handover.earlier.push(Earlier { line, began, outcome });
+        if let Some(desks) = &self.desks {
+            // Where it is too much, it is told at the call's end.
+            desks.wish(Wish::Returned(Box::new(opened.handover.clone())));
         }
     }
 
@@ -128,14 +168,18 @@ impl Clerk {
     ) {
         let opened = self.opened.remove(&call);
         let Some(desks) = &self.desks else { return };
+        let made =
+            opened.as_ref().is_some_and(|opened| opened.brought.is_none() || opened.brought != record.ticket);
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
-        let (made, context) = (opened.is_some(), courses.context(call, record.id));
+        let context = courses.context(call, record.id);
         let solved = || {
             let platform = courses.solved_by(call, record.id)?;
             solved(loaded.desk_of(platform)?, view, record)
         };
-        let Some(handover) = opened.or_else(brought).or_else(solved) else { return };
-        let mut closing = Closing::of(&handover, record, view.outcome.map_or("failed", Outcome::code));
+        let known = opened.map(|opened| opened.handover);
+        let Some(handover) = known.or_else(brought).or_else(solved) else { return };
+        let outcome = view.outcome.map_or("failed", Outcome::code);
+        let mut closing = Closing::of(&handover, record, outcome, view.talk);
         let handover = if made {
             handover
         } else if view.ticket.is_some() {
@@ -145,7 +189,7 @@ impl Clerk {
         } else {
             let handover = handover.with(context);
             let soon = std::time::Instant::now() + SOLVED;
-            desks.wish(Wish::Open(Box::new(handover.clone()), soon, Box::new(|_| {})));
+            desks.wish(open(&handover, view, soon, Box::new(|_| {})));
             handover
         };
         if !desks.wish(Wish::Close(Box::new((handover, closing)))) {
@@ -167,14 +211,20 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
         line: record.line.clone(),
         sip_call_id: record.sip_call_id.clone(),
         began: cx.utc.map_or(record.started, |now| now.0),
-        talk: rings_zendesk(cx.config, view),
         create: wanted.missing == Missing::Create,
-        group: wanted.group.clone(),
-        priority: wanted.priority.clone(),
+        has: record.ticket,
+        parts: wanted.parts.clone(),
         tags: wanted.tags.clone(),
+        recordings: wanted.recordings,
+        earlier: Vec::new(),
         solved: false,
         context: Context::default(),
     })
+}
+
+/// That a call's ticket is to be seen to by then.
+fn open(handover: &Handover, view: &View<'_>, until: std::time::Instant, answer: Answer) -> Wish {
+    Wish::Open { handover: Box::new(handover.clone()), talk: view.talk, until, answer }
 }
 
 /// What a desk is told of a call that an AI agent has solved by itself.
@@ -186,19 +236,13 @@ fn solved(desk: &Desk, view: &View<'_>, record: &Record) -> Option<Handover> {
         line: record.line.clone(),
         sip_call_id: record.sip_call_id.clone(),
         began: record.started,
-        talk: false,
         create: true,
-        group: None,
-        priority: None,
+        has: record.ticket,
+        parts: desk.parts.clone(),
         tags: desk.tags.clone(),
+        recordings: false,
+        earlier: Vec::new(),
         solved: true,
         context: Context::default(),
     })
-}
-
-/// Whether Zendesk's own line is among those whom a call's line rings.
-fn rings_zendesk(config: &Config<'_>, view: &View<'_>) -> bool {
-    let Some(line) = config.line(view.line) else { return false };
-    let kind = |target| config.trunk(config.target(target)?.trunk).map(|trunk| trunk.kind);
-    config.rings(line).iter().any(|ring| kind(ring.target) == Some(TrunkKind::Zendesk))
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 use socket2::SockRef;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use warmline_core::call::call_of;
+use warmline_core::call::{Outcome, call_of};
 use warmline_core::config::Config;
 use warmline_core::reason::{Counters, Reason};
 use warmline_core::relay::{Control, Report, StreamId};
@@ -538,7 +538,8 @@ impl Driver<'_> {
     fn control(&mut self, worker: u8, control: Control) {
         if let (Some(recorder), Control::Record { stream, .. }) = (&self.recorder, control) {
             let call = self.sbc.call(call_of(stream));
-            recorder.begin(stream, call.map_or(0, |call| call.id));
+            let message = call.is_some_and(|call| call.outcome == Some(Outcome::Voicemail));
+            recorder.begin(stream, call.map_or(0, |call| call.id), message);
         }
         let worker = self.workers.get_mut(usize::from(worker));
         let handed = worker.is_some_and(|worker| {

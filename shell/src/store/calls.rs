@@ -13,6 +13,12 @@ pub(crate) async fn calls(pool: &AnyPool, since: i64) -> sqlx::Result<Vec<Record
     rows.fetch_all(pool).await?.iter().map(Record::read).collect()
 }
 
+/// Notes something in a call's record, where nothing is noted yet.
+pub(super) async fn note(to: &mut AnyConnection, call: u64, note: &str) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE calls SET note = COALESCE(note, $2) WHERE id = $1");
+    query.bind(hex(call)).bind(note.to_owned()).execute(to).await.map(drop)
+}
+
 /// Ends the records of calls that a node did not live to end, but for these. How many there were.
 pub(super) async fn interrupted(
     to: &mut AnyConnection,

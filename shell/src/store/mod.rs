@@ -10,6 +10,7 @@ mod notices;
 mod outbox;
 mod prune;
 mod record;
+mod recordings;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub(crate) use lease::{beat, take_over};
 pub(crate) use notices::due_notices;
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
 pub(crate) use record::{Audio, Record, hex};
+pub(crate) use recordings::{Recorded, recordings};
 pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
@@ -56,6 +58,10 @@ pub(crate) enum Change {
     Ticket(Box<Handover>),
     /// What became of such a ticket's call.
     TicketClosed(Box<(Handover, Closing)>),
+    /// What is to be known of a call that its own messages do not say, unless they say something else.
+    Note { call: u64, note: &'static str },
+    /// A recording that has begun, or is finished.
+    Recorded(Recorded),
     /// What happens to an entry of the outbox.
     Outbox(Step),
     /// The node has started, and goes on with these calls of those that it was in the middle of: the records of all others

@@ -7,14 +7,14 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool, Row};
 
 use super::calls::others;
-use super::hex;
 use super::record::{column, count};
+use super::{Recorded, hex};
 use crate::desk::{Closing, Handover};
 
 /// What happens to an entry.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// The call is handed over.
+    /// The call is handed over, for the first time or again, or has come back from there.
     Opened(Box<Handover>),
     /// This ticket is about to be sent, at this time.
     Sending { call: u64, body: String, at: i64 },
@@ -22,8 +22,8 @@ pub(crate) enum Step {
     Made { call: u64, ticket: u64, told: bool },
     /// The call has ended. Its entry is made here where it has none: it brought its ticket.
     Closed(Box<(Handover, Closing)>),
-    /// Talk's own ticket is waited for, until this time.
-    Waits { call: u64, due: i64 },
+    /// Something has to happen elsewhere first; it is looked at again at this time.
+    Waits { call: u64, due: i64, why: &'static str },
     /// It did not work, and is due again at this time.
     Later { call: u64, due: i64, why: String },
     /// All is done.
@@ -46,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) attempts: u64,
     pub(crate) due: i64,
     pub(crate) note: Option<String>,
+    /// What was recorded of the call, where that was looked for.
+    pub(crate) recordings: Vec<Recorded>,
 }
 
 impl Step {
@@ -53,7 +55,8 @@ impl Step {
         let query = match self {
             Self::Opened(handover) => sqlx::query(
                 "INSERT INTO outbox (call, node, desk, state, handover, told, attempts, due) \
-                 VALUES ($1, $2, $3, 'open', $4, 0, 0, 0) ON CONFLICT (call) DO NOTHING",
+                 VALUES ($1, $2, $3, 'open', $4, 0, 0, 0) \
+                 ON CONFLICT (call) DO UPDATE SET handover = excluded.handover WHERE outbox.state = 'open'",
             )
             .bind(hex(handover.call))
             .bind(node.to_owned())
@@ -84,11 +87,12 @@ impl Step {
                 .bind(json(handover))
                 .bind(json(closing))
             }
-            Self::Waits { call, due } => sqlx::query(
-                "UPDATE outbox SET due = $2, note = 'Talk''s own ticket is waited for' WHERE call = $1",
-            )
-            .bind(hex(*call))
-            .bind(*due),
+            Self::Waits { call, due, why } => {
+                sqlx::query("UPDATE outbox SET due = $2, note = $3 WHERE call = $1")
+                    .bind(hex(*call))
+                    .bind(*due)
+                    .bind((*why).to_owned())
+            }
             Self::Later { call, due, why } => {
                 sqlx::query("UPDATE outbox SET attempts = attempts + 1, due = $2, note = $3 WHERE call = $1")
                     .bind(hex(*call))
@@ -160,6 +164,7 @@ impl Entry {
             attempts: count(row.try_get("attempts")?),
             due: row.try_get("due")?,
             note: row.try_get("note")?,
+            recordings: Vec::new(),
         })
     }
 }

@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 const TOGETHER: i64 = 500;
 
 /// Takes out what was over before `limit` (microseconds since 1970 in UTC): records of calls, what the outbox has told of
-/// them, and tickets of local desks. How many rows went: as long as it is some, there may be more.
+/// them, where their recordings lie, and tickets of local desks. How many rows went: as long as it is some, there may be more.
 pub(super) async fn prune(to: &mut AnyConnection, limit: i64) -> sqlx::Result<u64> {
     let mut count = 0;
     for query in [
@@ -21,5 +21,9 @@ pub(super) async fn prune(to: &mut AnyConnection, limit: i64) -> sqlx::Result<u6
     let query = "DELETE FROM outbox WHERE call IN (SELECT call FROM outbox WHERE state = 'done' AND NOT EXISTS \
                  (SELECT 1 FROM calls WHERE calls.id = outbox.call) LIMIT $1)";
     count += sqlx::query(query).bind(TOGETHER).execute(&mut *to).await?.rows_affected();
+    // Where a recording lies is known until its ticket has it.
+    let query = "DELETE FROM recordings WHERE file IN (SELECT file FROM recordings WHERE begun < $1 AND NOT EXISTS \
+                 (SELECT 1 FROM outbox WHERE outbox.call = recordings.call AND outbox.state <> 'done') LIMIT $2)";
+    count += sqlx::query(query).bind(limit).bind(TOGETHER).execute(&mut *to).await?.rows_affected();
     Ok(count)
 }

@@ -97,7 +97,7 @@ impl Record {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
              $24) \
              ON CONFLICT (id) DO UPDATE SET target = excluded.target, answered = excluded.answered, ended = excluded.ended, \
-             reason = excluded.reason, sentence = excluded.sentence, ticket = excluded.ticket, note = excluded.note, \
+             reason = excluded.reason, sentence = excluded.sentence, ticket = excluded.ticket, note = COALESCE(excluded.note, calls.note), \
              caller_packets = excluded.caller_packets, caller_lost = excluded.caller_lost, \
              caller_jitter = excluded.caller_jitter, caller_mos = excluded.caller_mos, caller_heard = excluded.caller_heard, \
              target_packets = excluded.target_packets, target_lost = excluded.target_lost, \

@@ -219,6 +219,8 @@ impl Change {
             Self::Call(record) => record.write(to).await?,
             Self::Ticket(handover) => return tickets::open(to, handover).await.map(Some),
             Self::TicketClosed(both) => tickets::close(to, both.0.call, &both.1).await?,
+            Self::Note { call, note } => calls::note(to, *call, note).await?,
+            Self::Recorded(recorded) => recorded.write(to, node).await?,
             Self::Outbox(step) => step.write(to, node).await?,
             Self::TakenUp(calls) => taken_up(to, node, calls).await?,
             Self::Notice(notice) => notices::keep(to, node, notice).await?,

@@ -26,6 +26,19 @@ pub struct Comment {
     pub body: String,
     /// Whether its requester sees it.
     pub public: bool,
+    /// Its files.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// What it is called.
+    pub name: String,
+    /// Its kind, as its Content-Type said.
+    pub kind: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
 }
 
 /// A ticket.
@@ -43,10 +56,20 @@ pub struct Ticket {
     pub requester: Option<u64>,
     /// How it came: `voice` for phone calls.
     pub channel: String,
+    /// The number of that, as it was given: 33 for voicemail, 34 for a call that came in.
+    pub via: Option<u64>,
     /// Its priority.
     pub priority: Option<String>,
-    /// Its group.
+    /// Its type.
+    pub kind: Option<String>,
+    /// Its group, form and brand.
     pub group: Option<u64>,
+    /// See there.
+    pub form: Option<u64>,
+    /// See there.
+    pub brand: Option<u64>,
+    /// The values of the account's own fields.
+    pub fields: BTreeMap<u64, Value>,
     /// Its tags.
     pub tags: BTreeSet<String>,
     /// What was written on it.
@@ -64,7 +87,7 @@ pub struct Ticket {
 /// An answer that is given again to the same key.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
     pub(super) answer: (u16, Value),
     pub(super) at: SystemTime,
 }
@@ -78,10 +101,17 @@ pub struct Account {
     pub tickets: BTreeMap<u64, Ticket>,
     /// Its groups.
     pub groups: Vec<(u64, String)>,
+    /// Its forms.
+    pub forms: Vec<(u64, String)>,
+    /// Its brands.
+    pub brands: Vec<(u64, String)>,
+    /// The numbers of its own fields.
+    pub fields: BTreeSet<u64>,
     /// How long a token lives.
     pub token_life: Duration,
     /// How many requests it takes a minute.
     pub per_minute: u64,
+    pub(super) uploads: HashMap<String, (SystemTime, Attachment)>,
     pub(super) tokens: HashMap<String, SystemTime>,
     pub(super) minted: u64,
     pub(super) keys: HashMap<String, Kept>,
@@ -97,6 +127,10 @@ impl Default for Account {
             users: Vec::new(),
             tickets: BTreeMap::new(),
             groups: vec![(360_001, "Support".into()), (360_002, "Night shift".into())],
+            forms: vec![(360_101, "Default".into()), (360_102, "Phone".into())],
+            brands: vec![(360_201, "Acme".into()), (360_202, "Apex".into())],
+            fields: [27_642, 27_643].into(),
+            uploads: HashMap::new(),
             token_life: Duration::from_secs(1_800),
             per_minute: 700,
             tokens: HashMap::new(),
@@ -130,6 +164,13 @@ impl Account {
         self.tokens.clear();
     }
 
+    /// Closes a ticket: it is not changed any more.
+    pub fn close(&mut self, ticket: u64) {
+        if let Some(ticket) = self.tickets.get_mut(&ticket) {
+            ticket.status = "closed".to_owned();
+        }
+    }
+
     /// The tickets that have not ended in another.
     pub fn standing(&self) -> Vec<&Ticket> {
         self.tickets.values().filter(|ticket| ticket.merged.is_none()).collect()
@@ -143,6 +184,16 @@ impl Account {
         let ticket = self.add_ticket(&format!("Call from {caller}"), "voice");
         ticket.requester = Some(user);
         ticket.id
+    }
+
+    /// What Talk does when a call has ended that it had passed on by telephone, since nobody was free: it makes a ticket of it.
+    /// Its number.
+    pub fn talk_passed_on(&mut self, caller: &str) -> u64 {
+        let id = self.talk_takes(caller);
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.tags.insert("call_overflow".to_owned());
+        }
+        id
     }
 
     pub(super) fn add_user(&mut self, name: &str, phone: Option<&str>, external: Option<&str>) -> u64 {
@@ -166,8 +217,13 @@ impl Account {
             external_id: None,
             requester: None,
             channel: channel.to_owned(),
+            via: None,
             priority: None,
+            kind: None,
             group: None,
+            form: None,
+            brand: None,
+            fields: BTreeMap::new(),
             tags: BTreeSet::new(),
             comments: Vec::new(),
             created: now,
@@ -177,7 +233,7 @@ impl Account {
         })
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
@@ -195,7 +251,9 @@ impl Ticket {
     pub(super) fn json(&self) -> Value {
         json!({
             "id": self.id, "subject": self.subject, "status": self.status, "external_id": self.external_id,
-            "requester_id": self.requester, "priority": self.priority, "group_id": self.group, "tags": self.tags,
+            "requester_id": self.requester, "priority": self.priority, "type": self.kind, "group_id": self.group, "ticket_form_id": self.form,
+            "brand_id": self.brand, "tags": self.tags,
+            "custom_fields": self.fields.iter().map(|(id, value)| json!({ "id": id, "value": value })).collect::<Vec<_>>(),
             "via": { "channel": self.channel }, "created_at": stamp(self.created), "updated_at": stamp(self.updated),
         })
     }

@@ -16,7 +16,7 @@ pub(super) struct Request {
     /// Path and query, as they came.
     pub(super) target: String,
     headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
@@ -34,14 +34,14 @@ impl Request {
                     method: head.method?.to_owned(),
                     target: head.path?.to_owned(),
                     headers: head.headers.iter().map(|h| (h.name.to_lowercase(), text(h.value))).collect(),
-                    body: String::new(),
+                    body: Vec::new(),
                 };
                 let length = request.header("content-length").map_or(Some(0), |text| text.parse().ok())?;
                 while bytes.len() < end + length {
                     let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
                     bytes.extend_from_slice(piece.get(..count)?);
                 }
-                request.body = text(bytes.get(end..end + length)?);
+                request.body = bytes.get(end..end + length)?.to_vec();
                 return Some(request);
             }
             let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
@@ -68,7 +68,7 @@ impl Request {
 
     /// The body as JSON; null where it is none.
     pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
             method: "GET".into(),
             target: "/api/v2/users/search.json?query=role:end-user%20phone:8210&per_page=1".into(),
             headers: vec![],
-            body: String::new(),
+            body: vec![],
         };
         assert_eq!(request.path(), ["api", "v2", "users", "search"]);
         assert_eq!(request.query("query").as_deref(), Some("role:end-user phone:8210"));

@@ -8,7 +8,7 @@ mod account;
 mod http;
 mod routes;
 
-pub use account::{Account, Comment, Ticket, User};
+pub use account::{Account, Attachment, Comment, Ticket, User};
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,9 @@ use http::{Request, Response};
 
 /// The client that gets tokens, and its secret.
 pub const CLIENT: (&str, &str) = ("warmline", "only the account knows");
+
+/// Whose API token is taken, and which.
+pub const API_TOKEN: (&str, &str) = ("ann@acme.example", "6wiIBWbGkBMo1mRDMuVwkw1EPsNkeUj95PIz2akv");
 
 /// How often who waits looks whether all is over.
 const MOMENT: Duration = Duration::from_millis(5);

@@ -1,12 +1,13 @@
 //! What is asked of an account, and what it answers.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::CLIENT;
-use super::account::{Account, Comment, Kept, User, stamp};
+use super::account::{Account, Attachment, Comment, Kept, User, stamp};
 use super::http::{Request, Response};
+use super::{API_TOKEN, CLIENT};
 
 /// How long an idempotency key is remembered.
 const KEY: Duration = Duration::from_secs(2 * 3600);
@@ -17,6 +18,11 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How long an upload is kept that no comment names, and the largest.
+const UPLOAD: Duration = Duration::from_secs(3600);
+const LARGEST: usize = 50 * 1_000_000;
+
+const TYPES: [&str; 4] = ["problem", "incident", "question", "task"];
 const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
 
 /// Does what is asked.
@@ -25,9 +31,13 @@ pub(super) fn answer(account: &mut Account, request: &Request) -> Response {
     if let ["oauth", "tokens"] = path[..] {
         return mint(account, request);
     }
-    let token = request.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
     let now = account.now();
-    if token.and_then(|token| account.tokens.get(token)).is_none_or(|until| *until <= now) {
+    let authorised = match request.header("authorization").and_then(|text| text.split_once(' ')) {
+        Some(("Bearer", token)) => account.tokens.get(token).is_some_and(|until| *until > now),
+        Some(("Basic", proof)) => proof == basic(&format!("{}/token:{}", API_TOKEN.0, API_TOKEN.1)),
+        _ => false,
+    };
+    if !authorised {
         return Response::unauthorised();
     }
     account.requests.retain(|at| now.duration_since(*at).is_ok_and(|since| since < MINUTE));
@@ -58,11 +68,10 @@ pub(super) fn answer(account: &mut Account, request: &Request) -> Response {
 fn route(account: &mut Account, request: &Request, path: &[&str]) -> Response {
     let id = |text: &str| text.parse::<u64>().unwrap_or_default();
     match (request.method.as_str(), path) {
-        ("GET", ["groups"]) => {
-            let groups: Vec<Value> =
-                account.groups.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
-            Response::new(200, json!({ "groups": groups, "next_page": null }))
-        }
+        ("GET", ["groups"]) => named("groups", &account.groups),
+        ("GET", ["ticket_forms"]) => named("ticket_forms", &account.forms),
+        ("GET", ["brands"]) => named("brands", &account.brands),
+        ("POST", ["uploads"]) => upload(account, request),
         ("GET", ["users", "search"]) => search(account, request),
         ("POST", ["users"]) => make_user(account, &request.json()["user"]),
         ("POST", ["users", "create_or_update"]) => make_or_change_user(account, &request.json()["user"]),
@@ -83,8 +92,7 @@ fn route(account: &mut Account, request: &Request, path: &[&str]) -> Response {
         ("PUT", ["tickets", ticket]) => update(account, id(ticket), &request.json()["ticket"]),
         ("GET", ["tickets", ticket, "comments"]) => match account.tickets.get(&id(ticket)) {
             Some(ticket) => {
-                let comment = |comment: &Comment| json!({ "body": comment.body, "plain_body": comment.body, "public": comment.public });
-                let mut comments: Vec<Value> = ticket.comments.iter().map(comment).collect();
+                let mut comments: Vec<Value> = ticket.comments.iter().map(Comment::json).collect();
                 if request.query("sort_order").as_deref() == Some("desc") {
                     comments.reverse();
                 }
@@ -133,6 +141,43 @@ fn mint(account: &mut Account, request: &Request) -> Response {
         201,
         json!({ "access_token": token, "token_type": "bearer", "scope": text("scope"), "expires_in": life.as_secs() }),
     )
+}
+
+/// The credentials of RFC 7617.
+fn basic(text: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for piece in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(*piece.get(at).unwrap_or(&0)));
+        for place in 0..4 {
+            let letter = ALPHABET.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= piece.len());
+            out.push(char::from(*letter.unwrap_or(&b'=')));
+        }
+    }
+    out
+}
+
+/// All that have a name.
+fn named(kind: &str, all: &[(u64, String)]) -> Response {
+    let all: Vec<Value> = all.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+    Response::new(200, json!({ kind: all, "next_page": null }))
+}
+
+/// Takes a file, for a comment to name within the hour.
+fn upload(account: &mut Account, request: &Request) -> Response {
+    let kind = request.header("content-type").unwrap_or_default().to_owned();
+    let Some(name) = request.query("filename").filter(|name| !name.is_empty() && !kind.is_empty()) else {
+        return Response::error(400, "InvalidRequest", "filename and Content-Type are required");
+    };
+    if request.body.len() > LARGEST {
+        return Response::error(413, "RequestEntityTooLarge", "The file is too large");
+    }
+    let (id, now) = (account.number(), account.now());
+    let token = format!("upload-{id}");
+    let attachment = json!({ "id": id, "file_name": name, "content_type": kind, "size": request.body.len() });
+    account.uploads.insert(token.clone(), (now, Attachment { name, kind, bytes: request.body.clone() }));
+    let upload = json!({ "token": token, "expires_at": stamp(now + UPLOAD), "attachment": attachment });
+    Response::new(201, json!({ "upload": upload }))
 }
 
 fn listed(tickets: Vec<Value>) -> Response {
@@ -221,30 +266,71 @@ fn new_ticket(account: &mut Account, ticket: &Value) -> Response {
     if requester.is_some_and(|id| account.users.iter().all(|user| user.id != id)) {
         return Response::invalid("requester", "Requester is not valid");
     }
-    let group = ticket["group_id"].as_u64();
-    if group.is_some_and(|id| account.groups.iter().all(|(known, _)| *known != id)) {
-        return Response::invalid("group", "Group is not valid");
+    let mut ids = [None; 3];
+    for (id, (key, known)) in ids.iter_mut().zip([
+        ("group_id", &account.groups),
+        ("ticket_form_id", &account.forms),
+        ("brand_id", &account.brands),
+    ]) {
+        *id = ticket[key].as_u64();
+        if !ticket[key].is_null() && known.iter().all(|(known, _)| Some(*known) != *id) {
+            return Response::invalid(key.trim_end_matches("_id"), &format!("{key} is not valid"));
+        }
     }
-    let priority = ticket["priority"].as_str();
-    if priority.is_some_and(|priority| !PRIORITIES.contains(&priority)) {
-        return Response::invalid("priority", "Priority is not valid");
+    for (key, known) in [("priority", PRIORITIES), ("type", TYPES)] {
+        if !ticket[key].is_null() && ticket[key].as_str().is_none_or(|word| !known.contains(&word)) {
+            return Response::invalid(key, &format!("{key} is not valid"));
+        }
     }
-    let channel = match ticket["via_id"].as_u64() {
-        Some(33..=35) => "voice",
-        _ => "api",
+    let mut fields = BTreeMap::new();
+    for field in ticket["custom_fields"].as_array().into_iter().flatten() {
+        let id = field["id"].as_u64().unwrap_or_default();
+        if !account.fields.contains(&id) {
+            return Response::invalid("custom_fields", &format!("Field {id} is not valid"));
+        }
+        fields.insert(id, field["value"].clone());
+    }
+    let comment = match comment(account, &ticket["comment"], body) {
+        Ok(comment) => comment,
+        Err(refusal) => return refusal,
     };
+    let word = |key: &str| ticket[key].as_str().map(str::to_owned);
+    let via = ticket["via_id"].as_u64();
+    let channel = if matches!(via, Some(33..=35)) { "voice" } else { "api" };
     let made = account.add_ticket(ticket["subject"].as_str().unwrap_or(body), channel);
-    made.requester = requester;
-    made.group = group;
-    made.priority = priority.map(str::to_owned);
-    made.external_id = ticket["external_id"].as_str().map(str::to_owned);
+    (made.requester, made.via, made.fields) = (requester, via, fields);
+    [made.group, made.form, made.brand] = ids;
+    (made.priority, made.kind, made.external_id) = (word("priority"), word("type"), word("external_id"));
     made.tags = words(&ticket["tags"]).collect();
-    made.comments.push(comment(&ticket["comment"], body));
+    made.comments.push(comment);
     Response::new(201, json!({ "ticket": made.json(), "audit": { "id": made.id + 1, "ticket_id": made.id } }))
 }
 
-fn comment(value: &Value, body: &str) -> Comment {
-    Comment { body: body.to_owned(), public: value["public"].as_bool().unwrap_or(true) }
+/// A comment, with the uploads that it names: each is there for one.
+fn comment(account: &mut Account, value: &Value, body: &str) -> Result<Comment, Response> {
+    let now = account.now();
+    account.uploads.retain(|_, (at, _)| now.duration_since(*at).is_ok_and(|since| since < UPLOAD));
+    let mut attachments = Vec::new();
+    for token in words(&value["uploads"]) {
+        match account.uploads.remove(&token) {
+            Some((_, attachment)) => attachments.push(attachment),
+            None => return Err(Response::invalid("uploads", "Upload token is not valid")),
+        }
+    }
+    Ok(Comment { body: body.to_owned(), public: value["public"].as_bool().unwrap_or(true), attachments })
+}
+
+impl Comment {
+    fn json(&self) -> Value {
+        let attachment = |file: &Attachment| json!({ "file_name": file.name, "content_type": file.kind, "size": file.bytes.len() });
+        let attachments: Vec<Value> = self.attachments.iter().map(attachment).collect();
+        json!({ "body": self.body, "plain_body": self.body, "public": self.public, "attachments": attachments })
+    }
+
+    /// One that the account itself writes.
+    fn own(body: &str) -> Self {
+        Self { body: body.to_owned(), public: false, attachments: Vec::new() }
+    }
 }
 
 fn words(value: &Value) -> impl Iterator<Item = String> {
@@ -272,11 +358,17 @@ fn update(account: &mut Account, id: u64, change: &Value) -> Response {
     if ticket.changes.len() >= CHANGES {
         return Response::too_many(60);
     }
+    let comment = match change["comment"]["body"].as_str() {
+        Some(body) => match comment(account, &change["comment"], body) {
+            Ok(comment) => Some(comment),
+            Err(refusal) => return refusal,
+        },
+        None => None,
+    };
+    let Some(ticket) = account.tickets.get_mut(&id) else { return Response::not_found() };
     ticket.changes.push(now);
     ticket.updated = now;
-    if let Some(body) = change["comment"]["body"].as_str() {
-        ticket.comments.push(comment(&change["comment"], body));
-    }
+    ticket.comments.extend(comment);
     if let Some(status) = change["status"].as_str() {
         ticket.status = status.to_owned();
     }
@@ -315,15 +407,11 @@ fn merge(account: &mut Account, into: u64, body: &Value) -> Response {
             ticket.status = "closed".to_owned();
             ticket.merged = Some(into);
             ticket.tags.insert("closed_by_merge".to_owned());
-            ticket.comments.extend(
-                body["source_comment"].as_str().map(|text| Comment { body: text.to_owned(), public: false }),
-            );
+            ticket.comments.extend(body["source_comment"].as_str().map(Comment::own));
         }
     }
     if let Some(ticket) = account.tickets.get_mut(&into) {
-        ticket.comments.extend(
-            body["target_comment"].as_str().map(|text| Comment { body: text.to_owned(), public: false }),
-        );
+        ticket.comments.extend(body["target_comment"].as_str().map(Comment::own));
     }
     Response::new(200, json!({ "job_status": { "id": "merge", "status": "completed" } }))
 }

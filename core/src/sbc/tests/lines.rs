@@ -368,13 +368,56 @@ fn zendesk_is_not_rung_before_there_is_a_ticket_or_no_time_left() {
     assert_eq!(told(&comes(&mut w, call, None)), ["resolve"]);
     w.ends(call);
 
-    // What brings one waits for none.
-    let mut w = with(budget);
+    // One that is brought is of use, or another is there in its place.
+    for (instead, carried) in [(None, "7"), (ticket, "4711")] {
+        let mut w = with(budget);
+        let outs = w.hear(AI, &invite("1", "support", "X-Zendesk-Ticket-Id: 7\r\n"));
+        assert!(has(&outs, "ticket"));
+        let call = started(&outs);
+        let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+        assert!(!has(&outs, "resolve"));
+        assert_eq!(told(&comes(&mut w, call, instead)), ["resolve"]);
+        let asked = find(&w.zendesk_found(call), "INVITE").to_string();
+        assert_eq!(field(&asked, "X-Zendesk-Ticket-Id"), carried);
+        w.ends(call);
+    }
+}
+
+#[test]
+fn talk_may_have_made_a_ticket_where_an_invite_without_one_was_not_lost() {
+    let talk = |w: &World, call| w.sbc.call(call).unwrap().talk;
+    let patient = |line: &mut Line| {
+        (line.answer, line.repeat, line.max_wait) = (Answer::AtOnce, true, 300);
+    };
+    for said in ["100 Trying", "403 Forbidden", "503 Service Unavailable"] {
+        let mut w = with(patient);
+        let (call, _) = w.dials();
+        assert!(!talk(&w, call));
+        let asked = find(&w.zendesk_found(call), "INVITE").to_string();
+        // It is on its way, and may arrive.
+        assert!(talk(&w, call));
+        w.hear(ZENDESK, &respond(&asked, said, "", ""));
+        assert!(talk(&w, call), "{said}");
+        w.ends(call);
+    }
+
+    // Nothing has come back, and nothing will.
+    let mut w = with(patient);
+    let (call, _, _) = w.dials_and_rings();
+    w.later(19_900);
+    assert!(talk(&w, call));
+    w.later(200);
+    assert!(!talk(&w, call));
+    w.ends(call);
+
+    // It named one.
+    let mut w = with(|_| {});
     let outs = w.hear(AI, &invite("1", "support", "X-Zendesk-Ticket-Id: 7\r\n"));
-    assert!(!has(&outs, "ticket"));
     let call = started(&outs);
-    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
-    assert!(has(&outs, "resolve"));
+    w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+    let asked = find(&w.zendesk_found(call), "INVITE").to_string();
+    w.hear(ZENDESK, &respond(&asked, "180 Ringing", "", ""));
+    assert!(!talk(&w, call));
     w.ends(call);
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::config::{Loaded, parse};
-use crate::desk::{Kind, Missing};
+use crate::desk::{Credentials, Kind, Missing, Part};
 use crate::store::{Keeping, Setting};
 
 fn file(line: &str, more: &str) -> String {
@@ -62,6 +62,8 @@ client_id     = "warmline"
 client_secret = "secret"
 budget        = "500ms"
 tags          = ["warmline"]
+group         = "Everybody"
+brand         = "Acme"
 "#;
 
 #[test]
@@ -75,7 +77,15 @@ fn a_line_has_what_its_desk_has_and_more() {
         ("acme", Duration::from_millis(500), Missing::Create)
     );
     assert_eq!(ticket.tags, ["warmline", "night"]);
-    assert_eq!((ticket.group.as_deref(), ticket.priority.as_deref()), (Some("Support"), Some("high")));
+    let parts: Vec<_> = ticket.parts.iter().map(Part::to_string).collect();
+    assert_eq!(
+        parts,
+        [
+            "group \"Support\" (test.toml:34:9)",
+            "priority \"high\" (test.toml:35:12)",
+            "brand \"Acme\" (test.toml:48:17)"
+        ]
+    );
     let [desk] = loaded.desks() else { panic!("{:?}", loaded.desks()) };
     let Kind::Zendesk(account) = &desk.kind else { panic!("{desk:?}") };
     assert_eq!((&*account.base, account.adopt), ("https://acme.zendesk.com", Duration::from_secs(600)));
@@ -88,6 +98,47 @@ fn a_desk_is_local_where_nothing_is_said() {
     assert_eq!(loaded.desks()[0].kind, Kind::Local);
     assert_eq!(loaded.ticket(0).expect("it has a desk").missing, Missing::Pass);
     assert_eq!(loads("ticket = \"pass\"\n", "").ticket(0), None);
+}
+
+#[test]
+fn fields_are_whatever_the_account_has() {
+    let line = "[line.ticket]\ndesk = \"acme\"\ntype = \"task\"\nfields = { 27642 = \"745\", 27643 = true, 27644 = 5 }\n";
+    let parts: Vec<_> =
+        loads(line, ZENDESK).ticket(0).expect("it wants tickets").parts.iter().map(Part::to_string).collect();
+    assert_eq!(parts[..2], ["type \"task\" (test.toml:34:8)", "field 27642 = \"745\" (test.toml:35:12)"]);
+    assert_eq!(parts[2..4], ["field 27643 = true (test.toml:35:27)", "field 27644 = 5 (test.toml:35:41)"]);
+    for (wrong, said) in [
+        ("fields = { colour = \"red\" }", "\"colour\" is no number of a field"),
+        ("fields = { 27642 = 1.5 }", "\"fields\" is a float, where a string"),
+        ("fields = 7", "\"fields\" is an integer, where a table is expected"),
+        ("type = \"call\"", "unknown type \"call\""),
+        ("form = \"\"", "\"\" is no name"),
+    ] {
+        let found = mistakes(&format!("[line.ticket]\ndesk = \"acme\"\n{wrong}\n"), ZENDESK);
+        assert!(found.contains(said), "{found}\n{said}");
+    }
+    let found = mistakes("[line.ticket]\ndesk = \"here\"\nform = \"Phone\"\n", "[[desk]]\nname = \"here\"\n");
+    assert!(found.contains("\"form\" is for desks of kind = \"zendesk\""), "{found}");
+}
+
+#[test]
+fn an_api_token_does_as_long_as_there_are_any() {
+    let client = "client_id     = \"warmline\"\nclient_secret = \"secret\"";
+    let token = |lines: &str| ZENDESK.replace(client, lines);
+    let loaded = loads("", &token("email = \"ann@acme.example\"\ntoken = \"secret\""));
+    let Kind::Zendesk(account) = &loaded.desks()[0].kind else { panic!("{:?}", loaded.desks()) };
+    let expected = Credentials::Token { email: "ann@acme.example".into(), token: "secret".into() };
+    assert!(account.credentials == expected);
+    assert!(!format!("{loaded:?}").contains("secret\""), "secrets are shown to nobody");
+    for (lines, said) in [
+        ("email = \"ann@acme.example\"", "missing key \"token\""),
+        ("token = \"secret\"", "missing key \"email\""),
+        ("email = \"ann\"\ntoken = \"secret\"", "\"ann\" is no address of mail"),
+        ("client_id = \"x\"\ntoken = \"secret\"", "stand in for"),
+    ] {
+        let found = mistakes("", &token(lines));
+        assert!(found.contains(said), "{found}\n{said}");
+    }
 }
 
 #[test]
