@@ -72,7 +72,7 @@ impl fmt::Display for Sounds<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = "";
         for heard in self.0 {
-            write!(f, "{before}{} for {:.1} s", heard.sound.name(), heard.lasted().as_secs_f64())?;
+            write!(f, "{before}{} {:.1} s", heard.sound.name(), heard.lasted().as_secs_f64())?;
             before = ", ";
         }
         f.write_str(if self.0.is_empty() { "nothing" } else { "" })

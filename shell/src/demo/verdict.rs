@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_is_found() {
         let breaks: [fn(&mut Scene); 10] = [
-            |scene| drop(scene.heard[0].remove(1)),
+            |scene| scene.heard[0].truncate(1),
             |scene| scene.heard[1][1].sound = Sound::Noise,
             |scene| scene.heard[0].insert(1, Heard { sound: Sound::Silence, ..scene.heard[0][0] }),
             |scene| scene.foreign = 1,
