@@ -5,6 +5,7 @@
 mod appliance;
 #[cfg(target_os = "none")]
 mod board;
+#[cfg(target_os = "none")]
 mod clock;
 #[cfg(target_os = "none")]
 mod journal;
