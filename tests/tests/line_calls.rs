@@ -3,6 +3,7 @@
 
 use core::net::SocketAddrV4;
 
+use serde_json::Value;
 use warmline_tests::sipp::{
     AI, CARRIER, PATIENCE, Program, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
 };
@@ -93,6 +94,14 @@ directory = "."
             log.lines().filter(|line| line.contains("ended after") && line.contains("call ")).collect();
         let [end] = ends[..] else { panic!("one call: {log}") };
         assert!(end.contains(&format!(": {outcome}, ")) && end.contains(reason), "{outcome} {reason}: {end}");
+        let list = self.stage.ask(PROGRAM, &["calls", "--json"]).expect("a list");
+        let records: Vec<Value> = serde_json::from_str(&list).unwrap_or_else(|why| panic!("{why}: {list}"));
+        let [record] = &records[..] else { panic!("one record: {list}") };
+        assert_eq!(
+            (&record["outcome"], record["ended"].is_string()),
+            (&Value::from(outcome), true),
+            "{record}"
+        );
         log
     }
 }

@@ -46,6 +46,7 @@ fn a_call_is_written_down(url: &str) {
         ("trunk", "ai"),
         ("target", "zendesk-support"),
         ("reason", "target-hung-up"),
+        ("outcome", "connected"),
         ("node", "end-to-end"),
     ] {
         assert_eq!(call[key], value, "{key}: {call}");

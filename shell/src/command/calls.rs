@@ -29,7 +29,7 @@ pub(super) struct Calls {
 }
 
 /// What is known of a call, in the order of CSV's columns.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "call",
     "node",
     "sip_call_id",
@@ -42,6 +42,7 @@ const FIELDS: [&str; 24] = [
     "ended",
     "reason",
     "sentence",
+    "outcome",
     "ticket",
     "note",
     "caller_packets",
@@ -125,7 +126,8 @@ fn object(call: &Record) -> Value {
     json!({
         "call": hex(call.id), "node": call.node, "sip_call_id": call.sip_call_id, "caller": call.caller, "line": call.line,
         "trunk": call.trunk, "target": call.target, "started": utc(call.started), "answered": call.answered.map(utc),
-        "ended": ended, "reason": reason, "sentence": sentence, "ticket": call.ticket, "note": call.note,
+        "ended": ended, "reason": reason, "sentence": sentence, "outcome": call.outcome,
+        "ticket": call.ticket, "note": call.note,
         "audio": { "caller": caller, "target": target },
     })
 }
@@ -173,6 +175,7 @@ mod tests {
             end: Some((1_795_959_970_500_000, "caller-hung-up".into(), "The caller, hung \"up\".".into())),
             ticket: Some(35_436),
             note: None,
+            outcome: Some("connected".into()),
             audio: [
                 Audio { packets: 100, lost: 1, jitter: 1_250, mos: Some(438), heard: None },
                 Audio::default(),
@@ -213,8 +216,14 @@ mod tests {
         let cell = |field| &row[FIELDS.iter().position(|known| *known == field).unwrap()];
         assert_eq!(cell("sentence"), "The caller, hung \"up\".");
         assert_eq!(
-            [cell("caller_jitter_ms"), cell("caller_mos"), cell("target_mos"), cell("caller")],
-            ["1.25", "4.38", "", "+821044440100"]
+            [
+                cell("caller_jitter_ms"),
+                cell("caller_mos"),
+                cell("target_mos"),
+                cell("caller"),
+                cell("outcome")
+            ],
+            ["1.25", "4.38", "", "+821044440100", "connected"]
         );
     }
 }

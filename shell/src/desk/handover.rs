@@ -248,6 +248,7 @@ mod tests {
             end: Some((handover.began + 68_500_000, "caller-hung-up".into(), "The caller hung up.".into())),
             ticket: Some(7),
             note: None,
+            outcome: Some("connected".into()),
             audio: [
                 Audio { packets: 99, lost: 1, jitter: 0, mos: Some(438), heard: None },
                 Audio { packets: 50, lost: 50, jitter: 0, mos: Some(112), heard: None },

@@ -30,7 +30,7 @@ pub(super) async fn interrupted(
     let cut = others(&query.fetch_all(&mut *to).await?, but)?;
     for id in &cut {
         let query = sqlx::query(
-            "UPDATE calls SET ended = $1, reason = 'interrupted', \
+            "UPDATE calls SET ended = $1, reason = 'interrupted', outcome = 'failed', \
              sentence = 'The node ended, and was not there to see the end of the call.' WHERE id = $2",
         );
         query.bind(now).bind(id.clone()).execute(&mut *to).await?;

@@ -60,7 +60,7 @@ pub(crate) async fn take_over(pool: &AnyPool, node: &str, lease: Duration) -> sq
     const CALLS: &str = concat!(
         "UPDATE calls SET ended = ",
         now!(),
-        ", reason = 'interrupted', sentence = 'The node ended, and was not there to see the end of the call.' \
+        ", reason = 'interrupted', outcome = 'failed', sentence = 'The node ended, and was not there to see the end of the call.' \
          WHERE ended IS NULL AND node IN (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
         now!(),
         " - $2)"

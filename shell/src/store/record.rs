@@ -27,6 +27,8 @@ pub(crate) struct Record {
     pub(crate) answered: Option<i64>,
     /// When it ended, why (a name), and why in a sentence; none while it goes on.
     pub(crate) end: Option<(i64, String, String)>,
+    /// What became of it; none while that is open.
+    pub(crate) outcome: Option<String>,
     pub(crate) ticket: Option<u64>,
     /// What was left out of what it brought.
     pub(crate) note: Option<String>,
@@ -77,6 +79,7 @@ impl Record {
             started: at(view.started),
             answered: view.answered.map(at),
             end,
+            outcome: view.outcome.map(|outcome| outcome.code().to_owned()),
             ticket: view.ticket.map(core::num::NonZeroU64::get),
             note: view.note.map(|note| note.code().to_owned()),
             audio: [Audio::of(a), Audio::of(b)],
@@ -93,15 +96,16 @@ impl Record {
         let mut query = sqlx::query(
             "INSERT INTO calls (id, node, sip_call_id, caller, line, trunk, target, started, answered, ended, reason, sentence, \
              ticket, note, caller_packets, caller_lost, caller_jitter, caller_mos, caller_heard, target_packets, target_lost, \
-             target_jitter, target_mos, target_heard) \
+             target_jitter, target_mos, target_heard, outcome) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-             $24) \
+             $24, $25) \
              ON CONFLICT (id) DO UPDATE SET target = excluded.target, answered = excluded.answered, ended = excluded.ended, \
              reason = excluded.reason, sentence = excluded.sentence, ticket = excluded.ticket, note = COALESCE(excluded.note, calls.note), \
              caller_packets = excluded.caller_packets, caller_lost = excluded.caller_lost, \
              caller_jitter = excluded.caller_jitter, caller_mos = excluded.caller_mos, caller_heard = excluded.caller_heard, \
              target_packets = excluded.target_packets, target_lost = excluded.target_lost, \
-             target_jitter = excluded.target_jitter, target_mos = excluded.target_mos, target_heard = excluded.target_heard \
+             target_jitter = excluded.target_jitter, target_mos = excluded.target_mos, target_heard = excluded.target_heard, \
+             outcome = excluded.outcome \
              WHERE calls.ended IS NULL",
         )
         .bind(hex(self.id))
@@ -121,7 +125,7 @@ impl Record {
         for ([packets, lost, jitter], [mos, heard]) in [a, b] {
             query = query.bind(packets).bind(lost).bind(jitter).bind(mos).bind(heard);
         }
-        query.execute(to).await.map(drop)
+        query.bind(self.outcome.clone()).execute(to).await.map(drop)
     }
 
     /// What a row of the table says.
@@ -156,6 +160,7 @@ impl Record {
             started: number("started")?,
             answered: perhaps("answered")?,
             end,
+            outcome: words("outcome")?,
             ticket: perhaps("ticket")?.map(count),
             note: words("note")?,
             audio: [

@@ -70,6 +70,7 @@ fn record(id: u64, over: bool) -> Record {
         end: over.then_some(end),
         ticket: over.then_some(u64::from(u32::MAX) + 7),
         note: None,
+        outcome: Some("connected".into()),
         audio: match over {
             true => [
                 Audio { packets: 100, lost: 1, jitter: 1_250, mos: Some(438), heard: Some(435) },
