@@ -1,6 +1,6 @@
 //! Answered calls that outlive the node: their records, and how they are taken up again.
 
-use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Stage, Todo, Work};
+use crate::call::{Call, CallId, Leg, LegId, LegState, Move, Pending, Progress, Stage, Talk, Todo, Work};
 use crate::config::{Config, TargetIndex};
 use crate::memory::Ports;
 use crate::reason::Reason;
@@ -148,6 +148,8 @@ impl Sbc<'_> {
             outcome,
             ..
         } = saved;
+        // Zendesk may have been rung since the record was written.
+        let talk = if ticket.is_none() { Talk::Reached } else { talk };
         let mut pending = Pending::default();
         pending.add(Pending::OPEN);
         pending.add(Pending::SETTLED);
