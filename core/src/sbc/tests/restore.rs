@@ -205,7 +205,7 @@ fn a_call_whose_trunk_is_gone_is_ended_all_the_same() {
 /// It was with a person when its record was written; an INVITE of a hand-over may have left since.
 #[test]
 fn zendesk_may_have_made_a_ticket_of_a_call_that_has_none() {
-    for ticket in [core::num::NonZeroU64::new(7), None] {
+    for ticket in [NonZeroU64::new(7), None] {
         let mut w = World::new();
         let talk = w.talk();
         w.sbc.calls.get_mut(talk.call).unwrap().ticket = ticket;
