@@ -1,5 +1,5 @@
 //! Webhooks: what becomes of hand-overs and calls, told to whoever has an URL for it, signed as Standard Webhooks say
-//! (https://www.standardwebhooks.com).
+//! (<https://www.standardwebhooks.com>).
 //!
 //! What is to be told is in the store before it is sent, and is sent until it was taken: at least once, with the same id, and
 //! what is about one call in order.
