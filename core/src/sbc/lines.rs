@@ -81,11 +81,14 @@ impl Sbc<'_> {
         let rings_queue = config.rings(line).iter().any(|ring| {
             config.target(ring.target).is_some_and(|target| matches!(target.answers, Answers::Queue { .. }))
         });
-        let queued = |call: &Call| {
-            let there = call.progress == Progress::Answered && call.outcome == Some(Outcome::Queued);
-            there && call.caller.is_some() && call.caller == this.caller
-        };
-        if rings_queue && others().any(queued) {
+        let same = |call: &Call| call.caller.is_some() && call.caller == this.caller;
+        let queued =
+            |call: &Call| call.progress == Progress::Answered && call.outcome == Some(Outcome::Queued);
+        // A number is one caller's where a carrier has shown it: a platform may show its own for all of them.
+        let by_telephone =
+            |call: &Call| config.trunk(call.trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Carrier);
+        let shown = || by_telephone(this) || others().any(|call| same(call) && by_telephone(call));
+        if rings_queue && others().any(|call| same(call) && queued(call)) && shown() {
             let then = if line.longest > 0 { Then::Voicemail } else { Then::Return };
             return Some((then, Reason::QueuedAlready));
         }
