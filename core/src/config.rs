@@ -19,7 +19,6 @@ use crate::digest::{Login, Secret};
 use crate::filter;
 use crate::line::{Schedule, ScheduleIndex, Second, When};
 use crate::srtp::Policy;
-use crate::time::Duration;
 use crate::transport::Transport;
 
 /// A piece of [`Config::text`].
@@ -495,10 +494,29 @@ impl Line {
 pub struct Ring {
     /// Who is rung.
     pub target: TargetIndex,
-    /// For how long.
-    pub time: Duration,
+    /// For how many milliseconds.
+    pub time: u32,
     /// Whether that is beside the attempt before, and not after it.
     pub beside: bool,
+    /// What whoever answers hears before the call is theirs; none where it is so at once.
+    pub whisper: Option<Whisper>,
+}
+
+impl Ring {
+    /// One after the one before, for so many milliseconds, whose answer takes the call.
+    pub const fn new(target: TargetIndex, time: u32) -> Self {
+        Self { target, time, beside: false, whisper: None }
+    }
+}
+
+/// What a target hears that has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whisper {
+    /// What it is told.
+    pub clip: ClipId,
+    /// The key, by its event code (RFC 4733), that takes the call: until it is pressed the clip is repeated. None where
+    /// the call is taken once the clip was heard.
+    pub accept: Option<u8>,
 }
 
 impl<'c> Config<'c> {
@@ -546,7 +564,8 @@ impl<'c> Config<'c> {
             [line.greeting, line.music, line.consent, line.voicemail, said(line.unanswered)]
         };
         let thens = self.keys.iter().map(|key| key.then).chain(self.whens.iter().map(|when| when.then));
-        self.lines.iter().flat_map(of_line).flatten().chain(thens.filter_map(said))
+        let whispers = self.rings.iter().filter_map(|ring| ring.whisper).map(|whisper| whisper.clip);
+        self.lines.iter().flat_map(of_line).flatten().chain(thens.filter_map(said)).chain(whispers)
     }
 
     /// What callers of a line may press while they wait.

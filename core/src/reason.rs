@@ -170,6 +170,8 @@ reasons! {
     // Lines.
     /// Whoever answered hung up at once: nobody was there.
     NobodyThere = "nobody-there", 480;
+    /// Whoever answered did not take the call.
+    NotAccepted = "not-accepted", 480;
     /// The caller pressed a key instead of waiting.
     KeyPressed = "key-pressed", 480;
     /// Another target, rung beside this one, has answered.

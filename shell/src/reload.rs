@@ -243,7 +243,10 @@ fn line(config: &Config<'_>, line: &Line) -> String {
     let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(config, dial)).collect();
     let callers = config.callers(line).iter().filter_map(|&trunk| config.trunk(trunk));
     let callers: Vec<_> = callers.map(|trunk| text(config, trunk.name)).collect();
-    let ring = |ring: &Ring| (config.target(ring.target).map(|target| text(config, target.name)), ring.time);
+    let ring = |ring: &Ring| {
+        let target = config.target(ring.target).map(|target| text(config, target.name));
+        (target, ring.time, ring.beside, ring.whisper)
+    };
     let rings: Vec<_> = config.rings(line).iter().map(ring).collect();
     let whose = |when: &When| config.schedule(when.schedule).map(|schedule| text(config, schedule.name));
     let whens = config.whens(line).iter().map(|when| (whose(when), when.hours, then(config, when.then)));

@@ -97,7 +97,7 @@ fn an_image_can_be_looked_into() {
     fs::write(folder.join("flash.bin"), &bytes).expect("a file");
     assert_eq!(
         warmline(&folder, "appliance show flash.bin").expect("it is shown"),
-        "flash.bin: an image of format 6, whole by its checksum; it fits nucleo-h743zi\n\
+        "flash.bin: an image of format 7, whole by its checksum; it fits nucleo-h743zi\n\
          node \"warmline\": 32 calls at once, 4 new calls a second, 1 relay workers\n\
          appliance: address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1\n\
          interface \"lan\": 192.0.2.10, SIP on udp:5060, media on 20000-20255\n\

@@ -14,7 +14,6 @@ use warmline_core::memory::{
     Block, Entry, Lingering, LingeringSlot, PortQueue, PortSlot, Ports, Slot, TimerSlot,
 };
 use warmline_core::relay::{self, Door, Keypad, Name, Packer, Secured, Stream, Third};
-use warmline_core::time::Duration;
 use warmline_core::transaction::{self, Live};
 use warmline_core::transport::Transport;
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
@@ -186,11 +185,7 @@ impl Setting {
             let (name, uri, host) = (this.say(name), this.say(uri), this.say(host));
             this.targets.push(Target::new(name, trunk, uri, host));
         }
-        let ring = |target, seconds| Ring {
-            target: TargetIndex(target),
-            time: Duration::from_secs(seconds),
-            beside: false,
-        };
+        let ring = |target, seconds: u32| Ring::new(TargetIndex(target), seconds * 1_000);
         this.rings =
             vec![ring(0, 60), ring(0, 8), ring(1, 30), ring(2, 30), ring(0, 8), ring(2, 8), ring(1, 30)];
         for (name, from, rings, number) in [

@@ -197,7 +197,7 @@ pub(crate) fn with_a_config<R>(run: impl FnOnce(&Config<'_>) -> R) -> R {
         lines: &[Line::new(line, List::new(0, 1), List::new(0, 1), List::new(0, 1))],
         dials: &[line],
         callers: &[TrunkIndex(0)],
-        rings: &[Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }],
+        rings: &[Ring::new(TargetIndex(0), 20_000)],
         users: &[],
         shared: &[],
         schedules: &[Schedule {

@@ -29,7 +29,7 @@ use crate::config::{Config, LineIndex, Ring, TargetIndex, TrunkIndex};
 use crate::memory::Id;
 use crate::reason::Reason;
 use crate::relay::{Side, Statistics, StreamId};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 pub(crate) use addresses::{Addresses, MOST as MOST_ADDRESSES};
 pub use authentication::Authentication;
@@ -56,8 +56,8 @@ pub use waiting::{Pending, Todo};
 /// Names a call.
 pub type CallId = Id<Call>;
 
-/// How long somebody is rung whom a line's plan does not name: whoever a call returns to, or overflows to.
-const RETURN: Duration = Duration::from_secs(60);
+/// How many milliseconds somebody is rung whom a line's plan does not name: whoever a call returns to, or overflows to.
+const RETURN: u32 = 60_000;
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,7 +273,7 @@ impl Call {
             }
             (_, Plan::Goodbye(..) | Plan::Message) => return None,
         };
-        (attempt == 0).then_some(Ring { target: instead, time: RETURN, beside: false })
+        (attempt == 0).then_some(Ring::new(instead, RETURN))
     }
 
     /// Whether somebody waits in it who hears what the line has to say.

@@ -76,6 +76,8 @@ waiting! {
         UNANSWERED = 17,
         /// The call has gone on: somebody is rung, or took it, or it was handed over or came back.
         COURSE = 18,
+        /// The relay plays what whoever is rung hears before the call is theirs, or stops.
+        WHISPER = 19,
     }
 }
 

@@ -6,7 +6,8 @@ use super::appliance::{Appliance, Network};
 use super::error::ImageError;
 use crate::call::{may_be_carried, number};
 use crate::config::{
-    Anonymous, Config, Credentials, Identity, Interface, Key, List, MediaPolicy, Span, Then, TrunkIndex, User,
+    Anonymous, Config, Credentials, Identity, Interface, Key, List, MediaPolicy, Ring, Span, Then,
+    TrunkIndex, User,
 };
 use crate::filter::is_table;
 use crate::line::{Schedule, When};
@@ -168,7 +169,11 @@ fn lines(config: &Config<'_>) -> Result<(), ImageError> {
     let key = |key: &Key| Digit::of_code(key.press).is_some() && is_then(config, key.then);
     ensure(config.keys.iter().all(key), "keys that callers may press")?;
     ensure(config.callers.iter().all(|&trunk| config.trunk(trunk).is_some()), "who dials a line")?;
-    ensure(config.rings.iter().all(|ring| config.target(ring.target).is_some()), "whom a line rings")
+    let rung = |ring: &Ring| {
+        let key = ring.whisper.and_then(|whisper| whisper.accept);
+        config.target(ring.target).is_some() && key.is_none_or(|key| Digit::of_code(key).is_some())
+    };
+    ensure(config.rings.iter().all(rung), "whom a line rings")
 }
 
 /// Each schedule's changes in their order.

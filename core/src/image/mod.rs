@@ -41,7 +41,7 @@ use crate::line::Second;
 pub const MAGIC: [u8; 4] = *b"WLCF";
 
 /// The version of the format that is written, and the only one understood.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// The bytes before the body.
 pub const HEADER: usize = 14;

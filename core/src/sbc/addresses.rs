@@ -136,7 +136,7 @@ impl Sbc<'_> {
         let (&first, others) = addresses.split_first().ok_or(Reason::TargetUnresolved)?;
         let call = self.calls.get_mut(id).ok_or(Reason::NoSuchCall)?;
         call.addresses = Addresses::of(others);
-        call.ring_until = call.not_longer(cx.now.after(ring.time));
+        call.ring_until = call.not_longer(cx.now.after(Duration::from_millis(ring.time.into())));
         self.ring(cx, id, ring.target, target, first)?;
         self.ring_beside(cx, id);
         Ok(())
@@ -158,6 +158,9 @@ impl Sbc<'_> {
     pub(super) fn ringing_due(&mut self, cx: &Cx<'_>, id: CallId) {
         let Some(call) = self.calls.get(id) else { return };
         let (called, over) = (call.called, call.ring_until <= cx.now);
+        if let Some(asked) = self.asked(id).filter(|_| over) {
+            return self.asked_due(cx, id, asked);
+        }
         let silent = called.filter(|&leg| {
             let alone = self.another_rung(id, Some(leg)).is_none();
             let leg = self.legs.get(leg);

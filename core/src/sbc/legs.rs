@@ -175,6 +175,10 @@ impl Sbc<'_> {
     pub(super) fn lose(&mut self, cx: &Cx<'_>, id: LegId, reason: Reason) {
         self.counters.add(reason);
         match self.legs.get(id).map(|leg| leg.call) {
+            Some(_) if self.is_rung(id) => {
+                self.hang_up(cx, id, reason);
+                return self.refuses_after_all(cx, id);
+            }
             Some(call) if self.matters(id) => self.end(cx, call, reason),
             _ => self.referrer_leaves(id),
         }

@@ -103,7 +103,7 @@ impl Sbc<'_> {
     }
 
     /// Has the caller hear what the line has to say, as early media (183) or with its leg answered (200).
-    fn answer_caller(&mut self, id: CallId, status: u16) {
+    pub(super) fn answer_caller(&mut self, id: CallId, status: u16) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let Some(caller) = call.first.and_then(|leg| self.legs.get_mut(leg)) else { return };
         if caller.side != Side::A || caller.state != LegState::Proceeding {
@@ -197,7 +197,9 @@ impl Sbc<'_> {
     pub(super) fn is_refused(&mut self, config: &Config<'_>, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let platform = config.trunk(call.trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Ai);
-        if platform && !call.hears && call.transfer.stage == Stage::None {
+        let caller = call.first.and_then(|leg| self.legs.get(leg));
+        let refused = caller.is_some_and(|leg| leg.side == Side::A && leg.state == LegState::Proceeding);
+        if platform && refused && call.transfer.stage == Stage::None {
             call.outcome = Some(Outcome::Returned);
         }
     }
@@ -261,6 +263,9 @@ impl Sbc<'_> {
 
     /// Who waits has pressed a key.
     pub(super) fn key_pressed(&mut self, cx: &Cx<'_>, id: CallId, side: Side, digit: Digit) {
+        if self.takes_by_key(cx, id, side, digit) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(id).filter(|call| call.is_waited_in()) else { return };
         let waits = call.anchor.and_then(|leg| self.legs.get(leg)).is_some_and(|leg| leg.place == side);
         let does = |line: &Line| {

@@ -48,6 +48,7 @@ mod together;
 mod traffic;
 mod transfer;
 mod unanswered;
+mod whisper;
 
 use core::net::SocketAddr;
 use core::num::NonZeroU64;

@@ -55,7 +55,7 @@ impl Sbc<'_> {
     /// A clip has been heard to its end.
     pub(super) fn played(&mut self, cx: &Cx<'_>, id: CallId, side: Side, clip: ClipId) {
         let config = cx.config;
-        if self.has_been_told(config, id, side, clip) {
+        if self.has_been_told(config, id, side, clip) || self.takes_when_told(cx, id, side, clip) {
             return self.wake(id);
         }
         let goes_on = self.waits(config, id, true) == Some((side, Some(Play::Clip { clip, looped: false })));

@@ -11,6 +11,7 @@ impl Sbc<'_> {
     /// What the relay is to be told of a call's places.
     pub(super) fn flush_places(&mut self, config: &Config<'_>, id: CallId) -> Option<Output> {
         let stream = call::stream_of(id);
+        let asked = self.asked(id).is_some();
         let call = self.calls.get_mut(id)?;
         let worker = call.worker;
         if call.pending.has(Pending::PLACES) {
@@ -36,14 +37,16 @@ impl Sbc<'_> {
             if waits {
                 call.pending.add(Pending::GREETING);
             }
-            let silent = waits || call.transfer.stage == Stage::Lent;
+            let silent = waits || asked || call.transfer.stage == Stage::Lent;
             let pair = Some(call.bridge).filter(|_| !silent);
             if pair.is_some() {
                 self.wants_recording(config, id);
             }
             return Some(Output::Media { worker, control: Control::Bridge { stream, pair } });
         }
-        self.flush_music(config, id).or_else(|| self.flush_recording(config, id))
+        self.flush_music(config, id)
+            .or_else(|| self.flush_whisper(config, id))
+            .or_else(|| self.flush_recording(config, id))
     }
 
     /// The relay has opened a place, or could not.

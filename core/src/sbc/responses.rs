@@ -227,9 +227,12 @@ impl Sbc<'_> {
                 return self.ringing_failed(cx, id, reason, None, false);
             }
         };
+        self.is_up(cx, asked);
+        if self.hears_first(cx, call, id, agreed) {
+            return;
+        }
         self.has_won(cx, id);
         self.set_agreed(call, id, agreed);
-        self.is_up(cx, asked);
         self.answered(cx, call);
     }
 

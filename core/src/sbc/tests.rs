@@ -29,6 +29,7 @@ mod together;
 mod torture;
 mod transfer;
 mod unanswered;
+mod whisper;
 
 use std::boxed::Box;
 use std::format;
@@ -132,7 +133,7 @@ fn config() -> Config<'static> {
         lines: leak(lines),
         dials: leak(dials),
         callers: leak(vec![TrunkIndex(0), TrunkIndex(2)]),
-        rings: leak(vec![Ring { target: TargetIndex(0), time: Duration::from_secs(20), beside: false }]),
+        rings: leak(vec![Ring::new(TargetIndex(0), 20_000)]),
         ..Config::EMPTY
     }
 }

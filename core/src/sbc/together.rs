@@ -54,18 +54,29 @@ impl Sbc<'_> {
         }
     }
 
-    /// One that is rung in a call, beside this one.
+    /// One that is rung in a call, beside this one: first of all one that has answered.
     pub(super) fn another_rung(&self, call: CallId, id: Option<LegId>) -> Option<LegId> {
-        let mut leg = self.leg_after(call, None);
+        let (mut found, mut leg) = (None, self.leg_after(call, None));
         while let Some(this) = leg {
-            let rings = |state| matches!(state, LegState::Calling | LegState::Proceeding);
             let other = Some(this) != id && self.is_rung(this);
-            if other && self.legs.get(this).is_some_and(|leg| rings(leg.state)) {
-                return leg;
+            match self.legs.get(this).filter(|_| other).map(|leg| leg.state) {
+                Some(LegState::Confirmed) => return leg,
+                Some(LegState::Calling | LegState::Proceeding) => found = found.or(leg),
+                _ => {}
             }
             leg = self.leg_after(call, leg);
         }
-        None
+        found
+    }
+
+    /// One that is rung is whom the call is for, and the one that was is beside it.
+    pub(super) fn is_called(&mut self, call: CallId, id: LegId) {
+        self.set_beside(id, false);
+        let Some(target) = self.legs.get(id).map(|leg| leg.target) else { return };
+        let Some(call) = self.calls.get_mut(call) else { return };
+        call.target = Some(target);
+        let before = call.called.replace(id).filter(|before| *before != id);
+        before.into_iter().for_each(|before| self.set_beside(before, true));
     }
 
     /// One that is rung has failed: those beside it are rung on, or another address of it is, where there may be one, or
@@ -78,34 +89,30 @@ impl Sbc<'_> {
         status: Option<u16>,
         elsewhere: bool,
     ) {
-        let Some(call) = self.legs.get(id).map(|leg| leg.call) else { return };
-        if let Some(other) = self.another_rung(call, Some(id)) {
+        let Some(call_id) = self.legs.get(id).map(|leg| leg.call) else { return };
+        if let Some(other) = self.another_rung(call_id, Some(id)) {
             self.counters.add(reason);
             self.set_beside(id, false);
-            if let Some(call) = self.calls.get_mut(call) {
+            if let Some(call) = self.calls.get_mut(call_id) {
                 call.failure = Some((reason, status));
                 if call.called == Some(id) {
-                    call.called = Some(other);
-                    self.set_beside(other, false);
+                    call.called = None;
+                    self.is_called(call_id, other);
                 }
             }
         } else if elsewhere {
-            self.address_failed(cx, call, reason, status);
+            self.address_failed(cx, call_id, reason, status);
         } else {
-            self.target_failed(cx, call, reason, status);
+            self.target_failed(cx, call_id, reason, status);
         }
     }
 
     /// One that is rung has answered: it is who was called, and the others are rung no more.
     pub(super) fn has_won(&mut self, cx: &Cx<'_>, id: LegId) {
-        self.set_beside(id, false);
-        let Some(leg) = self.legs.get(id) else { return };
-        let (call, target) = (leg.call, leg.target);
+        let Some(call) = self.legs.get(id).map(|leg| leg.call) else { return };
+        self.is_called(call, id);
         while let Some(other) = self.another_rung(call, Some(id)) {
             self.stops_ringing(cx, other, Reason::AnsweredElsewhere);
-        }
-        if let Some(call) = self.calls.get_mut(call) {
-            (call.called, call.target) = (Some(id), Some(target));
         }
     }
 

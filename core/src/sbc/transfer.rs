@@ -401,11 +401,11 @@ impl Sbc<'_> {
             leg.todo.take(Todo::BYE);
         }
         let call_id = leg.call;
-        let Some(call) = self.calls.get_mut(call_id) else { return true };
-        if call.called == Some(id) && call.transfer.is_ringing() {
-            self.target_failed(cx, call_id, Reason::TargetRefused, None);
+        if self.is_rung(id) {
+            self.refuses_after_all(cx, id);
             return true;
         }
+        let Some(call) = self.calls.get(call_id) else { return true };
         if call.called == Some(id) && self.nobody_was_there(cx, call_id) {
             return true;
         }

@@ -52,8 +52,12 @@ pub(super) fn rings(config: &Config<'_>, line: &Line) -> String {
     };
     let steps = config.rings(line).chunk_by(|_, next| next.beside).map(|step| {
         let names: Vec<&str> = step.iter().map(|ring| name(ring).unwrap_or("?")).collect();
-        let seconds = step.first().map_or(0, |ring| ring.time.as_millis() / 1000);
-        format!("{} for {seconds} s", names.join(" and "))
+        let seconds = step.first().map_or(0, |ring| ring.time / 1000);
+        let accept = step.first().and_then(|ring| ring.whisper).and_then(|whisper| whisper.accept);
+        let accept = accept
+            .and_then(Digit::of_code)
+            .map_or_else(String::new, |key| format!(" until {key} is pressed"));
+        format!("{} for {seconds} s{accept}", names.join(" and "))
     });
     steps.collect::<Vec<_>>().join(", then ")
 }

@@ -17,7 +17,7 @@ use super::waiting;
 use super::when;
 use crate::desk::OfLine;
 use warmline_core::call::number;
-use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind};
+use warmline_core::config::{Key, Line, List, Ring, Span, TargetIndex, TrunkIndex, TrunkKind, Whisper};
 use warmline_core::line::When;
 use warmline_core::time::Duration;
 
@@ -40,13 +40,13 @@ const KEYS: &[&str] = &[
     "when",
     "ticket",
 ];
-const STEP: &[&str] = &["targets", "mode", "for"];
+const STEP: &[&str] = &["targets", "mode", "for", "accept", "whisper"];
 
 /// How the targets of a step are rung: whether together.
 const MODES: &[(&str, Option<bool>)] = &[("in-order", Some(false)), ("together", Some(true))];
 
-/// How long a step rings where nothing is said, at least, and at most.
-const TIME: Duration = Duration::from_secs(30);
+/// How long a step rings where nothing is said, in milliseconds; at least, and at most.
+const TIME: u32 = 30_000;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -100,7 +100,7 @@ pub(super) fn read<'t>(
     for (table, name) in tables.iter().zip(named) {
         let dials = dials(table);
         let callers = callers(table, trunks);
-        let (rings, together): (Vec<_>, Vec<_>) = rings(table, targets).into_iter().unzip();
+        let (rings, together): (Vec<_>, Vec<_>) = rings(table, targets, clips).into_iter().unzip();
         lines.together.extend(together);
         let [greeting, music, consent] =
             ["greeting", "music", "consent"].map(|key| table.get(key).and_then(|value| clips.read(value)));
@@ -216,30 +216,53 @@ fn callers(table: &Table<'_>, trunks: &Trunks<'_>) -> Vec<At<usize>> {
 }
 
 /// Whom a line rings, one after the other or together; and where that is said, of those who are rung together.
-fn rings(table: &Table<'_>, targets: &Targets<'_>) -> Vec<(Ring, Option<usize>)> {
+fn rings(table: &Table<'_>, targets: &Targets<'_>, clips: &mut Clips) -> Vec<(Ring, Option<usize>)> {
     let steps = table.need("ring").map(|value| value.tables("a step of \"ring\"", STEP)).unwrap_or_default();
     let mut rings = Vec::new();
     for step in steps {
         let names = step.need("targets").map(|value| value.some_strings()).unwrap_or_default();
         let together = step.get("mode").and_then(|mode| mode.choice(MODES)).is_some_and(|mode| mode.value);
         let time = step.get("for").and_then(|value| value.read(ring_time)).map_or(TIME, |time| time.value);
+        let whisper = whisper(&step, clips);
         let mut first = true;
         for name in names {
             let Some(number) = targets.names.find(name) else { continue };
+            if whisper.is_some() && targets.is_queue(number) {
+                let message = format!("\"{}\" is a queue: nobody is there yet to hear a whisper", name.value);
+                table.report().mistake(name.at, message);
+            }
             let Ok(number) = u16::try_from(number) else { continue };
             let beside = together && !core::mem::take(&mut first);
-            rings.push((Ring { target: TargetIndex(number), time, beside }, together.then_some(name.at)));
+            let ring = Ring { beside, whisper, ..Ring::new(TargetIndex(number), time) };
+            rings.push((ring, together.then_some(name.at)));
         }
     }
     rings
 }
 
-fn ring_time(text: &str) -> Result<Duration, String> {
+/// What whoever answers in a step hears before the call is theirs.
+fn whisper(step: &Table<'_>, clips: &mut Clips) -> Option<Whisper> {
+    let accept = step.get("accept");
+    let Some(said) = step.get("whisper") else {
+        if let Some(accept) = accept {
+            accept.mistake("nobody would know which key to press: write the \"whisper\" that says so");
+        }
+        return None;
+    };
+    let accept = accept.map(|value| value.read(waiting::key));
+    let clip = clips.read(said)?;
+    match accept {
+        None => Some(Whisper { clip, accept: None }),
+        Some(key) => Some(Whisper { clip, accept: Some(key?.value) }),
+    }
+}
+
+fn ring_time(text: &str) -> Result<u32, String> {
     let time = duration(text)?;
     if !(SHORTEST..=LONGEST).contains(&time) {
         return Err(format!("\"{text}\" is no time to ring; it may be from 1s to 10m"));
     }
-    Ok(time)
+    Ok(time.as_millis() as u32)
 }
 
 /// What is dialled must name its line.

@@ -42,6 +42,14 @@ pub(super) struct Around<'a, 't> {
     pub(super) appliance: Option<&'a appliance::Section>,
 }
 
+impl Targets<'_> {
+    /// Whether the answer of this target means that its caller waits there.
+    pub(super) fn is_queue(&self, number: usize) -> bool {
+        let target = self.entries.get(number).and_then(Option::as_ref);
+        target.is_some_and(|target| matches!(target.answers, Answers::Queue { .. }))
+    }
+}
+
 pub(super) fn read<'t>(root: &Table<'t>, around: Around<'_, 't>, text: &mut Text) -> Targets<'t> {
     let mut targets = Targets { names: Names::new(root, "target"), entries: Vec::new() };
     for table in root.many("target", "[[target]]", KEYS, MOST) {

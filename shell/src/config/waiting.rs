@@ -92,7 +92,8 @@ fn keys<'t>(table: &Table<'t>, around: &mut Around<'_, 't>) -> Vec<Key> {
     keys.into_iter().map(|(press, then)| Key { press: press.value, then }).collect()
 }
 
-fn key(text: &str) -> Result<u8, String> {
+/// A key of a telephone, by its event code (RFC 4733).
+pub(super) fn key(text: &str) -> Result<u8, String> {
     let digit = match text.as_bytes() {
         &[key] => Digit::of_key(key),
         _ => None,

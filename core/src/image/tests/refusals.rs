@@ -199,8 +199,8 @@ fn headers() {
         image[at] = byte;
         read(&image, &mut tables)
     };
-    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 6 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 262, understood: 6 }));
+    assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 7 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 262, understood: 7 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));

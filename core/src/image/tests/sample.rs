@@ -11,12 +11,11 @@ use crate::clip::ClipId;
 use crate::config::{
     Anonymous, Answer, Answers, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
     Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
-    TrunkIndex, TrunkKind, User,
+    TrunkIndex, TrunkKind, User, Whisper,
 };
 use crate::filter::{Prefix, Range, Rate, build};
 use crate::line::{Hours, Schedule, ScheduleIndex, Second, When};
 use crate::srtp::Policy;
-use crate::time::Duration;
 use crate::transport::Transport;
 
 /// What a configuration lends, to be changed at will.
@@ -182,7 +181,7 @@ impl Owned {
             }],
             dials: vec![span(80, 7)],
             callers: vec![TrunkIndex(0), TrunkIndex(1), TrunkIndex(0)],
-            rings: vec![Ring { target: TargetIndex(0), time: Duration::from_secs(30), beside: false }],
+            rings: vec![Ring::new(TargetIndex(0), 30_000)],
             users: vec![User { name: span(87, 3), secret: span(97, 7) }],
             shared: vec![List::new(1, 2)],
             schedules: vec![Schedule {
@@ -273,7 +272,8 @@ impl Owned {
         owned.dials = vec![long; MAX_DIALS];
         owned.callers = vec![TrunkIndex(15); MAX_CALLERS];
         owned.shared = vec![List::new(0, MAX_CALLERS as u16); MAX_SHARED];
-        let ring = Ring { target: TargetIndex(31), time: Duration::from_micros(u64::MAX), beside: true };
+        let whisper = Some(Whisper { clip: ClipId(u32::MAX), accept: Some(15) });
+        let ring = Ring { target: TargetIndex(31), time: u32::MAX, beside: true, whisper };
         owned.rings = vec![ring; MAX_RINGS];
         owned.instants = (0..MAX_INSTANTS as u32).map(|n| (u32::MAX - 5_000 + n).to_be_bytes()).collect();
         let changes = List::new(0, MAX_INSTANTS as u16);
@@ -496,11 +496,15 @@ impl Names {
     }
 
     fn ring(self) -> impl Strategy<Value = Ring> {
-        (0..self.targets as u16, any::<u64>(), any::<bool>()).prop_map(|(target, time, beside)| Ring {
-            target: TargetIndex(target),
-            time: Duration::from_micros(time),
-            beside,
-        })
+        let whisper = prop::option::of((any::<u32>(), prop::option::of(0..16u8)));
+        (0..self.targets as u16, any::<u32>(), any::<bool>(), whisper).prop_map(
+            |(target, time, beside, whisper)| Ring {
+                target: TargetIndex(target),
+                time,
+                beside,
+                whisper: whisper.map(|(clip, accept)| Whisper { clip: ClipId(clip), accept }),
+            },
+        )
     }
 }
 

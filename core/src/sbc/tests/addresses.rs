@@ -264,8 +264,7 @@ fn an_address_that_was_down_is_tried_last_for_a_minute() {
 #[test]
 fn a_silent_target_is_left_for_the_lines_next() {
     let mut config = config();
-    let seconds = Duration::from_secs(20);
-    let ring = Ring { target: TargetIndex(0), time: seconds, beside: false };
+    let ring = Ring::new(TargetIndex(0), 20_000);
     config.rings = leak(vec![ring, ring]);
     config.lines = leak(vec![Line { ring: List::new(0, 2), ..config.lines[0] }]);
     let mut w = World::with(7, config);

@@ -12,10 +12,7 @@ fn world(trunk: u16, address: &str) -> World {
     let host = address.split(':').next().unwrap();
     let (name, uri, host) = (texts.add("them"), texts.add(&format!("sip:them@{host}")), texts.add(host));
     config.targets = leak(vec![config.targets[0], Target::new(name, TrunkIndex(trunk), uri, host)]);
-    config.rings = leak(vec![
-        config.rings[0],
-        Ring { target: TargetIndex(1), time: Duration::from_secs(20), beside: false },
-    ]);
+    config.rings = leak(vec![config.rings[0], Ring::new(TargetIndex(1), 20_000)]);
     let (support, sales) = (config.lines[0], texts.add("sales"));
     config.dials = leak(vec![config.dials[0], config.dials[1], sales]);
     config.lines = leak(vec![

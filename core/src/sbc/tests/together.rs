@@ -6,23 +6,25 @@ use crate::call::Outcome;
 use crate::config::{Answer, Key, Then};
 use crate::rtp::Digit;
 
-const ONE: &str = "198.51.100.8:5060";
-const TWO: &str = "192.0.2.9:5060";
+pub(super) const ONE: &str = "198.51.100.8:5060";
+pub(super) const TWO: &str = "192.0.2.9:5060";
 
 /// `support` rings the two of them, and then Zendesk.
-fn world(change: impl Fn(&mut Line)) -> World {
+pub(super) fn world(change: impl Fn(&mut Line)) -> World {
     let mut config = setting(false);
     let ring = |target, beside| Ring { target: TargetIndex(target), beside, ..config.rings[0] };
-    config.rings = leak(vec![ring(2, false), ring(3, true), ring(0, false)]);
+    let ours = [ring(2, false), ring(3, true), ring(0, false)];
+    let list = List::new(config.rings.len() as u16, 3);
+    config.rings = leak([config.rings, &ours].concat());
     let mut lines = config.lines.to_vec();
-    lines[0].ring = List::new(0, 3);
+    lines[0].ring = list;
     change(&mut lines[0]);
     config.lines = leak(lines);
     World::with(7, config)
 }
 
 /// The call, and the INVITE of each of the two.
-fn rings(w: &mut World) -> (CallId, String, String) {
+pub(super) fn rings(w: &mut World) -> (CallId, String, String) {
     let outs = w.hear(AI, &invite("1", "support", ""));
     let call = started(&outs);
     let outs = w.opened(call);
@@ -30,7 +32,7 @@ fn rings(w: &mut World) -> (CallId, String, String) {
 }
 
 /// A session of the target's own.
-fn session(of: &str) -> String {
+pub(super) fn session(of: &str) -> String {
     if of == ZENDESK { ANSWER.to_string() } else { ANSWER.replace("168.86.128.9", "198.51.100.9") }
 }
 
@@ -43,7 +45,7 @@ fn takes(w: &mut World, from: &str, asked: &str) -> Vec<Out> {
 }
 
 /// What was cancelled is over.
-fn is_over(w: &mut World, from: &str, asked: &str, cancel: &str) {
+pub(super) fn is_over(w: &mut World, from: &str, asked: &str, cancel: &str) {
     w.hear(from, &respond(cancel, "200 OK", "", ""));
     let outs = w.hear(from, &respond(asked, "487 Request Terminated", "", ""));
     message(&outs, from, "ACK");

@@ -28,11 +28,7 @@ pub(super) fn setting(return_to: bool) -> Config<'static> {
         let dial = List::new(dials.len() as u16 - 1, 1);
         lines.push(Line::new(name, dial, List::new(0, 2), rings));
     }
-    let ring = |target, seconds| Ring {
-        target: TargetIndex(target),
-        time: Duration::from_secs(seconds),
-        beside: false,
-    };
+    let ring = |target, seconds: u32| Ring::new(TargetIndex(target), seconds * 1_000);
     config.rings = leak(vec![config.rings[0], ring(1, 20), ring(3, 5), ring(0, 20)]);
     let mut trunks = config.trunks.to_vec();
     trunks[0].return_to = return_to.then_some(TargetIndex(2));

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use warmline_core::clip::{ClipId, Clips};
+use warmline_core::config::Whisper;
+use warmline_core::rtp::Digit;
 
 use super::appliance::PLAIN as FOR_BOARDS;
 use super::mistakes::{PLAIN, assert_said};
@@ -32,6 +34,27 @@ fn are_read_once_and_named_by_what_is_in_them() {
     assert_eq!((line.music, line.greeting), (Some(clip), Some(clip)));
     assert_eq!(loaded.clips().audio(clip), Some(&[0xff; 900][..]));
     assert_eq!(loaded.clips().iter().count(), 1);
+}
+
+#[test]
+fn whoever_answers_may_be_told_who_calls() {
+    let whisper = |more: &str| format!("whisper = \"music.wav\"{more}, for =");
+    let key = Digit::of_key(b'#').map(Digit::code);
+    for (name, more, accept) in [("whisper", "", None), ("accept", ", accept = \"#\"", key)] {
+        let folder = folder(name, 900, "for =", &whisper(more));
+        let loaded = load(&folder.join("warmline.toml")).expect("it is sound");
+        let clip = ClipId::of(&[0xff; 900]);
+        let config = loaded.lend();
+        assert_eq!(config.rings(&config.lines[0])[0].whisper, Some(Whisper { clip, accept }));
+        assert!(config.clips().eq([clip]));
+    }
+    let folder = folder("queue", 900, "for =", &whisper(""));
+    let file = folder.join("warmline.toml");
+    let text = fs::read_to_string(&file).expect("it is there");
+    let queue = text.replace("uri =", "answers = \"queue\"\nuri =");
+    fs::write(&file, queue).expect("a file");
+    let mistakes = load(&file).expect_err("nobody hears it").to_string();
+    assert!(mistakes.contains("\"support\" is a queue: nobody is there yet to hear a whisper"), "{mistakes}");
 }
 
 #[test]

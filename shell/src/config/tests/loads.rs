@@ -239,7 +239,7 @@ fn lines_are_as_written() {
     let callers: Vec<_> = config.callers(support).iter().map(|trunk| trunk.0).collect();
     assert_eq!(callers, [1, 2]);
     let rings: Vec<_> = config.rings(support).iter().map(|ring| (ring.target.0, ring.time)).collect();
-    let expected = [(0, 60), (1, 60), (1, 30)].map(|(target, secs)| (target, Duration::from_secs(secs)));
+    let expected = [(0, 60_000), (1, 60_000), (1, 30_000)];
     assert_eq!(rings, expected);
 }
 
@@ -293,7 +293,7 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(config.interfaces[0].media, (20000, 29999));
     assert_eq!(loaded.sockets().next().unwrap().address.to_string(), "192.0.2.1:5060");
     assert!(matches!(config.trunks[1].media, MediaPolicy::Signalled));
-    assert_eq!(config.rings(&config.lines[0])[0].time, Duration::from_secs(30));
+    assert_eq!(config.rings(&config.lines[0])[0].time, 30_000);
 }
 
 #[test]

@@ -161,8 +161,8 @@ dial ="#,
         ),
         (
             "for =",
-            r#"accept = "1", for ="#,
-            r#"config.toml:35:34: unknown key "accept" in a step of "ring"; known keys are "targets", "mode" and "for""#,
+            r#"weight = 3, for ="#,
+            r#"config.toml:35:34: unknown key "weight" in a step of "ring"; known keys are "targets", "mode", "for", "accept" and "whisper""#,
         ),
         (
             "for =",

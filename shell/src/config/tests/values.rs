@@ -413,6 +413,16 @@ fn a_line() {
         ),
         (
             "for =",
+            r#"accept = "1", for ="#,
+            r#"config.toml:35:43: nobody would know which key to press: write the "whisper" that says so"#,
+        ),
+        (
+            "for =",
+            r#"accept = "yes", whisper = "none.wav", for ="#,
+            r#"config.toml:35:43: "yes" is no key; it may be one of 0 to 9, *, #, A to D"#,
+        ),
+        (
+            "for =",
             r#"mode = "inorder", for ="#,
             r#"config.toml:35:41: unknown mode "inorder"; did you mean "in-order"?"#,
         ),

@@ -5,7 +5,7 @@ use warmline_core::clip::ClipId;
 use warmline_core::config::{
     Anonymous, Answer, Answers, Config, Credentials, Identity, Interface, Key, Limits, Line, LineIndex, List,
     Listener, MediaPolicy, MediaRange, Node, Registrar, Ring, Span, Target, TargetIndex, Then, Trunk,
-    TrunkIndex, TrunkKind, User,
+    TrunkIndex, TrunkKind, User, Whisper,
 };
 use warmline_core::digest::Window;
 use warmline_core::filter::{Prefix, Range, Rate};
@@ -301,8 +301,12 @@ impl Tables {
             callers: [(); 2].map(|()| TrunkIndex(values.u16())),
             rings: [(); 2].map(|()| Ring {
                 target: TargetIndex(values.u16()),
-                time: Duration::from_micros(values.u64()),
+                time: values.u32(),
                 beside: values.flag(),
+                whisper: values.flag().then(|| Whisper {
+                    clip: ClipId(values.u32()),
+                    accept: values.flag().then(|| values.u8()),
+                }),
             }),
             users: [(); 2].map(|()| User { name: span(values), secret: span(values) }),
             shared: [(); 2].map(|()| List::new(values.u16(), values.u16())),
