@@ -193,20 +193,13 @@ impl Office {
     }
 
     /// Takes up the calls that a reset has interrupted.
-    #[inline(never)] // what it needs on the stack is needed once
     fn take_up(&mut self) {
         if !records::may_be_read() {
             defmt::error!("calls are not taken up: it has failed twice");
             (0..BOARD.calls).for_each(records::forget);
             return;
         }
-        let mut record = [0; RECORD];
-        let cx = self.cx();
-        let taken = (0..BOARD.calls).filter(|&place| {
-            records::read(place, &mut record);
-            self.sbc.restore(&cx, &record).is_ok()
-        });
-        let taken = taken.count();
+        let taken = self.restore();
         // Each is kept again, at its new place, when core says so; until then the old one stays.
         self.settle();
         for place in 0..BOARD.calls {
@@ -217,6 +210,18 @@ impl Office {
         if taken > 0 {
             defmt::warn!("calls that the reset interrupted: {=usize} taken up", taken);
         }
+    }
+
+    /// Gives core the records that were kept, and says how many it has taken.
+    #[inline(never)] // there is no room on the stack for what this needs and for what settling does
+    fn restore(&mut self) -> usize {
+        let mut record = [0; RECORD];
+        let cx = self.cx();
+        let taken = (0..BOARD.calls).filter(|&place| {
+            records::read(place, &mut record);
+            self.sbc.restore(&cx, &record).is_ok()
+        });
+        taken.count()
     }
 
     /// A lease may be renewed with another gateway, or lost and replaced by one of another address.

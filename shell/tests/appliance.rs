@@ -70,7 +70,7 @@ fn what_is_built_is_what_a_board_reads() {
         format!(
             "config.bin: written for mps2-an386, {} of the 1048576 bytes kept for it\n\
              2 trunks, 1 target, 1 line; at most 16 calls at once, 2 new calls a second\n\
-             address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1\n\
+             address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1, no time of day\n\
              to start QEMU's mps2-an386 with it, add: \
              -device loader,file=config.bin,addr=0x00300000,force-raw=on\n",
             bytes.len()
@@ -89,7 +89,7 @@ fn what_is_built_is_what_a_board_reads() {
 
 #[test]
 fn an_image_can_be_looked_into() {
-    let folder = folder("shown", FILE);
+    let folder = folder("shown", &FILE.replace("[[interface]]", "ntp = \"192.0.2.123\"\n[[interface]]"));
     warmline(&folder, "appliance build --board nucleo-h743zi -o n.bin").expect("it is built");
     // As it is read back from flash.
     let mut bytes = fs::read(folder.join("n.bin")).expect("an image");
@@ -99,7 +99,7 @@ fn an_image_can_be_looked_into() {
         warmline(&folder, "appliance show flash.bin").expect("it is shown"),
         "flash.bin: an image of format 7, whole by its checksum; it fits nucleo-h743zi\n\
          node \"warmline\": 32 calls at once, 4 new calls a second, 1 relay workers\n\
-         appliance: address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1\n\
+         appliance: address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1, time of day from 192.0.2.123\n\
          interface \"lan\": 192.0.2.10, SIP on udp:5060, media on 20000-20255\n\
          trunk \"zendesk\": zendesk, 8 source ranges, at most 32 calls\n\
          trunk \"ai\": ai, 1 source ranges, at most 32 calls\n\
@@ -145,6 +145,10 @@ fn a_check_says_which_boards_have_room() {
     let folder =
         folder("checked", &FILE.replace("[[interface]]", "[limits]\nnew_calls = \"3/s\"\n[[interface]]"));
     let said = warmline(&folder, "check").expect("it is sound");
+    assert_eq!(
+        said.lines().nth(2),
+        Some("appliance: address 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.1, no time of day")
+    );
     let boards: Vec<_> = said.lines().skip_while(|line| !line.starts_with("board ")).collect();
     let [an386, why, an500, _, nucleo] = boards.as_slice() else { panic!("{said}") };
     assert_eq!(*an386, "board mps2-an386: has no room for it");

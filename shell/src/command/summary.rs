@@ -252,9 +252,13 @@ impl fmt::Display for Connection<'_> {
         }
         let servers: Vec<_> = appliance.dns.iter().map(ToString::to_string).collect();
         match (servers.is_empty(), appliance.network) {
-            (false, _) => write!(f, ", DNS {}", servers.join(" ")),
-            (true, Network::Dhcp) => f.write_str(", DNS by DHCP"),
-            (true, Network::Static { .. }) => f.write_str(", no DNS"),
+            (false, _) => write!(f, ", DNS {}", servers.join(" "))?,
+            (true, Network::Dhcp) => f.write_str(", DNS by DHCP")?,
+            (true, Network::Static { .. }) => f.write_str(", no DNS")?,
+        }
+        match appliance.ntp {
+            Some(server) => write!(f, ", time of day from {server}"),
+            None => f.write_str(", no time of day"),
         }
     }
 }

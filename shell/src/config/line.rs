@@ -163,11 +163,13 @@ impl Lines {
 /// Whether a line's calls are recorded.
 fn records(root: &Table<'_>, table: &Table<'_>) -> bool {
     let said = table.get("record").and_then(|value| value.boolean());
-    if let Some(At { value: true, at }) = said
-        && root.get("recording").is_none()
-    {
-        let message = "there is no [recording] to say where recordings go: write its \"directory\"";
-        root.report().mistake(at, message);
+    if let Some(At { value: true, at }) = said {
+        if root.get("appliance").is_some() {
+            root.report().mistake(at, "a board has nowhere to keep recordings: take \"record\" away");
+        } else if root.get("recording").is_none() {
+            let message = "there is no [recording] to say where recordings go: write its \"directory\"";
+            root.report().mistake(at, message);
+        }
     }
     if let Some(consent) = table.get("consent").filter(|_| !said.is_some_and(|said| said.value)) {
         consent.mistake("nobody is recorded who could be told so: set \"record\" to true");

@@ -55,7 +55,10 @@ pub(super) fn read<'t>(root: &Table<'t>, table: &Table<'t>, around: &mut Around<
     around.voicemail = message.is_some();
     let (mut voicemail, mut longest) = (None, 0);
     if let Some(message) = message {
-        if root.get("recording").is_none() {
+        if root.get("appliance").is_some() {
+            let why = "a board has nowhere to keep messages: take [line.voicemail] away";
+            root.report().mistake(message.at, why);
+        } else if root.get("recording").is_none() {
             let why = "there is no [recording] to say where messages go: write its \"directory\"";
             root.report().mistake(message.at, why);
         }

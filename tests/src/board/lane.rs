@@ -9,6 +9,8 @@ pub const AI: u8 = 1;
 pub const ZENDESK: u8 = 2;
 /// Where the board stands.
 pub const BOARD: u8 = 10;
+/// Where somebody has a telephone.
+pub const PHONE: u8 = 20;
 /// Where DNS is served.
 pub const RESOLVER: u8 = 53;
 /// Where somebody stands whom no trunk knows.
@@ -38,7 +40,7 @@ impl Lane {
             (0..LANES).find(|number| ip(&["tuntap", "add", "dev", &device(*number), "mode", "tap"]).is_ok());
         let lane = Self { number: number.expect("a TAP can be made") };
         let device = lane.device();
-        for last in [AI, ZENDESK, RESOLVER, STRANGER] {
+        for last in [AI, ZENDESK, PHONE, RESOLVER, STRANGER] {
             lane.run(&["address", "add", &format!("{}/24", lane.address(last)), "dev", &device]);
         }
         // What the system says of itself in IPv6 is not part of the play.

@@ -15,6 +15,8 @@ mod overload;
 mod reliable;
 mod reset;
 mod sessions;
+mod sound;
+mod story;
 mod torture;
 mod transfer;
 

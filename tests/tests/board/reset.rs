@@ -53,6 +53,8 @@ fn calls_outlive_a_reset() {
     println!("taken up {} ms after the reset; heard: {before:?}, {:?}", took.as_millis(), talk.heard());
     stage.cast.ends_well(caller);
     stage.cast.ends_well(target);
-    stage.board.log.account_when(PATIENCE, |account| account.usage.ports == 0);
+    let account = stage.board.log.account_when(PATIENCE, |account| account.usage.ports == 0);
+    // Nothing goes deeper than taking calls up; interrupts need some of it too.
+    assert!(account.stack.highest + 1_024 <= account.stack.size, "{:?}", account.stack);
     assert_eq!(stage.board.starts(), 2);
 }

@@ -2,12 +2,12 @@
 
 use core::net::SocketAddrV4;
 
-use warmline_core::g711::Law;
 use warmline_core::reason::Reason;
 use warmline_tests::board::{AI, Backstage, Packet, RESOLVER, ZENDESK, board_is_missing};
 use warmline_tests::sipp::{Heard, PATIENCE, Scenario, Script, ports, sipp_is_missing};
 
 use crate::WARMLINE;
+use crate::sound::{sound, wav};
 
 /// A second of audio.
 const SECOND: u64 = 50;
@@ -21,7 +21,8 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
     let backstage = Backstage::new();
     let [ai, zendesk, carrier] = [AI, ZENDESK, RESOLVER].map(|last| backstage.lane.address(last));
     let agent = SocketAddrV4::new(ai, ports(2));
-    let music = music();
+    // Nearly a second.
+    let music = sound(1, 7_990);
     std::fs::write(backstage.cast.folder().join("music.wav"), wav(&music)).expect("a file can be written");
     let with_music = "name = \"support\"\nmusic = \"music.wav\"\n";
     let text = backstage.with_a_carrier(agent).replace("name = \"support\"\n", with_music);
@@ -65,34 +66,14 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
     assert_eq!(stage.board.starts(), 1);
 }
 
-/// Nearly a second of mu-law, no two packets of which are alike.
-fn music() -> Vec<u8> {
-    (0..7_990u32).map(|n| 0x80 + (n * n / 97 + n) as u8 % 127).collect()
-}
-
-/// A WAV file of it: 8,000 samples a second of 16 bits, one channel.
-fn wav(music: &[u8]) -> Vec<u8> {
-    let samples: Vec<u8> = music.iter().flat_map(|&code| Law::Mu.decode(code).to_le_bytes()).collect();
-    let len = samples.len() as u32;
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + len).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend([8_000u32, 16_000].into_iter().flat_map(u32::to_le_bytes));
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(len.to_le_bytes());
-    file.extend(samples);
-    file
-}
-
 /// How many packets of this music, from its beginning and over and over, the board has sent one after the other.
 fn played(sent: &[Packet], music: &[u8]) -> usize {
-    const HEADERS: usize = 14 + 20 + 8 + 12;
-    let audio = sent.iter().filter(|packet| packet.bytes.len() == HEADERS + 160);
     let mut wanted = music.iter().cycle();
-    audio
-        .filter(|packet| {
+    sent.iter()
+        .filter_map(Packet::audio)
+        .filter(|audio| {
             let rest = wanted.clone();
-            let is_next = packet.bytes[HEADERS..].iter().eq(wanted.by_ref().take(160));
+            let is_next = audio.codes.iter().eq(wanted.by_ref().take(160));
             if !is_next {
                 wanted = rest;
             }
