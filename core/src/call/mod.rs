@@ -59,6 +59,9 @@ pub type CallId = Id<Call>;
 /// How many milliseconds somebody is rung whom a line's plan does not name: whoever a call returns to, or overflows to.
 const RETURN: u32 = 60_000;
 
+/// The place in a line's plan before its first entry: one more is that.
+pub(crate) const BEFORE_ALL: u16 = u16::MAX;
+
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -264,7 +267,7 @@ impl Call {
     /// The entry of its plan that comes so many after the one that is tried: of the line that was dialled, or that the
     /// call is transferred to, or the one place that its referrer's trunk has it return to.
     pub(crate) fn ring(&self, config: &Config<'_>, after: u16) -> Option<Ring> {
-        let attempt = self.attempt.checked_add(after)?;
+        let attempt = self.attempt.wrapping_add(after);
         let instead = match (self.transfer.stage, self.plan) {
             (Stage::Returning, _) => config.trunk(self.transfer.trunk)?.return_to?,
             (_, Plan::Instead(target)) => target,

@@ -169,7 +169,7 @@ impl Sbc<'_> {
         if status.is_none() {
             call.identity.causes = Causes::NONE;
         }
-        call.attempt = call.attempt.saturating_add(1);
+        call.attempt = call.attempt.wrapping_add(1);
         call.called = None;
         call.addresses = Addresses::EMPTY;
         self.next_target(cx, id);
@@ -222,7 +222,7 @@ impl Sbc<'_> {
                     self.counters.add(reason);
                     let Some(call) = self.calls.get_mut(id) else { return };
                     call.failure = Some((reason, None));
-                    call.attempt = call.attempt.saturating_add(1);
+                    call.attempt = call.attempt.wrapping_add(1);
                 }
             }
         }

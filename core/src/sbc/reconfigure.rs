@@ -4,13 +4,13 @@
 //! up again by its name. A call whose line or target is gone runs on to its end. So does one whose peer is in no trunk's
 //! ranges any more (names in DNS change their addresses), as long as its trunk is there: the peer may go on speaking
 //! within its dialogs, and no more than that. Only when the trunk itself is gone, and its peer is no other's, the call
-//! is ended.
+//! is ended; or where that only rings, it rings no more.
 
 use core::net::IpAddr;
 
 use heapless::Vec;
 
-use crate::call::{CallId, LegId, Plan, Progress};
+use crate::call::{BEFORE_ALL, Call, CallId, LegId, Plan, Progress, Stage};
 use crate::config::{Config, LineIndex, Span, Target, TargetIndex, TrunkIndex};
 use crate::filter;
 use crate::reason::Reason;
@@ -53,6 +53,7 @@ impl Sbc<'_> {
         self.transactions.retarget(|target| renamed.target(target));
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(call) = self.calls.id_at(index).and_then(|id| self.calls.get_mut(id)) else { continue };
+            call.attempt = renamed.attempt(call);
             call.line = renamed.line(call.line);
             call.trunk = renamed.trunk(call.trunk).unwrap_or(TrunkIndex(u16::MAX));
             call.target = call.target.map(|target| renamed.target(target));
@@ -75,16 +76,28 @@ impl Sbc<'_> {
             if let Some(leg) = self.legs.get_mut(id) {
                 leg.target = renamed.target(leg.target);
             }
-            if let Err((call, reason)) = self.retrunk(id, &renamed) {
+            if let Err((call, reason)) = self.retrunk(id, &renamed)
+                && !self.is_rung(id)
+            {
                 self.end(cx, call, reason);
+            }
+        }
+        // Only now, since somebody else may be rung for it.
+        for index in 0..u32::try_from(self.legs.capacity()).unwrap_or(u32::MAX) {
+            let gone = |id: &LegId| self.legs.get(*id).is_some_and(|leg| new.trunk(leg.trunk).is_none());
+            let Some(id) = self.legs.id_at(index).filter(gone) else { continue };
+            if self.is_rung(id) {
+                self.hang_up(cx, id, Reason::TrunkChanged);
+                self.ringing_failed(cx, id, Reason::TrunkChanged, None, false);
             }
         }
         // What rang may have lost its line: its timer says so at once.
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(id) = self.calls.id_at(index) else { continue };
             let lost = self.calls.get(id).is_some_and(|call| {
+                let planned = call.ring(new, 0).map(|ring| ring.target);
                 call.progress == Progress::Resolving
-                    && call.target.and_then(|target| new.target(target)).is_none()
+                    && (planned != call.target || planned.and_then(|target| new.target(target)).is_none())
             });
             if lost {
                 self.target_failed(cx, id, Reason::TargetUnresolved, None);
@@ -178,6 +191,31 @@ impl<'c> Renamed<'c> {
     pub(super) fn target(&self, old: TargetIndex) -> TargetIndex {
         let by = |target: &Target| if target.name.len > 0 { target.name } else { target.uri };
         TargetIndex(self.place(self.old.target(old).map(by), self.new.targets.iter().map(by)))
+    }
+
+    /// Which entry of its line's plan a call has come to. Where that is gone, it is the latest one before it that is still
+    /// there, as if that had been tried last; who waits for its turn has what comes next instead.
+    fn attempt(&self, call: &Call) -> u16 {
+        let begun = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
+        let lines = self.old.line(call.line).zip(self.new.line(self.line(call.line)));
+        let Some((old, new)) = lines.filter(|_| begun && call.attempt != BEFORE_ALL) else {
+            return call.attempt;
+        };
+        let (old, new) = (self.old.rings(old), self.new.rings(new));
+        let waits = matches!(call.progress, Progress::Opening | Progress::Waiting);
+        let tried = usize::from(call.attempt);
+        if tried >= old.len() {
+            return u16::try_from(new.len()).unwrap_or(u16::MAX);
+        }
+        for (place, ring) in old.iter().enumerate().take(tried.saturating_add(1)).rev() {
+            let as_often = old.iter().take(place).filter(|before| before.target == ring.target).count();
+            let target = self.target(ring.target);
+            let mut same = (0u16..u16::MAX).zip(new).filter(|(_, ring)| ring.target == target);
+            if let Some((found, _)) = same.nth(as_often) {
+                return found.saturating_add((waits && place < tried).into());
+            }
+        }
+        if waits { 0 } else { BEFORE_ALL }
     }
 
     /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.

@@ -32,7 +32,7 @@ impl Sbc<'_> {
                 return;
             };
             let Some(ring) = call.ring(cx.config, 1).filter(|ring| ring.beside) else { return };
-            call.attempt = call.attempt.saturating_add(1);
+            call.attempt = call.attempt.wrapping_add(1);
             call.addresses = Addresses::EMPTY;
             let before = call.called;
             let rung = cx.config.target(ring.target).ok_or(Reason::TargetUnresolved).and_then(|target| {

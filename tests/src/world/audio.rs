@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use warmline_core::relay::{Peer, Side};
 
-use super::{Entered, Left, What, World};
+use super::{What, World};
 use crate::callee::Callee;
 use crate::caller::Outcome;
 use crate::dice::Dice;
 use crate::plan::Answer;
+use crate::record::{Entered, Left};
 
 /// Samples in a packet, and the microseconds they last.
 const SAMPLES: u32 = 160;

@@ -171,3 +171,94 @@ fn one_that_cannot_be_rung_is_left_out() {
     w.end_transferred(first);
     w.end_transferred(second);
 }
+
+/// Another configuration, in which the line does not ring this target any more, and that is gone or not.
+fn without(w: &mut World, target: u16, gone: bool) -> Vec<Out> {
+    let mut other = w.config;
+    let rings = other.rings.iter().filter(|ring| ring.target != TargetIndex(target));
+    let mut rings: Vec<Ring> = rings.copied().collect();
+    rings[0].beside = false;
+    if gone {
+        let mut targets = other.targets.to_vec();
+        targets.remove(usize::from(target));
+        other.targets = leak(targets);
+        rings.iter_mut().filter(|ring| ring.target.0 > target).for_each(|ring| ring.target.0 -= 1);
+    }
+    other.rings = leak(rings);
+    let mut lines = other.lines.to_vec();
+    lines[0].ring = List::new(0, other.rings.len() as u16);
+    other.lines = leak(lines);
+    w.reconfigure(other)
+}
+
+#[test]
+fn the_plan_goes_on_behind_one_that_is_taken_away() {
+    for (taken, gone) in [(2, true), (2, false), (3, true), (3, false)] {
+        let mut w = world(|_| {});
+        let (call, one, two) = rings(&mut w);
+        for (from, asked) in [(ONE, &one), (TWO, &two)] {
+            w.hear(from, &respond(asked, "180 Ringing", "", ""));
+        }
+        // Both ring on: nobody is called off.
+        assert!(silent(&without(&mut w, taken, gone)));
+        let outs = w.hear(ONE, &respond(&one, "486 Busy Here", "", ""));
+        assert_eq!(told(&outs).len(), 1, "only its ACK: {:?}", told(&outs));
+        let outs = w.hear(TWO, &respond(&two, "603 Decline", "", ""));
+        assert!(told(&outs).contains(&"resolve".to_string()), "{taken} {gone}: {:?}", told(&outs));
+        let zendesk = find(&w.zendesk_found(call), "INVITE").to_string();
+        takes(&mut w, ZENDESK, &zendesk);
+        w.end_transferred(call);
+    }
+}
+
+#[test]
+fn one_that_is_taken_away_may_answer_still() {
+    let mut w = world(|_| {});
+    let (call, one, two) = rings(&mut w);
+    w.hear(ONE, &respond(&one, "180 Ringing", "", ""));
+    w.hear(TWO, &respond(&two, "180 Ringing", "", ""));
+    assert!(silent(&without(&mut w, 3, true)));
+    let outs = takes(&mut w, TWO, &two);
+    let cancel = message(&outs, ONE, "CANCEL").to_string();
+    is_over(&mut w, ONE, &one, &cancel);
+    assert_eq!(w.sbc.call(call).unwrap().outcome, Some(Outcome::Connected));
+    w.end_transferred(call);
+}
+
+#[test]
+fn when_both_are_taken_away_the_plan_begins_at_what_is_left() {
+    let mut w = world(|_| {});
+    let (call, one, two) = rings(&mut w);
+    without(&mut w, 3, false);
+    without(&mut w, 2, false);
+    w.hear(ONE, &respond(&one, "486 Busy Here", "", ""));
+    let outs = w.hear(TWO, &respond(&two, "486 Busy Here", "", ""));
+    assert!(told(&outs).contains(&"resolve".to_string()), "{:?}", told(&outs));
+    let zendesk = find(&w.zendesk_found(call), "INVITE").to_string();
+    takes(&mut w, ZENDESK, &zendesk);
+    w.end_transferred(call);
+}
+
+#[test]
+fn whose_trunk_is_taken_away_rings_no_more_and_the_other_rings_on() {
+    let mut w = world(|_| {});
+    let (call, one, two) = rings(&mut w);
+    for (from, asked) in [(ONE, &one), (TWO, &two)] {
+        w.hear(from, &respond(asked, "180 Ringing", "", ""));
+    }
+    let mut other = w.config;
+    let desks = other.targets[3].trunk;
+    let name = other.domains[0];
+    let mut trunks = other.trunks.to_vec();
+    trunks[usize::from(desks.0)].name = name;
+    other.trunks = leak(trunks);
+    let sources = other.sources.iter().filter(|range| range.value != desks.0);
+    other.sources = leak(sources.copied().collect());
+    let outs = w.reconfigure(other);
+    message(&outs, TWO, "CANCEL");
+    assert!(told(&outs).iter().all(|said| !said.contains(ONE) && !said.contains(AI)), "{:?}", told(&outs));
+    takes(&mut w, ONE, &one);
+    assert_eq!(w.sbc.call(call).unwrap().outcome, Some(Outcome::Connected));
+    w.later(32_000);
+    w.end_transferred(call);
+}
