@@ -1,14 +1,19 @@
 //! What becomes of callers on a line, by every door, in each state: the rows of core's table (`core/src/call/states.md`) that
-//! need no ticket, each a call through Warmline with SIPp at every end. Its tickets are in `desk_tickets`.
+//! need no ticket, each a call through Warmline with SIPp at every end. Those that do are in `table_calls`.
+//!
+//! Every line has a greeting and music here, and whoever takes a call speaks: no caller may hear nobody for a second.
 
 use core::net::SocketAddrV4;
 
 use serde_json::Value;
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Program, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
+    AI, CARRIER, PATIENCE, Program, Say, Script, Stage, Voice, ZENDESK, poll, ports, sipp_is_missing,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
+
+/// A line's voicemail, of which its longest time is to be said yet.
+const VOICEMAIL: &str = "  [line.voicemail]\n  greeting = \"prompts/message.wav\"\n";
 
 /// A Warmline whose line `support` rings Zendesk, and `agent` an AI agent, who may hand over.
 struct Scene {
@@ -33,7 +38,9 @@ impl Scene {
                 .replace("name = \"zendesk-support\"", &format!("name = \"zendesk-support\"\n{target}"))
                 .replace("name       = \"ai\"", "name       = \"ai\"\nreturn_to  = \"agent-again\"");
             change(format!(
-                r#"{plain}{line}
+                r#"{plain}greeting = "prompts/greeting.wav"
+music = "prompts/music.wav"
+{line}
 
 [[line]]
 name = "agent"
@@ -75,7 +82,7 @@ directory = "."
 
     /// An AI platform's own call: door (a).
     fn platform(&self, script: &Script) -> Program {
-        self.stage.cast.follow(script, SocketAddrV4::new(AI, ports(2)))
+        self.stage.cast.call(script, SocketAddrV4::new(AI, ports(2)))
     }
 
     /// Waits until the log says this.
@@ -85,10 +92,16 @@ directory = "."
         assert!(found.is_some(), "{what}: {}", self.stage.warmline.written());
     }
 
-    /// All have played well, and one call came to this for that reason.
+    /// All have played well, and one call came to this for that reason. The log, and whom the caller heard if it was answered.
     #[track_caller]
-    fn ends(mut self, players: impl IntoIterator<Item = Program>, outcome: &str, reason: &str) -> String {
+    fn ends(
+        mut self,
+        players: impl IntoIterator<Item = Program>,
+        outcome: &str,
+        reason: &str,
+    ) -> (String, Vec<Voice>) {
         players.into_iter().for_each(|player| self.stage.cast.ends_well(player));
+        let voices = self.stage.cast.voices().concat();
         let log = self.stage.stop();
         let ends: Vec<&str> =
             log.lines().filter(|line| line.contains("ended after") && line.contains("call ")).collect();
@@ -102,7 +115,7 @@ directory = "."
             (&Value::from(outcome), true),
             "{record}"
         );
-        log
+        (log, voices)
     }
 }
 
@@ -145,10 +158,10 @@ fn of_two_who_are_rung_together_the_first_that_answers_has_the_call() {
     let target = target.gets_with("CANCEL", "Reason: SIP;cause=200").answers(200);
     let target = scene.target(&target.answers_invite(487, Say::Nothing).gets("ACK").lingers());
     let other = Script::target("other").is_invited().answers_invite(180, Say::Nothing).waits(500);
-    let other = other.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let other = other.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
     let other = scene.stage.cast.follow(&other, scene.overflow);
     let caller = scene.platform(&stays(300));
-    let log = scene.ends([caller, target, other], "connected", "caller-hung-up");
+    let (log, _) = scene.ends([caller, target, other], "connected", "caller-hung-up");
     assert!(log.contains("answered by overflow"), "{log}");
 }
 
@@ -186,10 +199,10 @@ fn nobody_answers_and_the_caller_leaves_a_message() {
     if sipp_is_missing("nobody_answers_and_the_caller_leaves_a_message") {
         return;
     }
-    let line = "  [line.unanswered]\n  then = \"voicemail\"\n  [line.voicemail]\n  longest = \"1m\"";
-    let scene = Scene::set(line, "");
+    let line = format!("  [line.unanswered]\n  then = \"voicemail\"\n{VOICEMAIL}  longest = \"1m\"");
+    let scene = Scene::set(&line, "");
     let target = scene.target(&declines(486));
-    let caller = scene.platform(&stays(500));
+    let caller = scene.platform(&stays(1_500));
     scene.stage.cast.ends_well(caller);
     let messages = || {
         let files = std::fs::read_dir(scene.stage.cast.folder()).expect("a folder").flatten();
@@ -204,8 +217,8 @@ fn a_message_ends_after_its_longest_time() {
     if sipp_is_missing("a_message_ends_after_its_longest_time") {
         return;
     }
-    let line = "  [line.unanswered]\n  then = \"voicemail\"\n  [line.voicemail]\n  longest = \"1s\"";
-    let scene = Scene::set(line, "");
+    let line = format!("  [line.unanswered]\n  then = \"voicemail\"\n{VOICEMAIL}  longest = \"1s\"");
+    let scene = Scene::set(&line, "");
     let target = scene.target(&declines(486));
     let caller = scene.platform(&is_hung_up());
     scene.ends([caller, target], "voicemail", "message-left");
@@ -218,7 +231,7 @@ fn nobody_answers_and_somebody_else_is_rung() {
     }
     let scene = Scene::set("  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"", "");
     let target = scene.target(&declines(486));
-    let overflow = Script::target("overflow").takes_the_call().is_hung_up();
+    let overflow = Script::target("overflow").picks_up().is_hung_up();
     let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
     let caller = scene.platform(&stays(300));
     scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
@@ -244,9 +257,9 @@ fn a_closed_line_rings_nobody() {
     let scene = Scene::set(&rule("return"), "");
     let caller = scene.platform(&is_refused(480, "by its hours|By its hours"));
     scene.ends([caller], "returned", "out-of-hours");
-    let voicemail = "\n  [line.voicemail]\n  longest = \"1m\"";
-    let scene = Scene::set(&(rule("voicemail") + voicemail), "");
-    let caller = scene.platform(&stays(300));
+    let voicemail = format!("{}\n{VOICEMAIL}  longest = \"1m\"", rule("voicemail"));
+    let scene = Scene::set(&voicemail, "");
+    let caller = scene.platform(&stays(1_500));
     scene.ends([caller], "voicemail", "caller-hung-up");
 }
 
@@ -272,13 +285,12 @@ fn a_key_leads_from_the_queue_to_voicemail() {
     if sipp_is_missing("a_key_leads_from_the_queue_to_voicemail") {
         return;
     }
-    let line = "answer = \"at-once\"\n  [[line.key]]\n  press = \"1\"\n  then = \"voicemail\"\n  \
-                [line.voicemail]\n  longest = \"1m\"";
-    let scene = Scene::set(line, "");
+    let key = "answer = \"at-once\"\n  [[line.key]]\n  press = \"1\"\n  then = \"voicemail\"\n";
+    let scene = Scene::set(&format!("{key}{VOICEMAIL}  longest = \"1m\""), "");
     let target = scene.target(&is_cancelled());
     let caller = Script::caller("caller").gets_through().waits(500);
     let caller = caller.informs("application/dtmf-relay", "Signal=1\nDuration=160\n").hears(200);
-    let caller = scene.platform(&caller.waits(500).hangs_up().hears(200));
+    let caller = scene.platform(&caller.waits(1_500).hangs_up().hears(200));
     scene.ends([caller, target], "voicemail", "caller-hung-up");
 }
 
@@ -289,9 +301,9 @@ fn zendesk_hangs_up_so_soon_that_nobody_was_there() {
     }
     let line = "  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"";
     let scene = Scene::set(line, "answers = \"queue\"\nsettle = \"20s\"");
-    let leaves = Script::target("target").takes_the_call().waits(200).hangs_up().hears(200).lingers();
+    let leaves = Script::target("target").picks_up().waits(200).hangs_up().hears(200).lingers();
     let target = scene.target(&leaves);
-    let overflow = Script::target("overflow").takes_the_call().is_hung_up();
+    let overflow = Script::target("overflow").picks_up().is_hung_up();
     let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
     let caller = scene.platform(&stays(1_500));
     scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
@@ -303,7 +315,7 @@ fn zendesk_hangs_up_later_and_the_caller_was_queued() {
         return;
     }
     let scene = Scene::set("", "answers = \"queue\"\nsettle = \"1s\"");
-    let leaves = Script::target("target").takes_the_call().waits(1_500).hangs_up().hears(200).lingers();
+    let leaves = Script::target("target").picks_up().waits(1_500).hangs_up().hears(200).lingers();
     let target = scene.target(&leaves);
     let caller = scene.platform(&is_hung_up());
     scene.ends([caller, target], "queued", "target-hung-up");
@@ -334,13 +346,13 @@ fn the_caller_hangs_up_in_each_state() {
     // In the queue, before and after it has settled.
     for settle in ["20s", "1s"] {
         let scene = Scene::set("", &format!("answers = \"queue\"\nsettle = \"{settle}\""));
-        let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+        let target = scene.target(&Script::target("target").picks_up().is_hung_up());
         let caller = scene.platform(&stays(1_500));
         scene.ends([caller, target], "queued", "caller-hung-up");
     }
     // With a person.
     let scene = Scene::set("", "");
-    let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+    let target = scene.target(&Script::target("target").picks_up().is_hung_up());
     let caller = scene.platform(&stays(300));
     scene.ends([caller, target], "connected", "caller-hung-up");
 }
@@ -349,12 +361,12 @@ fn the_caller_hangs_up_in_each_state() {
 
 /// A carrier's caller, who dials the AI agent and stays for so long.
 fn dials_agent(scene: &Scene, script: Script) -> Program {
-    scene.stage.cast.follow(&script.dials("agent"), SocketAddrV4::new(CARRIER, ports(2)))
+    scene.stage.cast.call(&script.dials("agent"), SocketAddrV4::new(CARRIER, ports(2)))
 }
 
 /// An AI agent that answers and refers its caller to the line.
 fn refers() -> Script {
-    let script = Script::target("agent").takes_the_call().waits(200);
+    let script = Script::target("agent").picks_up().waits(200);
     script.says("REFER", "Refer-To: <sip:support@warmline>\n").hears(202)
 }
 
@@ -368,7 +380,7 @@ fn a_person_takes_over_and_the_agent_leaves() {
         return;
     }
     let scene = Scene::set("", "");
-    let target = scene.target(&Script::target("target").takes_the_call().is_hung_up());
+    let target = scene.target(&Script::target("target").picks_up().is_hung_up());
     let agent = is_told(is_told(is_told(refers(), "active", "100"), "active", "180"), "terminated", "200");
     let agent = scene.stage.cast.follow(&agent.hangs_up().hears(200), scene.agent);
     let caller = dials_agent(&scene, stays(2_500));
@@ -395,7 +407,7 @@ fn the_agent_leaves_during_the_hand_over_and_a_person_takes_over() {
     }
     let scene = Scene::set("", "");
     let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(1_000);
-    let target = scene.target(&target.answers_invite(200, Say::Audio).gets("ACK").is_hung_up());
+    let target = scene.target(&target.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up());
     let agent = is_told(is_told(refers(), "active", "100"), "active", "180").hangs_up().hears(200);
     let agent = scene.stage.cast.follow(&agent.lingers(), scene.agent);
     let caller = dials_agent(&scene, stays(3_000));
@@ -415,7 +427,7 @@ fn the_agent_has_left_and_nobody_takes_over_so_that_it_is_rung_anew() {
     let caller = dials_agent(&scene, stays(3_500));
     // Its first part is played: another one answers at the same place.
     scene.stage.cast.ends_well(agent);
-    let again = Script::target("again").takes_the_call().is_hung_up();
+    let again = Script::target("again").picks_up().is_hung_up();
     let again = scene.stage.cast.follow(&again, scene.agent);
     scene.ends([caller, again, target], "returned", "caller-hung-up");
 }
@@ -434,6 +446,163 @@ fn the_caller_hangs_up_during_the_hand_over() {
     scene.ends([caller, agent, target], "abandoned", "caller-hung-up");
 }
 
+// ---- What callers hear, from one to the next -------------------------------------------------------------------------
+
+/// A call that goes on for longer than it takes to notice that nobody is heard.
+struct Heard<'a> {
+    /// Keys of the line and of its target.
+    line: String,
+    target: &'a str,
+    /// What becomes of the target after it has rung for a while, and for how long the caller stays; till it is hung up, where
+    /// none is said.
+    plays: fn(Script) -> Script,
+    stays: Option<u32>,
+    outcome: &'a str,
+    reason: &'a str,
+    voices: &'a [Voice],
+}
+
+const BUSY: fn(Script) -> Script = |rings| rings.answers_invite(486, Say::Nothing).gets("ACK").lingers();
+const ANSWERS: fn(Script) -> Script =
+    |rings| rings.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
+const LEAVES: fn(Script) -> Script = |rings| {
+    let answers = rings.answers_invite(200, Say::Stream).gets("ACK").speaks().waits(1_500);
+    answers.hangs_up().hears(200).lingers()
+};
+
+/// A target that rings for longer than the greeting lasts.
+fn rings() -> Script {
+    Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(2_500)
+}
+
+/// Somebody who is rung in place of others, where they stand.
+fn is_rung(scene: &Scene, name: &str, at: SocketAddrV4) -> Program {
+    let rings = Script::target(name).is_invited().answers_invite(180, Say::Nothing).waits(600);
+    scene.stage.cast.follow(&ANSWERS(rings), at)
+}
+
+#[test]
+fn a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time() {
+    if sipp_is_missing("a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time") {
+        return;
+    }
+    let (greeting, music, peer) = (Voice::GREETING, Voice::MUSIC, Voice::Peer);
+    let answered = |keys: &str| format!("answer = \"at-once\"\n{keys}");
+    let then = |then: &str| answered(&format!("  [line.unanswered]\n  then = {then}\n"));
+    let queue = "answers = \"queue\"\nsettle = \"20s\"";
+    let rows = [
+        Heard {
+            line: answered(""),
+            target: queue,
+            plays: ANSWERS,
+            stays: Some(4_500),
+            outcome: "queued",
+            reason: "caller-hung-up",
+            voices: &[greeting, music, peer],
+        },
+        // Nobody was in the queue: its own voice falls silent, and ours begins anew.
+        Heard {
+            line: then("\"overflow\"\n  target = \"overflow\""),
+            target: queue,
+            plays: LEAVES,
+            stays: Some(6_500),
+            outcome: "overflowed",
+            reason: "caller-hung-up",
+            voices: &[greeting, music, peer, greeting, peer],
+        },
+        Heard {
+            line: answered("repeat = true\nmax_wait = \"1m\""),
+            target: "",
+            plays: BUSY,
+            stays: Some(6_000),
+            outcome: "abandoned",
+            reason: "caller-hung-up",
+            voices: &[greeting, music],
+        },
+        Heard {
+            line: then("\"return\""),
+            target: "",
+            plays: BUSY,
+            stays: Some(4_500),
+            outcome: "returned",
+            reason: "caller-hung-up",
+            voices: &[greeting, music, peer],
+        },
+        Heard {
+            line: then("\"overflow\"\n  target = \"overflow\""),
+            target: "",
+            plays: BUSY,
+            stays: Some(4_500),
+            outcome: "overflowed",
+            reason: "caller-hung-up",
+            voices: &[greeting, music, peer],
+        },
+        Heard {
+            line: then(&format!("\"voicemail\"\n{VOICEMAIL}  longest = \"2s\"")),
+            target: "",
+            plays: BUSY,
+            stays: None,
+            outcome: "voicemail",
+            reason: "message-left",
+            voices: &[greeting, music, Voice::MESSAGE],
+        },
+        Heard {
+            line: then("\"goodbye\"\n  prompt = \"prompts/goodbye.wav\""),
+            target: "",
+            plays: BUSY,
+            stays: None,
+            outcome: "failed",
+            reason: "target-busy",
+            voices: &[greeting, music, Voice::GOODBYE],
+        },
+    ];
+    std::thread::scope(|scope| {
+        for row in &rows {
+            scope.spawn(move || {
+                let scene = Scene::set(&row.line, row.target);
+                let target = scene.target(&(row.plays)(rings()));
+                let stays = row.stays.map_or_else(is_hung_up, stays);
+                let mut players = vec![scene.platform(&stays), target];
+                // Who takes the call after all.
+                players.extend(
+                    (row.outcome == "overflowed").then(|| is_rung(&scene, "overflow", scene.overflow)),
+                );
+                players.extend((row.outcome == "returned").then(|| is_rung(&scene, "again", scene.agent)));
+                let (log, voices) = scene.ends(players, row.outcome, row.reason);
+                assert_eq!(voices, row.voices, "{}: {log}", row.line);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_caller_whose_agent_hands_over_hears_somebody_all_the_time() {
+    if sipp_is_missing("a_caller_whose_agent_hands_over_hears_somebody_all_the_time") {
+        return;
+    }
+    // A person takes over, or the agent has its caller back.
+    let waits = [Voice::Peer, Voice::GREETING, Voice::MUSIC, Voice::Peer];
+    let rows: [(fn(Script) -> Script, _, _); 2] = [(ANSWERS, "200", "connected"), (BUSY, "486", "returned")];
+    std::thread::scope(|scope| {
+        for (plays, told, outcome) in rows {
+            scope.spawn(move || {
+                let scene = Scene::set("", "");
+                let target = scene.target(&plays(rings()));
+                let agent = is_told(is_told(refers(), "active", "100"), "active", "180");
+                let agent = is_told(agent, "terminated", told);
+                let agent = match outcome {
+                    "connected" => agent.hangs_up().hears(200),
+                    _ => agent.is_hung_up(),
+                };
+                let agent = scene.stage.cast.follow(&agent, scene.agent);
+                let caller = dials_agent(&scene, stays(5_500));
+                let (log, voices) = scene.ends([caller, agent, target], outcome, "caller-hung-up");
+                assert_eq!(voices, waits, "{log}");
+            });
+        }
+    });
+}
+
 // ---- A carrier's call to the AI agent, which hands it over by a call of its own --------------------------------------
 
 #[test]
@@ -443,7 +612,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     }
     let mut scene = Scene::set("", "");
     let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
-    let agent = agent.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let agent = agent.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let first = dials_agent(&scene, stays(2_500));
     scene.says("answered by agent");
@@ -457,7 +626,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     };
     let call = poll(PATIENCE, heard).expect("the agent is told which call it is");
     let target = Script::target("target").is_invited_with("From: [^:]*sip:.821044440");
-    let target = target.answers_invite(200, Say::Audio).gets("ACK").is_hung_up();
+    let target = target.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
     let target = scene.target(&target);
     let named = format!("X-Warmline-Call: {call}\n");
     let second = Script::caller("platform")
@@ -467,6 +636,7 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
         .hears(200);
     let second = scene.platform(&second.acknowledges().waits(500).hangs_up().hears(200));
     [second, first, agent, target].into_iter().for_each(|player| scene.stage.cast.ends_well(player));
+    scene.stage.cast.voices();
     let log = scene.stage.stop();
     assert!(log.matches(": connected, ").count() == 2, "{log}");
 }

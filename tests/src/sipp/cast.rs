@@ -1,13 +1,14 @@
 //! Who plays in a test: SIPp in whatever part a test gives it, and people who talk.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt::Write as _;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 
-use super::{Law, PATIENCE, Program, Script, Talk, ports};
+use super::ear::{Ear, write_clips};
+use super::{Law, PATIENCE, Program, Script, Talk, Voice, ports};
 
 /// The ticket of a cast's first call.
 const TICKETS: u64 = 1001;
@@ -83,6 +84,8 @@ pub struct Cast {
     pub zendesk: SocketAddrV4,
     /// SIP programs started so far.
     players: Cell<u16>,
+    /// What callers hear.
+    ears: RefCell<Vec<Ear>>,
 }
 
 impl Cast {
@@ -97,7 +100,8 @@ impl Cast {
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let audio: Vec<u8> = (0..AUDIO).map(|at| (at % 251) as u8).collect();
         std::fs::write(folder.join("audio.ulaw"), audio).expect("a file can be written");
-        Self { folder, sip, zendesk, players: Cell::new(0) }
+        write_clips(&folder);
+        Self { folder, sip, zendesk, players: Cell::new(0), ears: RefCell::default() }
     }
 
     /// Where everything is that is written. It is removed when the test passes, and shown when it does not.
@@ -125,6 +129,31 @@ impl Cast {
         self.follow_past(script, at, at, self.sip)
     }
 
+    /// The same of somebody who calls, and whose ear is open: [`Cast::voices`].
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn call(&self, script: &Script, at: SocketAddrV4) -> Program {
+        let trace = format!("{}-{}.msg", self.players.get(), script.name());
+        let ear = Ear::open(*at.ip(), self.folder.join(trace));
+        let player = self.follow_to(script, at, at, self.sip, ear.port);
+        self.ears.borrow_mut().push(ear);
+        player
+    }
+
+    /// The voices that those heard whose ear is open and whose call was answered, in the order in which they called. Their
+    /// parts are played.
+    ///
+    /// # Panics
+    /// When one of them has heard nobody for a second between the answer and the end, but for when it was asked to leave a
+    /// message.
+    #[track_caller]
+    pub fn voices(&self) -> Vec<Vec<Voice>> {
+        let ears = self.ears.borrow();
+        let voices = ears.iter().map(Ear::voices).collect::<Result<Vec<_>, _>>();
+        voices.unwrap_or_else(|wrong| panic!("{wrong}")).into_iter().flatten().collect()
+    }
+
     /// The same where it is heard of at `known`, and whoever calls, calls `next`.
     ///
     /// # Panics
@@ -136,12 +165,24 @@ impl Cast {
         known: SocketAddrV4,
         next: SocketAddrV4,
     ) -> Program {
+        self.follow_to(script, at, known, next, 9)
+    }
+
+    /// The same where it takes RTP at this port.
+    fn follow_to(
+        &self,
+        script: &Script,
+        at: SocketAddrV4,
+        known: SocketAddrV4,
+        next: SocketAddrV4,
+        rtp: u16,
+    ) -> Program {
         let number = self.players.get();
         let file = self.folder.join(format!("{number}-{}.xml", script.name()));
         std::fs::write(&file, script.text(known, self.sip)).expect("a file can be written");
         // What it waits for stands in it, and may be half of a session.
         let scenario = Scenario { lasting: script.lasting(), ..Scenario::once(script.name(), *at.ip()) };
-        let player = self.start(scenario, &file, at, next, &[9], script.echoes());
+        let player = self.start(scenario, &file, at, next, &[rtp], script.echoes());
         if script.is_called() {
             listens(at, script.name());
         }
@@ -188,6 +229,8 @@ impl Cast {
             .args(["-trace_msg", "-message_file"])
             .arg(trace("msg"))
             .arg(next.to_string())
+            // Traces are held to the clock.
+            .env("TZ", "UTC")
             // Where the audio is.
             .current_dir(&self.folder);
         Program::start(&name, command, &self.folder)

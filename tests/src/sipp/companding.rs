@@ -12,7 +12,7 @@ pub fn a_to_mu(code: u8) -> u8 {
     ulaw_compress(alaw_expand(code))
 }
 
-fn ulaw_expand(code: u8) -> i32 {
+pub(super) fn ulaw_expand(code: u8) -> i32 {
     let sign = if code < 0x80 { -1 } else { 1 };
     let inverted = i32::from(!code);
     let exponent = (inverted >> 4) & 7;
@@ -34,7 +34,7 @@ fn ulaw_compress(linear: i32) -> u8 {
     (code | if linear >= 0 { 0x80 } else { 0 }) as u8
 }
 
-fn alaw_expand(code: u8) -> i32 {
+pub(super) fn alaw_expand(code: u8) -> i32 {
     let bits = i32::from(code ^ 0x55) & 0x7f;
     let exponent = bits >> 4;
     let mut mantissa = bits & 15;

@@ -303,6 +303,12 @@ impl Script {
             .waits(millis)
     }
 
+    /// Plays audio from here on.
+    pub fn speaks(self) -> Self {
+        let format = if self.format == 0 { "0,PCMU/8000" } else { "8,PCMA/8000" };
+        self.step(&format!("<nop><action><exec rtp_stream=\"audio.ulaw,-1,{format}\"/></action></nop>\n"))
+    }
+
     /// Plays a capture of RTP, for which SIPp needs the right to raw sockets, and waits for so many milliseconds.
     pub fn replays(self, capture: &str, millis: u32) -> Self {
         self.step(&format!("<nop><action><exec play_pcap_audio=\"{capture}\"/></action></nop>\n"))
@@ -504,6 +510,12 @@ impl Script {
             .waits(100)
             .answers_invite(200, Say::Audio)
             .gets("ACK")
+    }
+
+    /// Rings, answers and is acknowledged, and speaks from then on.
+    pub fn picks_up(self) -> Self {
+        let answered = self.is_invited().answers_invite(180, Say::Nothing).waits(100);
+        answered.answers_invite(200, Say::Stream).gets("ACK").speaks()
     }
 
     /// Is hung up on.
