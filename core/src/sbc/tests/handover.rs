@@ -234,6 +234,8 @@ fn an_announcement_says_what_is_wrong_with_it() {
         (2, "support", "", Reason::MayNotRefer),
         (0, "sales", "", Reason::UnknownLine),
         (0, "support", "alice", Reason::CallerMalformed),
+        (0, "support", "070-1234-5678", Reason::CallerBlocked),
+        (0, "support", "+8225550123", Reason::CallerBlocked),
     ] {
         assert_eq!(w.announce(trunk, line, caller), Err(reason));
     }
