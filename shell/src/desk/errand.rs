@@ -19,7 +19,6 @@ use super::handover::{Closing, Handover, Useless};
 use super::part::leave_out;
 use super::zendesk::{Draft, Zendesk};
 use super::{Answer, attachment};
-use crate::clock::Clock;
 use crate::store::{Change, Entry, Recorded, Step, Store};
 
 /// How long the store is waited for while a caller waits.
@@ -34,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 const RECORDED: Duration = Duration::from_secs(10);
 
 /// For how long an idempotency key is good, less what clocks may differ.
-const KEY: i64 = 7_000 * 1_000_000;
+const KEY: Duration = Duration::from_secs(7_000);
 
 pub(super) struct Errand {
     pub(super) zendesk: Arc<Zendesk>,
@@ -203,7 +202,7 @@ impl Errand {
                 self.zendesk.works();
                 Step::Done { call, ticket, note }
             }
-            Ok(Err(wait)) => Step::Waits { call, due: later(wait.after), why: wait.why },
+            Ok(Err(wait)) => Step::Waits { call, wait: wait.after, why: wait.why },
             Err(Failure::Refused { status, why, .. }) => {
                 let why = format!("{status}: {why}");
                 tracing::error!(
@@ -221,7 +220,7 @@ impl Errand {
                     Failure::Later { after: Some(after), .. } => after.max(FIRST),
                     _ => wait,
                 };
-                Step::Later { call, due: later(wait), why: failure.to_string() }
+                Step::Later { call, wait, why: failure.to_string() }
             }
         }
     }
@@ -271,7 +270,7 @@ impl Errand {
         let outcomes = handover.earlier.iter().map(|earlier| &earlier.outcome).chain([&closing.outcome]);
         tags.extend(outcomes.map(|outcome| format!("warmline_{outcome}")));
         zendesk.tag(ticket, &tags).await?;
-        match self.twin(handover, &closing, ticket).await? {
+        match self.twin(entry, ticket).await? {
             Ok(twin) => {
                 note.extend(twin.map(|twin| format!("; its call had overflowed from Talk, as {twin}")));
                 Ok(Ok((ticket, note)))
@@ -281,13 +280,8 @@ impl Errand {
     }
 
     /// The ticket that Talk has made of the call that overflowed to us, linked with the call's own; or how long to wait for it.
-    async fn twin(
-        &self,
-        handover: &Handover,
-        closing: &Closing,
-        ticket: u64,
-    ) -> Result<Result<Option<u64>, Wait>, Failure> {
-        let zendesk = &self.zendesk;
+    async fn twin(&self, entry: &Entry, ticket: u64) -> Result<Result<Option<u64>, Wait>, Failure> {
+        let (zendesk, handover) = (&self.zendesk, &entry.handover);
         if zendesk.twin.is_zero() || handover.caller.is_none() {
             return Ok(Ok(None));
         }
@@ -300,7 +294,7 @@ impl Errand {
                 .await?;
             return Ok(Ok(Some(twin)));
         }
-        Ok(match zendesk.twin.checked_sub(since(closing.ended)) {
+        Ok(match zendesk.twin.checked_sub(entry.age) {
             Some(left) if !left.is_zero() => {
                 let after = left.min(zendesk.twin / 6).max(FIRST);
                 Err(Wait { after, why: "the call_overflow ticket of the same call is waited for" })
@@ -321,7 +315,7 @@ impl Errand {
                 return Ok(Ok((*talks, "Talk made it".to_owned())));
             }
             let adopt = self.zendesk.adopt;
-            if let Some(left) = adopt.checked_sub(since(closing.ended)) {
+            if let Some(left) = adopt.checked_sub(entry.age) {
                 let after = left.min(adopt / 10).max(FIRST);
                 return Ok(Err(Wait { after, why: "Talk's own ticket is waited for" }));
             }
@@ -365,7 +359,7 @@ impl Errand {
     ) -> Result<u64, Failure> {
         let (zendesk, handover) = (&self.zendesk, &entry.handover);
         let message = closing.outcome == "voicemail";
-        let fresh = entry.sent.is_none_or(|sent| now().saturating_sub(sent) < KEY);
+        let fresh = entry.sent.is_none_or(|ago| ago < KEY);
         let sent = entry.body.as_deref().filter(|_| fresh).and_then(Draft::stored);
         let mut draft = match sent {
             // The same bytes, as long as the account remembers them.
@@ -392,7 +386,7 @@ impl Errand {
     }
 
     fn sending(&self, call: u64, draft: &Draft) -> oneshot::Receiver<Option<u64>> {
-        self.step(Step::Sending { call, body: draft.to_store(), at: now() })
+        self.step(Step::Sending { call, body: draft.to_store() })
     }
 
     fn step(&self, step: Step) -> oneshot::Receiver<Option<u64>> {
@@ -412,7 +406,7 @@ fn recordings<'e>(entry: &'e Entry, closing: &Closing) -> Result<Vec<&'e Recorde
     let left = closing.outcome == "voicemail" && !recordings.iter().any(|recorded| recorded.message);
     let open = left || recordings.iter().any(|recorded| recorded.length.is_none());
     // Who did not see the end of the call will not see that of its recording.
-    if open && entry.closing.is_some() && since(closing.ended) < RECORDED {
+    if open && entry.closing.is_some() && entry.age < RECORDED {
         return Err(Wait { after: FIRST, why: "its recording is not finished yet" });
     }
     Ok(recordings)
@@ -430,16 +424,4 @@ async fn stored(written: oneshot::Receiver<Option<u64>>) {
 
 fn too_slow() -> Failure {
     Failure::Later { why: "no answer within its budget".to_owned(), after: None }
-}
-
-fn now() -> i64 {
-    Clock::utc().map_or(0, |now| now.0)
-}
-
-fn since(time: i64) -> Duration {
-    Duration::from_micros(u64::try_from(now().saturating_sub(time)).unwrap_or_default())
-}
-
-fn later(wait: Duration) -> i64 {
-    now().saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::now::{micros, now};
 use super::prune::prune;
 use super::{Change, Database, Order, Setting, calls, notices, outbox, tickets};
 use crate::clock::Clock;
@@ -154,10 +155,10 @@ impl Writer {
 
     /// Takes some of what was over long ago out.
     async fn prune(&mut self) {
-        let limit = Clock::utc().map(|now| now.0.saturating_sub_unsigned(self.keep.as_micros() as u64));
         let pruned = async {
-            let (Some(database), Some(limit)) = (&self.database, limit) else { return Ok(0) };
+            let Some(database) = &self.database else { return Ok(0) };
             let mut transaction = database.pool().begin().await?;
+            let limit = now(&mut transaction).await?.saturating_sub(micros(self.keep));
             let count = prune(&mut transaction, limit).await?;
             transaction.commit().await.map(|()| count)
         };
@@ -225,7 +226,7 @@ impl Change {
             Self::TakenUp(calls) => taken_up(to, node, calls).await?,
             Self::Notice(notice) => notices::keep(to, node, notice).await?,
             Self::NoticeGone(notice) => notices::gone(to, notice).await?,
-            Self::NoticeLater(notice, due) => notices::later(to, notice, *due).await?,
+            Self::NoticeLater(notice, wait) => notices::later(to, notice, *wait).await?,
         }
         Ok(None)
     }
