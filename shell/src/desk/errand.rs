@@ -15,9 +15,9 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::api::Failure;
-use super::handover::{Closing, Handover, Useless};
+use super::handover::{Closing, Handover, Useless, marker};
 use super::part::leave_out;
-use super::zendesk::{Draft, Zendesk};
+use super::zendesk::{Draft, Page, Zendesk};
 use super::{Answer, attachment};
 use crate::store::{Change, Entry, Recorded, Step, Store};
 
@@ -72,7 +72,8 @@ impl Errand {
         let useless = match in_time(until, looked).await {
             Ok(There::Ticket(ticket)) => {
                 self.zendesk.works();
-                return answer(Some(ticket));
+                answer(Some(ticket));
+                return self.say(ticket, &handover).await;
             }
             Ok(There::Talks) => return answer(None),
             Ok(There::Nothing) => None,
@@ -123,6 +124,9 @@ impl Errand {
                 }
                 // Whoever looks into the store from here on is to find it.
                 let _ = written.await;
+                if told && !handover.again.is_empty() {
+                    self.say(*ticket, &handover).await;
+                }
             }
             Err(failure) => {
                 self.zendesk.fails(failure);
@@ -131,6 +135,27 @@ impl Errand {
                 }
             }
         }
+    }
+
+    /// Writes what AI agents said of a call on its ticket, for whoever takes it now. What fails is done after the call.
+    async fn say(&self, ticket: u64, handover: &Handover) {
+        if !handover.said().is_empty()
+            && let Err(failure) = self.told(ticket, handover).await
+        {
+            tracing::debug!("desk {}: ticket {ticket} is told more later: {failure}", self.zendesk.name);
+        }
+    }
+
+    /// A ticket that has what AI agents said of its call, each thing once.
+    async fn told(&self, ticket: u64, handover: &Handover) -> Result<Page, Failure> {
+        let mut page = self.zendesk.page(ticket).await?;
+        for said in handover.said() {
+            if !page.has(&said.marker) {
+                self.zendesk.write(ticket, &page, &said.text, &[]).await?;
+                page = self.zendesk.page(ticket).await?;
+            }
+        }
+        Ok(page)
     }
 
     /// What there is for a call before one is made.
@@ -257,14 +282,15 @@ impl Errand {
             Ok(recordings) => recordings,
             Err(wait) => return Ok(Err(wait)),
         };
-        if let Some(stamp) = zendesk.unwritten(ticket, &handover.marker()).await? {
-            let (mut text, mut uploads) = (closing.text.clone(), Vec::new());
+        let page = self.told(ticket, handover).await?;
+        if !page.has(&marker(handover.call)) {
+            let (mut text, mut uploads) = (closing.text + &handover.times(), Vec::new());
             for recorded in recordings {
                 let (told, upload) = attachment::of(zendesk, handover, recorded).await?;
                 text.push_str(&told);
                 uploads.extend(upload);
             }
-            zendesk.write(ticket, stamp, &text, &uploads).await?;
+            zendesk.write(ticket, &page, &text, &uploads).await?;
         }
         let mut tags = handover.tags.clone();
         let outcomes = handover.earlier.iter().map(|earlier| &earlier.outcome).chain([&closing.outcome]);

@@ -58,8 +58,12 @@ pub(crate) enum Change {
     Call(Box<Record>),
     /// A ticket of the local desk's; its number is the answer.
     Ticket(Box<Handover>),
+    /// What AI agents said of its call later on.
+    TicketSaid(Box<Handover>),
     /// What became of such a ticket's call.
     TicketClosed(Box<(Handover, Closing)>),
+    /// What became of a call that was taken up after a crash, for whichever ticket it has.
+    Ended { call: u64, closing: Box<Closing> },
     /// What is to be known of a call that its own messages do not say, unless they say something else.
     Note { call: u64, note: &'static str },
     /// A recording that has begun, or is finished.

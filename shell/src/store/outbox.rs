@@ -70,7 +70,7 @@ impl Step {
             .bind(hex(handover.call))
             .bind(node.to_owned())
             .bind(handover.desk.clone())
-            .bind(json(&**handover))
+            .bind(known(to, handover).await?)
             .bind(now(to).await?),
             Self::Sending { call, body } => {
                 sqlx::query("UPDATE outbox SET body = $2, sent = COALESCE(sent, $3) WHERE call = $1")
@@ -89,13 +89,13 @@ impl Step {
                 sqlx::query(
                     "INSERT INTO outbox (call, node, desk, state, handover, closing, told, attempts, due, since) \
                      VALUES ($1, $2, $3, 'due', $4, $5, 0, 0, 0, $6) \
-                     ON CONFLICT (call) DO UPDATE SET closing = excluded.closing, \
+                     ON CONFLICT (call) DO UPDATE SET handover = excluded.handover, closing = excluded.closing, \
                      state = 'due', since = excluded.since WHERE outbox.state = 'open'",
                 )
                 .bind(hex(handover.call))
                 .bind(node.to_owned())
                 .bind(handover.desk.clone())
-                .bind(json(handover))
+                .bind(known(to, handover).await?)
                 .bind(json(closing))
                 .bind(now(to).await?)
             }
@@ -130,6 +130,29 @@ impl Step {
 /// The time after so long.
 async fn after(to: &mut AnyConnection, wait: Duration) -> sqlx::Result<i64> {
     Ok(now(to).await?.saturating_add(micros(wait)))
+}
+
+/// What is known of a call now that this is.
+async fn known(to: &mut AnyConnection, handover: &Handover) -> sqlx::Result<String> {
+    let query = sqlx::query("SELECT handover FROM outbox WHERE call = $1").bind(hex(handover.call));
+    let before: Option<String> = match query.fetch_optional(to).await? {
+        Some(row) => Some(row.try_get(0)?),
+        None => None,
+    };
+    let before = before.and_then(|text| serde_json::from_str::<Handover>(&text).ok());
+    Ok(json(&match before {
+        Some(before) => before.and(handover),
+        None => handover.clone(),
+    }))
+}
+
+/// A call has ended that was taken up after a crash: where it was handed over before, what is to be told of it is due.
+pub(super) async fn ended(to: &mut AnyConnection, call: u64, closing: &Closing) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "UPDATE outbox SET closing = $2, state = 'due', since = $3 WHERE call = $1 AND state = 'open'",
+    );
+    let query = query.bind(hex(call)).bind(json(closing)).bind(now(to).await?);
+    query.execute(to).await.map(drop)
 }
 
 /// Makes what a node left open when it was last ended due, but for these calls. How many there were.

@@ -146,6 +146,7 @@ fn what_was_over_long_ago_is_taken_out() {
         tags: vec![],
         recordings: false,
         earlier: vec![],
+        again: vec![],
         solved: false,
         context: Default::default(),
     };

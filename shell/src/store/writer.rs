@@ -219,7 +219,15 @@ impl Change {
         match self {
             Self::Call(record) => record.write(to).await?,
             Self::Ticket(handover) => return tickets::open(to, handover).await.map(Some),
-            Self::TicketClosed(both) => tickets::close(to, both.0.call, &both.1).await?,
+            Self::TicketSaid(handover) => tickets::say(to, handover).await?,
+            Self::TicketClosed(both) => {
+                let (handover, closing) = &**both;
+                tickets::close(to, handover.call, closing, &handover.times()).await?;
+            }
+            Self::Ended { call, closing } => {
+                outbox::ended(to, *call, closing).await?;
+                tickets::close(to, *call, closing, "").await?;
+            }
             Self::Note { call, note } => calls::note(to, *call, note).await?,
             Self::Recorded(recorded) => recorded.write(to, node).await?,
             Self::Outbox(step) => step.write(to, node).await?,
