@@ -43,12 +43,9 @@ impl Place {
         let number = |number| format!("+821055{number:06}");
         let call = |at: usize| Guest::call(&number(first + at), CARRIER, self.stage.cast.sip);
         let mut guests: Vec<Guest> = (0..CALLS).map(call).collect();
-        let until = Instant::now() + PATIENCE;
-        while guests.iter().any(|guest| guest.stay != Stay::Over) {
-            guests.iter_mut().for_each(|guest| guest.mind().expect("what comes is right"));
-            assert!(Instant::now() < until, "{guests:?}\n{}", self.stage.warmline.written());
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let over = |guests: &[Guest]| guests.iter().all(|guest| guest.stay == Stay::Over);
+        let all = Guest::wait(&mut guests, PATIENCE, over);
+        assert!(all, "{guests:?}\n{}", self.stage.warmline.written());
     }
 
     /// How many entries of the outbox are not done, of all nodes.
