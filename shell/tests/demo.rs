@@ -1,7 +1,9 @@
 //! The demo, as `warmline demo` runs it: what its story comes to.
 
+use core::time::Duration;
 use std::net::UdpSocket;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use warmline::demo::{self, End, Ending, Scene, Sound, Story};
 
@@ -130,10 +132,37 @@ fn it_is_shown_plainly_where_there_is_no_terminal_and_nothing_is_left_behind() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
+#[test]
+fn whoever_ends_it_leaves_nothing_behind() {
+    if has_no_place("whoever_ends_it_leaves_nothing_behind") {
+        return;
+    }
+    for signal in ["TERM", "INT", "HUP"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = || std::fs::read_dir(folder.path()).expect("a folder").count();
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_warmline"))
+            .arg("demo")
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        let until = Instant::now() + Duration::from_secs(20);
+        while files() == 0 {
+            assert!(Instant::now() < until, "it begins");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let told = Command::new("kill").args(["-s", signal, &demo.id().to_string()]).status();
+        assert!(told.is_ok_and(|told| told.success()), "{signal}");
+        let ended = demo.wait().expect("it ends");
+        assert_eq!((ended.code(), files()), (Some(1), 0), "{signal}");
+    }
+}
+
 /// What a story is that went wrong is not well.
 #[test]
 fn a_fault_is_no_success() {
     let addresses = [([127, 0, 0, 1], 5060).into(); 4];
-    let story = Story { addresses, scenes: vec![], took: core::time::Duration::ZERO };
+    let story = Story { addresses, scenes: vec![], took: Duration::ZERO };
     assert!(!story.is_well(), "nothing was played");
 }

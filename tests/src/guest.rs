@@ -13,6 +13,9 @@ use crate::text::Text;
 /// T1 (RFC 3261 section 17.1.1.1).
 const T1: Duration = Duration::from_millis(500);
 
+/// How often a guest looks for what has come.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// How far a guest's call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stay {
@@ -59,6 +62,14 @@ impl Guest {
     /// # Panics
     /// When there are no sockets for it.
     pub fn call(number: &str, from: Ipv4Addr, to: SocketAddrV4) -> Self {
+        Self::dial("support", number, from, to)
+    }
+
+    /// The same of another line.
+    ///
+    /// # Panics
+    /// When there are no sockets for it.
+    pub fn dial(line: &str, number: &str, from: Ipv4Addr, to: SocketAddrV4) -> Self {
         let socket = UdpSocket::bind((from, 0)).expect("a free port");
         socket.set_nonblocking(true).expect("a socket");
         let port = socket.local_addr().expect("an address").port();
@@ -70,7 +81,7 @@ impl Guest {
             // Nothing is said there, and what is heard is nobody's business.
             media: 40_000,
             stay: Stay::Calling,
-            other: (format!("<sip:support@{to}>"), format!("sip:support@{to}")),
+            other: (format!("<sip:{line}@{to}>"), format!("sip:{line}@{to}")),
             since: Instant::now(),
             after: None,
             again: None,
@@ -140,6 +151,24 @@ impl Guest {
             self.send(&text);
         }
         Ok(())
+    }
+
+    /// Minds guests until it holds of them all, or for so long; whether it does.
+    ///
+    /// # Panics
+    /// When something that came is wrong.
+    pub fn wait(guests: &mut [Self], patience: Duration, mut holds: impl FnMut(&[Self]) -> bool) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            guests.iter_mut().for_each(|guest| guest.mind().expect("what comes is right"));
+            if holds(guests) {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(MOMENT);
+        }
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use crate::text::Text;
 
 /// A transfer, for the one who asks for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Referrer {
     /// When the REFER went out.
     pub asked: Option<u64>,

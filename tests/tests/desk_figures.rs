@@ -8,8 +8,8 @@ use core::time::Duration;
 use std::time::Instant;
 
 use warmline_tests::sipp::{AI, CARRIER, Node, Stage, ZENDESK, ports};
-use warmline_tests::zendesk::api::{Act, Api, CLIENT};
-use warmline_tests::zendesk::{FarEnd, Manners, Rules};
+use warmline_tests::zendesk::api::{Act, Api};
+use warmline_tests::zendesk::{FarEnd, Manners, desk};
 use warmline_tests::{Guest, Stay};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
@@ -29,8 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn measure(name: &str, act: Option<Act>) {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    let manners = Manners { rules, answers: ANSWERS, ..Manners::default() };
+    let manners = Manners { answers: ANSWERS, ..Manners::taking_addresses() };
     let far_end = FarEnd::open(&[at.into()], manners).expect("free ports");
     let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     api.account(|account| account.per_minute = u64::MAX);
@@ -39,14 +38,8 @@ fn measure(name: &str, act: Option<Act>) {
             api.upon(method, "/", act, None);
         }
     }
-    let more = format!(
-        "\n  [line.ticket]\n  desk = \"acme\"\n\n[[desk]]\nname = \"acme\"\nkind = \"zendesk\"\nbase_url = \"{}\"\n\
-         client_id = \"{}\"\nclient_secret = \"{}\"\nbudget = \"{}s\"\n",
-        api.base(),
-        CLIENT.0,
-        CLIENT.1,
-        BUDGET.as_secs()
-    );
+    let budget = format!("budget = \"{}s\"", BUDGET.as_secs());
+    let more = format!("\n  [line.ticket]\n  desk = \"acme\"\n{}", desk(&api, &budget));
     let capacity = u16::try_from(CALLS).expect("a small number");
     let node = Node { capacity, rate: 200, ..Node::default() };
     let stage = Stage::furnish_for(PROGRAM, &more, &[AI], at, node);
@@ -86,11 +79,7 @@ fn measure(name: &str, act: Option<Act>) {
     for guest in &mut guests {
         guest.hang_up();
     }
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until && guests.iter().any(|guest| guest.stay == Stay::Leaving) {
-        guests.iter_mut().for_each(|guest| guest.mind().expect("what comes is right"));
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    Guest::wait(&mut guests, PATIENCE, |guests| guests.iter().all(|guest| guest.stay != Stay::Leaving));
 }
 
 #[test]

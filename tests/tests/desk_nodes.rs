@@ -1,14 +1,14 @@
-//! Two nodes on one database: what one that is killed leaves undone, the other does, once.
+//! Two nodes on one database: what one that is killed leaves undone, the other does, once, and at its time, whatever their
+//! clocks say.
 
 use core::net::SocketAddrV4;
-use core::time::Duration;
-use std::time::Instant;
 
 use warmline_tests::sipp::{
-    AI, CARRIER, Node, PATIENCE, Postgres, Stage, ZENDESK, poll, ports, postgres_is_missing,
+    AI, CARRIER, Node, PATIENCE, Postgres, Stage, ZENDESK, faketime_is_missing, poll, ports,
+    postgres_is_missing,
 };
-use warmline_tests::zendesk::api::{Act, Api, CLIENT};
-use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules};
+use warmline_tests::zendesk::api::{Act, Api};
+use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, desk};
 use warmline_tests::{Guest, Stay};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
@@ -23,20 +23,14 @@ struct Place {
 }
 
 impl Place {
-    fn set(name: &str, api: &Api, store: &str) -> Self {
+    fn set(name: &str, clock: Option<&str>, api: &Api, store: &str) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
-        let rules = Rules { takes_addresses: true, ..Rules::default() };
-        let manners = Manners { rules, answers: 50, goodbye: Goodbye::After(200), ..Manners::default() };
+        let manners = Manners { answers: 50, goodbye: Goodbye::After(200), ..Manners::taking_addresses() };
         let far_end = FarEnd::open(&[at.into()], manners).expect("free ports");
-        let more = format!(
-            "\n  [line.ticket]\n  desk = \"acme\"\n\n[[desk]]\nname = \"acme\"\nkind = \"zendesk\"\nbase_url = \"{}\"\n\
-             client_id = \"{}\"\nclient_secret = \"{}\"\nadopt = \"0s\"\nbudget = \"500ms\"\n\n\
-             [store]\nurl = \"{store}\"\nlease = \"2s\"\n",
-            api.base(),
-            CLIENT.0,
-            CLIENT.1
-        );
-        let node = Node { name, ..Node::default() };
+        let desk = desk(api, "adopt = \"0s\"\nbudget = \"500ms\"");
+        let store = format!("[store]\nurl = \"{store}\"\nlease = \"2s\"\n");
+        let more = format!("\n  [line.ticket]\n  desk = \"acme\"\n{desk}{store}");
+        let node = Node { name, clock, ..Node::default() };
         let stage = Stage::furnish_for(PROGRAM, &more, &[AI], at, node);
         let place = Self { stage, _far_end: far_end };
         // Tables are made by one alone.
@@ -49,12 +43,9 @@ impl Place {
         let number = |number| format!("+821055{number:06}");
         let call = |at: usize| Guest::call(&number(first + at), CARRIER, self.stage.cast.sip);
         let mut guests: Vec<Guest> = (0..CALLS).map(call).collect();
-        let until = Instant::now() + PATIENCE;
-        while guests.iter().any(|guest| guest.stay != Stay::Over) {
-            guests.iter_mut().for_each(|guest| guest.mind().expect("what comes is right"));
-            assert!(Instant::now() < until, "{guests:?}\n{}", self.stage.warmline.written());
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let over = |guests: &[Guest]| guests.iter().all(|guest| guest.stay == Stay::Over);
+        let all = Guest::wait(&mut guests, PATIENCE, over);
+        assert!(all, "{guests:?}\n{}", self.stage.warmline.written());
     }
 
     /// How many entries of the outbox are not done, of all nodes.
@@ -65,14 +56,26 @@ impl Place {
 
 #[test]
 fn what_a_killed_node_leaves_the_other_tells_once() {
-    if postgres_is_missing("what_a_killed_node_leaves_the_other_tells_once") {
-        return;
+    if !postgres_is_missing("what_a_killed_node_leaves_the_other_tells_once") {
+        one_is_killed("nodes", None);
     }
-    let postgres = Postgres::start("nodes");
+}
+
+#[test]
+fn the_other_tells_it_though_its_clock_is_off() {
+    let test = "the_other_tells_it_though_its_clock_is_off";
+    if !postgres_is_missing(test) && !faketime_is_missing(test) {
+        one_is_killed("nodes-clocks", Some("-1h"));
+    }
+}
+
+/// `clock`: that of the one that goes on.
+fn one_is_killed(test: &str, clock: Option<&str>) {
+    let postgres = Postgres::start(test);
     let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     api.account(|account| account.per_minute = 100_000);
-    let (mut one, two) =
-        (Place::set("edge-1", &api, &postgres.url()), Place::set("edge-2", &api, &postgres.url()));
+    let mut one = Place::set("edge-1", None, &api, &postgres.url());
+    let two = Place::set("edge-2", clock, &api, &postgres.url());
     // Both have calls of which nothing can be told; of some it is, but the answer is lost.
     api.upon("POST", "/api/v2/tickets", Act::Lost, Some(6));
     api.upon("PUT", "/", Act::Cut, None);

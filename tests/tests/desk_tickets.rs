@@ -5,11 +5,11 @@ use core::net::SocketAddrV4;
 use core::time::Duration;
 
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Postgres, Program, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
+    AI, CARRIER, PATIENCE, Postgres, Program, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
     sipp_is_missing,
 };
-use warmline_tests::zendesk::api::{Act, Api, CLIENT};
-use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules, Visit};
+use warmline_tests::zendesk::api::{Act, Api};
+use warmline_tests::zendesk::{self, FarEnd, Goodbye, Manners, Rules, Visit};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
@@ -26,8 +26,7 @@ struct Scene {
 
 /// Those of a line that takes whoever calls.
 fn manners(goodbye: Goodbye) -> Manners {
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    Manners { rules, goodbye, ..Manners::default() }
+    Manners { goodbye, ..Manners::taking_addresses() }
 }
 
 impl Scene {
@@ -53,24 +52,11 @@ impl Scene {
   group    = "Support"
   priority = "high"
 {ticket}
-
-[[desk]]
-name          = "acme"
-kind          = "zendesk"
-base_url      = "{}"
-client_id     = "{}"
-client_secret = "{}"
-budget        = "1s"
-adopt         = "3s"
-tags          = ["warmline"]
-{desk}
-
+{}
 [store]
 url = "{store}"
 {}"#,
-            api.base(),
-            CLIENT.0,
-            CLIENT.1,
+            zendesk::desk(&api, &format!("budget = \"1s\"\nadopt = \"3s\"\ntags = [\"warmline\"]\n{desk}")),
             more(at)
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
@@ -79,8 +65,7 @@ url = "{store}"
 
     /// A carrier's call: it brings no ticket.
     fn caller(&self) -> Program {
-        let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
-        let script = script.acknowledges().gets("BYE").answers(200).lingers();
+        let script = Script::caller("caller").gets_through().is_hung_up();
         self.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)))
     }
 
@@ -189,8 +174,7 @@ fn a_ticket_that_is_not_there_has_another_in_its_place() {
         return;
     }
     let mut scene = Scene::set(Goodbye::After(500), FILE);
-    let script = Script::caller("brings").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
-    let script = script.acknowledges().gets("BYE").answers(200).lingers();
+    let script = Script::caller("brings").gets_through().is_hung_up();
     let player = scene.stage.cast.follow(&script, SocketAddrV4::new(AI, ports(2)));
     let visit = scene.visit(|visit| visit.over);
     scene.stage.cast.ends_well(player);
@@ -279,8 +263,7 @@ fn a_message_that_was_left_is_on_its_ticket() {
     let scene = Scene::furnish(Manners { rules, ..Manners::default() }, FILE, wait, "", |_| {
         format!("\n[recording]\ndirectory = \"{}\"\n", folder.display())
     });
-    let script = Script::caller("leaves").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
-    let script = script.acknowledges().waits(1_500).hangs_up().hears(200).lingers();
+    let script = Script::caller("leaves").gets_through().waits(1_500).hangs_up().hears(200).lingers();
     let player = scene.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
     scene.stage.cast.ends_well(player);
     let one = scene.one();
@@ -366,8 +349,7 @@ url = "{store}"
     );
     let mut stage = Stage::furnish(PROGRAM, &more, &[AI], at);
     for number in ["1", "2"] {
-        let script = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200);
-        let script = script.acknowledges().gets("BYE").answers(200).lingers();
+        let script = Script::caller("caller").gets_through().is_hung_up();
         let player = stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
         stage.cast.ends_well(player);
         let visits = far_end.visits();

@@ -1,18 +1,21 @@
-//! kill -9 at random moments of hand-overs, with an account that is quick, slow or away: afterwards there is one record for
-//! each call, one ticket for each that was handed over, and nobody is left with a dead line in the ear.
+//! kill -9 at random moments of hand-overs by each door, with an account that is quick, slow or away: afterwards there is one
+//! record for each call, one ticket for each that was handed over, and nobody is left with a dead line in the ear.
 
-use core::net::SocketAddrV4;
+use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use warmline_tests::platform::ask;
 use warmline_tests::sipp::{AI, CARRIER, PATIENCE, Stage, ZENDESK, poll, ports};
-use warmline_tests::zendesk::api::{Act, Api, CLIENT};
-use warmline_tests::zendesk::{FarEnd, Manners, Rules, Visit};
-use warmline_tests::{Dice, Guest, Stay, seed};
+use warmline_tests::zendesk::api::{Act, Api, Comment};
+use warmline_tests::zendesk::{FarEnd, Manners, Visit, desk};
+use warmline_tests::{Answer, Dice, Guest, Refers, Stay, Transfer, seed};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
+
+/// What the agent's platform is known by.
+const TOKEN: &str = "the-agent-s-platform-is-known-by-this";
 
 /// How soon after a start each leg has ended, or is known to go on.
 const SOON: Duration = Duration::from_secs(5);
@@ -31,9 +34,37 @@ enum Account {
     Down,
 }
 
+/// How a call is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// The line is called.
+    Line,
+    /// An agent talks with the caller, and sends a REFER.
+    Refer,
+    /// The same, and its platform asks for it.
+    Route,
+}
+
+impl Door {
+    const ALL: [Self; 3] = [Self::Line, Self::Refer, Self::Route];
+
+    /// Which line the caller calls.
+    const fn line(self) -> &'static str {
+        match self {
+            Self::Line => "support",
+            Self::Refer => "refers",
+            Self::Route => "asks",
+        }
+    }
+}
+
 struct Scene {
     stage: Stage,
     far_end: FarEnd,
+    /// Who refers, and who has it asked for.
+    agents: [FarEnd; 2],
+    /// Where that is asked for.
+    asks: SocketAddrV4,
     api: Api,
     /// Calls that Talk has looked at, by their Call-IDs.
     seen: BTreeSet<String>,
@@ -42,55 +73,115 @@ struct Scene {
     /// Callers who talked on after it and hung up themselves, and those who waited and were hung up.
     went_on: BTreeSet<String>,
     cut_off: BTreeSet<String>,
+    /// Callers of whom a platform has said something.
+    said: BTreeSet<String>,
+}
+
+/// The legs of one caller's calls, beside the caller's own.
+struct Legs {
+    agents: Vec<Visit>,
+    targets: Vec<Visit>,
+}
+
+impl Legs {
+    /// Whether nobody is left in any.
+    fn are_over(&self) -> bool {
+        self.agents.iter().chain(&self.targets).all(Visit::is_gone)
+    }
+
+    /// Whether the caller talks with one of them, nobody else is rung or waits, and an agent knows what became of its REFER.
+    fn rest(&self, door: Door) -> bool {
+        let mut all = self.agents.iter().chain(&self.targets);
+        let told = |agent: &Visit| {
+            let known = door != Door::Refer || agent.referrer.over || agent.referrer.answer == Some(500);
+            agent.is_gone() || known
+        };
+        all.clone().filter(|leg| leg.talks()).count() == 1
+            && all.all(|leg| leg.talks() || leg.is_gone())
+            && self.agents.iter().all(told)
+    }
 }
 
 impl Scene {
     /// With a line of which `line` says more.
     fn set(line: &str) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
-        let rules = Rules { takes_addresses: true, ..Rules::default() };
-        let far_end = FarEnd::open(&[at.into()], Manners { rules, ..Manners::default() });
+        let far_end = FarEnd::taking_addresses(at);
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         api.account(|account| account.per_minute = 100_000);
+        let place = || SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
+        let (asks, places) = (place(), [Door::Refer, Door::Route].map(|door| (door, place())));
+        let agents = places.map(|(door, at)| {
+            let name = door.line();
+            format!(
+                r#"
+[[target]]
+name  = "{name}"
+trunk = "ai"
+uri   = "sip:{name}@{at}"
+
+[[line]]
+name = "{name}"
+dial = ["{name}"]
+from = ["carrier"]
+ring = [{{ targets = ["{name}"], for = "20s" }}]
+"#
+            )
+        });
         let more = format!(
             r#"{line}
   [line.ticket]
   desk = "acme"
+{}{}
+[platform]
+address = "{asks}"
 
-[[desk]]
-name          = "acme"
-kind          = "zendesk"
-base_url      = "{}"
-client_id     = "{}"
-client_secret = "{}"
-budget        = "1s"
-adopt         = "3s"
+[[platform.token]]
+trunk = "ai"
+token = "{TOKEN}"
+desk  = "acme"
 
 [store]
 url = "sqlite:killed.db"
 "#,
-            api.base(),
-            CLIENT.0,
-            CLIENT.1
+            agents.concat(),
+            desk(&api, "budget = \"1s\"\nadopt = \"3s\"")
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
-        let far_end = far_end.expect("free ports");
-        let (seen, handed_over, went_on, cut_off) = Default::default();
-        let scene = Self { stage, far_end, api, seen, handed_over, went_on, cut_off };
+        let agents = places.map(|(door, at)| {
+            let transfer = Transfer {
+                by: Refers::Target,
+                after: 50,
+                to: format!("<sip:support@{}>", stage.cast.sip).into(),
+                attended: false,
+                lines: "",
+                ticket: None,
+                answer: Answer::AtOnce,
+                leaves: None,
+                polite: true,
+            };
+            let transfer = (door == Door::Refer).then_some(transfer);
+            let manners = Manners { answers: 20, transfer, outlives: true, ..Manners::taking_addresses() };
+            FarEnd::open(&[at.into()], manners).expect("a free port")
+        });
+        let (seen, handed_over, went_on, cut_off, said) = Default::default();
+        let scene = Self { stage, far_end, agents, asks, api, seen, handed_over, went_on, cut_off, said };
         // Its tables are made by it alone.
         assert!(poll(PATIENCE, || scene.stage.ask(PROGRAM, &["calls"]).ok()).is_some());
         scene
     }
 
-    /// Calls that were taken at the far end; Talk makes tickets for those that bring none.
-    fn visits(&mut self) -> Vec<Visit> {
-        let visits = self.far_end.visits();
-        for visit in &visits {
+    /// The legs of a caller's calls; Talk makes tickets for those that are taken at the far end and bring none.
+    fn legs(&mut self, number: &str) -> Legs {
+        let targets = self.far_end.visits();
+        for visit in &targets {
             if visit.answered && self.seen.insert(visit.call_id.clone()) && visit.ticket.is_none() {
                 self.api.account(|account| account.talk_takes(&visit.caller));
             }
         }
-        visits
+        let its = |visits: Vec<Visit>| visits.into_iter().filter(|visit| visit.caller == number).collect();
+        let agents = self.agents.iter().flat_map(FarEnd::visits).collect();
+        Legs { agents: its(agents), targets: its(targets) }
     }
 
     /// What is written down of a caller's calls.
@@ -105,25 +196,35 @@ url = "sqlite:killed.db"
         &mut self,
         guest: &mut Guest,
         patience: Duration,
-        holds: impl Fn(&Guest, &[Visit]) -> bool,
+        holds: impl Fn(&Guest, &Legs) -> bool,
     ) -> bool {
-        let until = Instant::now() + patience;
-        loop {
-            guest.mind().expect("what comes is right");
-            let visits = self.visits();
-            let its: Vec<Visit> = visits.into_iter().filter(|visit| visit.caller == guest.number).collect();
-            if holds(guest, &its) {
-                return true;
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        Guest::wait(core::slice::from_mut(guest), patience, |guests| {
+            guests.iter().all(|guest| holds(guest, &self.legs(&guest.number)))
+        })
     }
 
-    /// One call, in the middle of which Warmline is killed.
-    fn kill(&mut self, number: &str, account: Account, dice: &mut Dice) {
+    /// Has a caller call, and an agent hand it over where there is one.
+    fn begins(&mut self, number: &str, door: Door) -> Guest {
+        let mut guest = Guest::dial(door.line(), number, CARRIER, self.stage.cast.sip);
+        if door == Door::Line {
+            return guest;
+        }
+        let talks = |guest: &Guest, legs: &Legs| guest.stay == Stay::Talking && legs.agents[0].answered;
+        assert!(self.minds(&mut guest, PATIENCE, talks), "{guest:?}\n{}", self.stage.warmline.written());
+        guest
+    }
+
+    /// The agent's platform asks for a hand-over.
+    fn asks_for_it(&mut self, number: &str) {
+        let call = self.legs(number).agents[0].call_id.clone();
+        let said = json!({ "line": "support", "context": { "summary": summary(number) } });
+        let (status, answer) = ask(self.asks, TOKEN, "POST", &format!("/v1/calls/{call}/handover"), &said);
+        assert_eq!(status, 202, "{answer}");
+        self.said.insert(number.to_owned());
+    }
+
+    /// One call, in the middle of whose hand-over Warmline is killed.
+    fn kill(&mut self, number: &str, door: Door, account: Account, dice: &mut Dice) {
         let slow = |millis| Act::Slow(Duration::from_millis(millis));
         let act = match account {
             Account::Up => None,
@@ -138,7 +239,10 @@ url = "sqlite:killed.db"
             }
         }
         let moment = Duration::from_millis(dice.between(0, if act.is_some() { 1_800 } else { 700 }));
-        let mut guest = Guest::call(number, CARRIER, self.stage.cast.sip);
+        let mut guest = self.begins(number, door);
+        if door == Door::Route {
+            self.asks_for_it(number);
+        }
         self.minds(&mut guest, moment, |_, _| false);
         self.stage.warmline.kill();
         let heard = guest.stay;
@@ -146,12 +250,11 @@ url = "sqlite:killed.db"
         let open = self.stage.ask(PROGRAM, &["outbox"]).expect("a list");
         self.stage.restart(PROGRAM);
         self.api.behave();
-        let about = format!("{number} after {moment:?}, {act:?}, {heard:?}");
-        let told = |guest: &Guest, _: &[Visit]| !matches!(guest.stay, Stay::Calling | Stay::Waiting);
-        // Who was not heard calls on, and is heard now: that is as long as another call takes.
-        let patience = if heard == Stay::Calling { PATIENCE } else { SOON };
-        let answered = self.minds(&mut guest, patience, told);
-        assert!(answered, "{about}: the caller waits on\n{}", self.stage.warmline.written());
+        let about = format!("{number} by {door:?} after {moment:?}, {act:?}, {heard:?}");
+        match door {
+            Door::Line => self.told(&mut guest, &about),
+            Door::Refer | Door::Route => self.goes_on(&mut guest, door, &about),
+        }
         let after = guest.stay;
         if after == Stay::Talking {
             // Nobody hangs up on a caller who talks with somebody.
@@ -163,12 +266,15 @@ url = "sqlite:killed.db"
                 self.went_on.insert(number.to_owned());
             }
         }
-        let gone = |guest: &Guest, visits: &[Visit]| {
-            guest.stay != Stay::Leaving && visits.iter().all(|visit| visit.over || visit.cancelled)
-        };
+        let gone = |guest: &Guest, legs: &Legs| guest.stay != Stay::Leaving && legs.are_over();
         let over = self.minds(&mut guest, SOON, gone);
-        let visits: Vec<_> = self.visits().into_iter().filter(|visit| visit.caller == number).collect();
-        assert!(over, "{about}: {after:?}, {:?}, {visits:?}\n{}", guest.stay, self.stage.warmline.written());
+        let Legs { agents, targets } = self.legs(number);
+        assert!(
+            over,
+            "{about}: {after:?}, {:?}, {agents:?} {targets:?}\n{}",
+            guest.stay,
+            self.stage.warmline.written()
+        );
         assert_ne!(
             guest.stay,
             Stay::Unknown,
@@ -177,10 +283,43 @@ url = "sqlite:killed.db"
         );
         let opened =
             records.iter().filter_map(|record| record["call"].as_str()).any(|call| open.contains(call));
-        if !visits.is_empty() || opened || heard == Stay::Calling {
+        if !targets.is_empty() || opened || heard == Stay::Calling {
             self.handed_over.insert(number.to_owned());
         }
-        println!("{about}: {after:?}, at the far end {}, in the outbox {opened}", visits.len());
+        let told = agents.iter().map(|agent| (agent.referrer.answer, agent.referrer.told.clone()));
+        println!(
+            "{about}: {after:?}, at the far end {}, in the outbox {opened}, agents {:?}",
+            targets.len(),
+            told.collect::<Vec<_>>()
+        );
+    }
+
+    /// Who called the line is told what became of the call.
+    fn told(&mut self, guest: &mut Guest, about: &str) {
+        // Who was not heard calls on, and is heard now: that is as long as another call takes.
+        let patience = if guest.stay == Stay::Calling { PATIENCE } else { SOON };
+        let told = |guest: &Guest, _: &Legs| !matches!(guest.stay, Stay::Calling | Stay::Waiting);
+        let answered = self.minds(guest, patience, told);
+        assert!(answered, "{about}: the caller waits on\n{}", self.stage.warmline.written());
+    }
+
+    /// Who talked with an agent talks with it, or with whoever took the call over, and with nobody else; and the agent is
+    /// told so, or hung up.
+    fn goes_on(&mut self, guest: &mut Guest, door: Door, about: &str) {
+        // A REFER that was not heard is sent again, and the hand-over is as long as another one.
+        let heard = |agent: &Visit| door == Door::Route || agent.referrer.answer.is_some();
+        let heard = self.legs(&guest.number).agents.iter().all(heard);
+        let patience = if heard { SOON } else { PATIENCE };
+        let rests = self.minds(guest, patience, |_, legs| legs.rest(door));
+        let Legs { agents, targets } = self.legs(&guest.number);
+        let legs = format!("{about}: {agents:?} {targets:?}");
+        assert!(rests && guest.stay == Stay::Talking, "{legs}\n{}", self.stage.warmline.written());
+        if let Some(told) = agents.iter().find(|agent| agent.talks()).map(|agent| &agent.referrer)
+            && told.answer == Some(202)
+        {
+            let last = told.told.last().copied();
+            assert!(last.is_some_and(|status| status >= 300), "the agent has its caller back: {legs}");
+        }
     }
 
     fn judge(&self, numbers: &[String]) {
@@ -214,22 +353,31 @@ url = "sqlite:killed.db"
                 let right = tickets.len() == 1 || !handed_over && tickets.is_empty();
                 assert!(right, "{number}: {tickets:?}\n{records:?}");
                 for ticket in tickets {
-                    let ends =
-                        |comment: &&warmline_tests::zendesk::api::Comment| comment.body.contains("has ended");
-                    assert_eq!(ticket.comments.iter().filter(ends).count(), 1, "{number}: {ticket:?}");
+                    let with = |text: &str| {
+                        let has = |comment: &&Comment| comment.body.contains(text);
+                        ticket.comments.iter().filter(has).count()
+                    };
+                    assert_eq!(with("has ended"), 1, "{number}: {ticket:?}");
+                    let said = usize::from(self.said.contains(number));
+                    assert_eq!(with(&summary(number)), said, "{number}: {ticket:?}");
                 }
             });
         }
     }
 }
 
-/// Kills it so often.
-fn kills(line: &str, count: usize, account: Account, usual: u64) -> Scene {
+/// What an agent says of this caller.
+fn summary(number: &str) -> String {
+    format!("{number} wants a refund.")
+}
+
+/// Kills it so often, with callers who come by these doors in turn.
+fn kills(line: &str, doors: &[Door], count: usize, account: Account, usual: u64) -> Scene {
     let mut dice = Dice::new(seed(usual));
     let mut scene = Scene::set(line);
     let numbers: Vec<String> = (0..count).map(|number| format!("+821077{number:06}")).collect();
-    for number in &numbers {
-        scene.kill(number, account, &mut dice);
+    for (number, door) in numbers.iter().zip(doors.iter().cycle()) {
+        scene.kill(number, *door, account, &mut dice);
     }
     scene.judge(&numbers);
     let [went_on, cut_off, handed_over] =
@@ -240,15 +388,15 @@ fn kills(line: &str, count: usize, account: Account, usual: u64) -> Scene {
     scene
 }
 
-/// The same, of callers who are answered only when somebody takes the call.
+/// The same, of callers who are answered only when somebody takes the call, or by an agent.
 fn kills_of_those_who_wait(count: usize, account: Account, usual: u64) {
-    let scene = kills("", count, account, usual);
+    let scene = kills("", &Door::ALL, count, account, usual);
     assert!(scene.cut_off.is_empty(), "who talks is not cut off: {:?}", scene.cut_off);
 }
 
 /// And of callers who are answered at once, and hear music until somebody is there.
 fn kills_of_those_who_are_answered(count: usize, usual: u64) {
-    let scene = kills("answer = \"at-once\"", count, Account::Slow, usual);
+    let scene = kills("answer = \"at-once\"", &[Door::Line], count, Account::Slow, usual);
     // How many of each is chance.
     assert!(scene.cut_off.len() + scene.went_on.len() > 0, "they are answered");
 }

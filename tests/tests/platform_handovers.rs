@@ -8,8 +8,8 @@ use warmline_tests::platform::{Receiver, Told, ask};
 use warmline_tests::sipp::{
     AI, CARRIER, PATIENCE, Program, STRANGER, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
 };
-use warmline_tests::zendesk::api::{Api, CLIENT};
-use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules};
+use warmline_tests::zendesk::api::Api;
+use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, desk};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
@@ -33,9 +33,8 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
-        let rules = Rules { takes_addresses: true, ..Rules::default() };
         let goodbye = Goodbye::After(1_000);
-        let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+        let far_end = FarEnd::open(&[at.into()], Manners { goodbye, ..Manners::taking_addresses() });
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let place = || SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
         let (asks, told, agent) = (place(), place(), place());
@@ -82,21 +81,11 @@ token = "{OTHERS}"
 [[webhook]]
 url    = "http://{told}/events"
 secret = "whsec_{ENCODED}"
-
-[[desk]]
-name          = "acme"
-kind          = "zendesk"
-base_url      = "{}"
-client_id     = "{}"
-client_secret = "{}"
-budget        = "5s"
-
+{}
 [store]
 url = "sqlite:handovers.db"
 "#,
-            api.base(),
-            CLIENT.0,
-            CLIENT.1
+            desk(&api, "budget = \"5s\"")
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
         Self { stage, far_end: far_end.expect("free ports"), api, asks, told, agent }
@@ -108,9 +97,7 @@ url = "sqlite:handovers.db"
 
     /// A call from `at` to `user`, which is answered and at last hung up.
     fn calls(&self, at: Ipv4Addr, user: &str) -> Program {
-        let script = Script::caller("caller").dials(user).without_ticket().invites(Say::Audio);
-        let script =
-            script.may_hear(100).may_hear(180).hears(200).acknowledges().gets("BYE").answers(200).lingers();
+        let script = Script::caller("caller").dials(user).without_ticket().gets_through().is_hung_up();
         self.stage.cast.follow(&script, SocketAddrV4::new(at, ports(2)))
     }
 
@@ -186,7 +173,7 @@ fn a_call_is_handed_over_by_asking() {
     }
     let scene = Scene::set();
     let receiver = Receiver::open(scene.told, SECRET);
-    let agent = Script::target("agent").takes_the_call().gets("BYE").answers(200).lingers();
+    let agent = Script::target("agent").takes_the_call().is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let caller = scene.calls(CARRIER, "agent");
     let id = scene.answered();

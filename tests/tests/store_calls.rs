@@ -4,17 +4,16 @@ use core::net::SocketAddrV4;
 
 use serde_json::Value;
 use warmline_tests::sipp::{
-    AI, PATIENCE, Postgres, Say, Script, Stage, ZENDESK, poll, ports, postgres_is_missing, sipp_is_missing,
+    AI, PATIENCE, Postgres, Script, Stage, ZENDESK, poll, ports, postgres_is_missing, sipp_is_missing,
 };
-use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, Rules};
+use warmline_tests::zendesk::{FarEnd, Goodbye, Manners};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
 /// A Warmline with this store, and a far end that hangs up then.
 fn set(url: &str, goodbye: Goodbye) -> (Stage, FarEnd) {
     let at = SocketAddrV4::new(ZENDESK, ports(2));
-    let rules = Rules { takes_addresses: true, ..Rules::default() };
-    let far_end = FarEnd::open(&[at.into()], Manners { rules, goodbye, ..Manners::default() });
+    let far_end = FarEnd::open(&[at.into()], Manners { goodbye, ..Manners::taking_addresses() });
     let store = format!("\n[store]\nurl = \"{url}\"\n");
     (Stage::furnish(PROGRAM, &store, &[AI], at), far_end.expect("free ports"))
 }
@@ -26,9 +25,7 @@ fn calls(stage: &Stage) -> Vec<Value> {
 }
 
 fn caller(stage: &Stage) -> warmline_tests::sipp::Program {
-    let script =
-        Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(200).acknowledges();
-    let script = script.gets("BYE").answers(200).lingers();
+    let script = Script::caller("caller").gets_through().is_hung_up();
     stage.cast.follow(&script, SocketAddrV4::new(AI, ports(2)))
 }
 

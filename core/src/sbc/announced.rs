@@ -126,8 +126,8 @@ impl Sbc<'_> {
     ///
     /// # Errors
     /// [`Reason::MayNotRefer`] for a trunk that is no AI platform's, what [`named_line`](call::named_line) says of the line,
-    /// [`Reason::CallerMalformed`] for a caller that is no number, [`Reason::Draining`], and [`Reason::NodeFull`] where as
-    /// many are announced as there may be.
+    /// [`Reason::CallerMalformed`] for a caller that is no number, [`Reason::CallerBlocked`], [`Reason::Draining`], and
+    /// [`Reason::NodeFull`] where as many are announced as there may be.
     pub fn announce(&mut self, cx: &Cx<'_>, announcement: &Announcement<'_>) -> Result<Invitation, Reason> {
         let invitation = self.invitation(cx, announcement);
         if let Err(reason) = invitation {
@@ -147,6 +147,11 @@ impl Sbc<'_> {
         let line = call::named_line(config, line, trunk, listener)?;
         let number = |text| call::number(text, config.text(config.node.country));
         let caller = caller.map(|text| number(text).ok_or(Reason::CallerMalformed)).transpose()?;
+        // As an INVITE's: this one comes in its place.
+        let named = call::Caller { number: caller, vouched: true, ..call::Caller::default() };
+        if named.number.is_some() && named.is_blocked(config.text(config.node.blocked)) {
+            return Err(Reason::CallerBlocked);
+        }
         let calls = &self.calls;
         let over = |place: &&mut Announced| match place.call {
             Some(call) => calls.get(call).is_none(),
@@ -157,6 +162,7 @@ impl Sbc<'_> {
         let (high, low) = (self.random.next_u64(), self.random.next_u64());
         let token = both(high, low);
         let until = cx.now.after(GOOD);
+        let caller = named.number;
         *place = Announced { id, token, trunk, line, caller, ticket, until, call: None };
         self.announced.ways_in = Some(WaysIn {
             line: |sbc, cx, trunk, uri| sbc.announced_line(cx, trunk, uri),

@@ -72,7 +72,8 @@ impl Sbc<'_> {
     /// A call that is ending has a record too. It says so: whoever restores it ends the legs it had left.
     pub fn save(&self, cx: &Cx<'_>, id: CallId, out: &mut [u8]) -> Option<usize> {
         let (legs, ending) = self.to_be_saved(id)?;
-        saved::write(cx, self.calls.get(id)?, legs, ending, out)
+        let call = self.calls.get(id)?;
+        saved::write(cx, call, call.kept(), legs, ending, out)
     }
 
     /// The legs that a call's record has now, and why the call is ending where it is.
@@ -83,7 +84,9 @@ impl Sbc<'_> {
         if let Some(reason) = self.is_one_way(call) {
             return Some((legs, Some(reason)));
         }
+        let legs = call.kept().legs.map(leg);
         let ending = match call.progress {
+            _ if call.is_handed_over() && legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
             Progress::Answered if legs.iter().all(|leg| leg.is_some_and(Leg::rests)) => None,
             // What a caller will answer to our offer was never known: it cannot go on after a restart.
             Progress::Answered if legs.iter().flatten().any(|leg| leg.has_only_our_offer()) => {

@@ -8,7 +8,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU64;
 
-use crate::call::{Call, Identity, Leg, Move, Number, Outcome, SessionTimer, Talk};
+use crate::call::{Call, Identity, Kept, Leg, Move, Number, Outcome, SessionTimer, Talk};
 use crate::config::{Config, Interface, LineIndex, Listener, Span, TargetIndex, TrunkIndex};
 use crate::dialog::Dialog;
 use crate::memory::Key;
@@ -87,6 +87,7 @@ const ASTRAY: [u8; 2] = [64, 128];
 pub(super) fn write(
     cx: &Cx<'_>,
     call: &Call,
+    kept: Kept,
     legs: [Option<&Leg>; 2],
     ending: Option<Reason>,
     out: &mut [u8],
@@ -108,14 +109,14 @@ pub(super) fn write(
     let [a, b] = call.bridge;
     flags |= if cx.utc.is_some() { UTC } else { 0 };
     w.u8(flags);
-    w.u64(name(config, b"line", config.line(call.line).map(|line| line.name)));
+    w.u64(name(config, b"line", config.line(kept.line).map(|line| line.name)));
     w.u64(name(config, b"trunk", config.trunk(call.trunk).map(|trunk| trunk.name)));
-    let target = call.target.and_then(|target| config.target(target));
+    let target = kept.target.and_then(|target| config.target(target));
     w.u64(name(config, b"target", target.map(|target| target.name)));
-    w.u16(call.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
+    w.u16(kept.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
-    let outcome = call.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
+    let outcome = kept.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
     let talk = u8::from(call.talk != Talk::Unasked);
     w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | outcome << 2 | talk << 7);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));

@@ -211,6 +211,7 @@ impl Sbc<'_> {
                 (call.plan, call.lines, call.outcome) = (Plan::New, 0, None);
                 call.progress = Progress::Opening;
                 call.pending.add(Pending::BRIDGE);
+                call.pending.add(Pending::SETTLED);
             }
             Goal::Party(party) => self.fetch(cx, id, party),
         }

@@ -25,6 +25,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use tokio::signal::unix::{SignalKind, signal};
 use warmline_core::sip::{Full, phrase};
 
 use crate::config;
@@ -54,7 +55,7 @@ pub enum Error {
     /// The node does not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Somebody pressed Ctrl-C.
+    /// Somebody pressed Ctrl-C, or ended it in another way.
     #[error("it was interrupted")]
     Interrupted,
 }
@@ -124,11 +125,24 @@ fn tell(show: impl FnMut(&Scene, &[SocketAddr; 4])) -> Result<Story, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
+            // Heard from before anything is there that would be left behind.
+            biased;
+            ended = is_ended() => ended.and(Err(Error::Interrupted)),
             story = play(show) => story,
-            // Nothing is left behind then.
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
         }
     })
+}
+
+/// Resolves when somebody wants it to end.
+async fn is_ended() -> Result<(), Error> {
+    let [mut interrupt, mut terminate, mut hang_up] =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
 }
 
 async fn play(mut show: impl FnMut(&Scene, &[SocketAddr; 4])) -> Result<Story, Error> {

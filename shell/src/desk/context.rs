@@ -79,13 +79,26 @@ impl Context {
         Ok(self)
     }
 
-    /// In words.
+    /// In words: what a ticket that is made with it does not have beside.
     pub(crate) fn words(&self) -> String {
+        self.told(|name| field(name).is_none())
+    }
+
+    /// The same for a ticket that is there already: all but the tags.
+    pub(crate) fn all_words(&self) -> String {
+        let mut words = self.told(|_| true);
+        if let Some(priority) = self.priority {
+            words.push_str(&format!("\n\nPriority\n{}", priority.name()));
+        }
+        words
+    }
+
+    fn told(&self, is_told: impl Fn(&str) -> bool) -> String {
         let mut words = String::new();
         if let Some(summary) = &self.summary {
             words.push_str(&format!("\n\nSummary\n{summary}"));
         }
-        let told = self.fields.iter().filter(|(name, _)| field(name).is_none());
+        let told = self.fields.iter().filter(|(name, _)| is_told(name));
         let told: Vec<_> =
             told.map(|(name, value)| format!("{}: {}", printed(name), printed(value))).collect();
         if !told.is_empty() {
@@ -164,6 +177,11 @@ mod tests {
         assert_eq!(
             context.words(),
             "\n\nSummary\nWants a refund.\n\nWhat the caller said\norder: A-17\n\nTranscript\ncaller: Hi\nagent: Hello"
+        );
+        let all = context.all_words();
+        assert!(
+            all.contains("caller said\n27642: 745\norder: A-17\n") && all.ends_with("\n\nPriority\nhigh"),
+            "{all}"
         );
         assert_eq!(context.custom().collect::<Vec<_>>(), [(27642, "745")]);
         let again = serde_json::to_string(&context).expect("it is written");

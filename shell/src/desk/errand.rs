@@ -15,11 +15,10 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::api::Failure;
-use super::handover::{Closing, Handover, Useless};
+use super::handover::{Closing, Handover, Useless, marker};
 use super::part::leave_out;
-use super::zendesk::{Draft, Zendesk};
+use super::zendesk::{Draft, Page, Zendesk};
 use super::{Answer, attachment};
-use crate::clock::Clock;
 use crate::store::{Change, Entry, Recorded, Step, Store};
 
 /// How long the store is waited for while a caller waits.
@@ -34,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 const RECORDED: Duration = Duration::from_secs(10);
 
 /// For how long an idempotency key is good, less what clocks may differ.
-const KEY: i64 = 7_000 * 1_000_000;
+const KEY: Duration = Duration::from_secs(7_000);
 
 pub(super) struct Errand {
     pub(super) zendesk: Arc<Zendesk>,
@@ -73,7 +72,8 @@ impl Errand {
         let useless = match in_time(until, looked).await {
             Ok(There::Ticket(ticket)) => {
                 self.zendesk.works();
-                return answer(Some(ticket));
+                answer(Some(ticket));
+                return self.say(ticket, &handover).await;
             }
             Ok(There::Talks) => return answer(None),
             Ok(There::Nothing) => None,
@@ -124,6 +124,9 @@ impl Errand {
                 }
                 // Whoever looks into the store from here on is to find it.
                 let _ = written.await;
+                if told && !handover.again.is_empty() {
+                    self.say(*ticket, &handover).await;
+                }
             }
             Err(failure) => {
                 self.zendesk.fails(failure);
@@ -132,6 +135,27 @@ impl Errand {
                 }
             }
         }
+    }
+
+    /// Writes what AI agents said of a call on its ticket, for whoever takes it now. What fails is done after the call.
+    async fn say(&self, ticket: u64, handover: &Handover) {
+        if !handover.said().is_empty()
+            && let Err(failure) = self.told(ticket, handover).await
+        {
+            tracing::debug!("desk {}: ticket {ticket} is told more later: {failure}", self.zendesk.name);
+        }
+    }
+
+    /// A ticket that has what AI agents said of its call, each thing once.
+    async fn told(&self, ticket: u64, handover: &Handover) -> Result<Page, Failure> {
+        let mut page = self.zendesk.page(ticket).await?;
+        for said in handover.said() {
+            if !page.has(&said.marker) {
+                self.zendesk.write(ticket, &page, &said.text, &[]).await?;
+                page = self.zendesk.page(ticket).await?;
+            }
+        }
+        Ok(page)
     }
 
     /// What there is for a call before one is made.
@@ -203,7 +227,7 @@ impl Errand {
                 self.zendesk.works();
                 Step::Done { call, ticket, note }
             }
-            Ok(Err(wait)) => Step::Waits { call, due: later(wait.after), why: wait.why },
+            Ok(Err(wait)) => Step::Waits { call, wait: wait.after, why: wait.why },
             Err(Failure::Refused { status, why, .. }) => {
                 let why = format!("{status}: {why}");
                 tracing::error!(
@@ -221,7 +245,7 @@ impl Errand {
                     Failure::Later { after: Some(after), .. } => after.max(FIRST),
                     _ => wait,
                 };
-                Step::Later { call, due: later(wait), why: failure.to_string() }
+                Step::Later { call, wait, why: failure.to_string() }
             }
         }
     }
@@ -258,20 +282,21 @@ impl Errand {
             Ok(recordings) => recordings,
             Err(wait) => return Ok(Err(wait)),
         };
-        if let Some(stamp) = zendesk.unwritten(ticket, &handover.marker()).await? {
-            let (mut text, mut uploads) = (closing.text.clone(), Vec::new());
+        let page = self.told(ticket, handover).await?;
+        if !page.has(&marker(handover.call)) {
+            let (mut text, mut uploads) = (closing.text + &handover.times(), Vec::new());
             for recorded in recordings {
                 let (told, upload) = attachment::of(zendesk, handover, recorded).await?;
                 text.push_str(&told);
                 uploads.extend(upload);
             }
-            zendesk.write(ticket, stamp, &text, &uploads).await?;
+            zendesk.write(ticket, &page, &text, &uploads).await?;
         }
         let mut tags = handover.tags.clone();
         let outcomes = handover.earlier.iter().map(|earlier| &earlier.outcome).chain([&closing.outcome]);
         tags.extend(outcomes.map(|outcome| format!("warmline_{outcome}")));
         zendesk.tag(ticket, &tags).await?;
-        match self.twin(handover, &closing, ticket).await? {
+        match self.twin(entry, ticket).await? {
             Ok(twin) => {
                 note.extend(twin.map(|twin| format!("; its call had overflowed from Talk, as {twin}")));
                 Ok(Ok((ticket, note)))
@@ -281,13 +306,8 @@ impl Errand {
     }
 
     /// The ticket that Talk has made of the call that overflowed to us, linked with the call's own; or how long to wait for it.
-    async fn twin(
-        &self,
-        handover: &Handover,
-        closing: &Closing,
-        ticket: u64,
-    ) -> Result<Result<Option<u64>, Wait>, Failure> {
-        let zendesk = &self.zendesk;
+    async fn twin(&self, entry: &Entry, ticket: u64) -> Result<Result<Option<u64>, Wait>, Failure> {
+        let (zendesk, handover) = (&self.zendesk, &entry.handover);
         if zendesk.twin.is_zero() || handover.caller.is_none() {
             return Ok(Ok(None));
         }
@@ -300,7 +320,7 @@ impl Errand {
                 .await?;
             return Ok(Ok(Some(twin)));
         }
-        Ok(match zendesk.twin.checked_sub(since(closing.ended)) {
+        Ok(match zendesk.twin.checked_sub(entry.age) {
             Some(left) if !left.is_zero() => {
                 let after = left.min(zendesk.twin / 6).max(FIRST);
                 Err(Wait { after, why: "the call_overflow ticket of the same call is waited for" })
@@ -321,7 +341,7 @@ impl Errand {
                 return Ok(Ok((*talks, "Talk made it".to_owned())));
             }
             let adopt = self.zendesk.adopt;
-            if let Some(left) = adopt.checked_sub(since(closing.ended)) {
+            if let Some(left) = adopt.checked_sub(entry.age) {
                 let after = left.min(adopt / 10).max(FIRST);
                 return Ok(Err(Wait { after, why: "Talk's own ticket is waited for" }));
             }
@@ -365,7 +385,7 @@ impl Errand {
     ) -> Result<u64, Failure> {
         let (zendesk, handover) = (&self.zendesk, &entry.handover);
         let message = closing.outcome == "voicemail";
-        let fresh = entry.sent.is_none_or(|sent| now().saturating_sub(sent) < KEY);
+        let fresh = entry.sent.is_none_or(|ago| ago < KEY);
         let sent = entry.body.as_deref().filter(|_| fresh).and_then(Draft::stored);
         let mut draft = match sent {
             // The same bytes, as long as the account remembers them.
@@ -392,7 +412,7 @@ impl Errand {
     }
 
     fn sending(&self, call: u64, draft: &Draft) -> oneshot::Receiver<Option<u64>> {
-        self.step(Step::Sending { call, body: draft.to_store(), at: now() })
+        self.step(Step::Sending { call, body: draft.to_store() })
     }
 
     fn step(&self, step: Step) -> oneshot::Receiver<Option<u64>> {
@@ -412,7 +432,7 @@ fn recordings<'e>(entry: &'e Entry, closing: &Closing) -> Result<Vec<&'e Recorde
     let left = closing.outcome == "voicemail" && !recordings.iter().any(|recorded| recorded.message);
     let open = left || recordings.iter().any(|recorded| recorded.length.is_none());
     // Who did not see the end of the call will not see that of its recording.
-    if open && entry.closing.is_some() && since(closing.ended) < RECORDED {
+    if open && entry.closing.is_some() && entry.age < RECORDED {
         return Err(Wait { after: FIRST, why: "its recording is not finished yet" });
     }
     Ok(recordings)
@@ -430,16 +450,4 @@ async fn stored(written: oneshot::Receiver<Option<u64>>) {
 
 fn too_slow() -> Failure {
     Failure::Later { why: "no answer within its budget".to_owned(), after: None }
-}
-
-fn now() -> i64 {
-    Clock::utc().map_or(0, |now| now.0)
-}
-
-fn since(time: i64) -> Duration {
-    Duration::from_micros(u64::try_from(now().saturating_sub(time)).unwrap_or_default())
-}
-
-fn later(wait: Duration) -> i64 {
-    now().saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
 }

@@ -28,6 +28,9 @@ pub(crate) struct Handover {
     pub(crate) recordings: bool,
     /// The times before that it was handed over, and came back from.
     pub(crate) earlier: Vec<Earlier>,
+    /// The times that it was handed over after the first one.
+    #[serde(default)]
+    pub(crate) again: Vec<Again>,
     /// Whether the AI agent has done by itself what the caller wanted.
     #[serde(default)]
     pub(crate) solved: bool,
@@ -42,6 +45,23 @@ pub(crate) struct Earlier {
     pub(crate) line: String,
     pub(crate) began: i64,
     pub(crate) outcome: String,
+}
+
+/// A later hand-over of the same call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Again {
+    pub(crate) line: String,
+    pub(crate) began: i64,
+    pub(crate) context: Context,
+}
+
+/// What AI agents said of a hand-over, for a ticket that did not begin with that.
+pub(crate) struct Said {
+    /// When it was handed over.
+    pub(crate) began: i64,
+    /// What stands in the text: where it is on the ticket already, it is not written again.
+    pub(crate) marker: String,
+    pub(crate) text: String,
 }
 
 /// What became of a call.
@@ -89,26 +109,78 @@ impl Handover {
 
     /// What a ticket begins with.
     pub(crate) fn context(&self) -> String {
+        self.beginning() + &self.context.words()
+    }
+
+    fn beginning(&self) -> String {
         format!(
-            "{}\nCaller: {}\nLine: {}\nSince: {}\nCall: {} (X-Warmline-Call)\nSIP Call-ID: {}{}",
+            "{}\nCaller: {}\nLine: {}\nSince: {}\n{}\nSIP Call-ID: {}",
             if self.solved { "An AI agent has solved a call." } else { "An AI agent hands over a call." },
             self.who(),
             self.line,
             utc(self.began),
-            hex(self.call),
+            self.named(),
             self.sip_call_id,
-            self.context.words(),
         )
+    }
+
+    /// What it is known by outside, as it stands in what a ticket begins with.
+    fn named(&self) -> String {
+        format!("Call: {} (X-Warmline-Call)", hex(self.call))
+    }
+
+    /// What AI agents said of it, each time that they handed it over and said something.
+    pub(crate) fn said(&self) -> Vec<Said> {
+        let first = Said {
+            began: self.began,
+            marker: self.named(),
+            text: self.beginning() + &self.context.all_words(),
+        };
+        let first = Some(first).filter(|_| self.context != Context::default());
+        let again = |again: &Again| {
+            let (call, since) = (hex(self.call), utc(again.began));
+            let marker = format!("Call {call} is handed over again, to {} at {since}.", again.line);
+            let text = format!("{marker}{}", again.context.all_words());
+            Said { began: again.began, marker, text }
+        };
+        let spoken = self.again.iter().filter(|again| again.context != Context::default());
+        first.into_iter().chain(spoken.map(again)).collect()
+    }
+
+    /// What is known of a call: this was, and now that is. A node that was restarted knows nothing of what was before.
+    pub(crate) fn and(mut self, new: &Self) -> Self {
+        if self.began == new.began {
+            return new.clone();
+        }
+        let Self { line, began, context, .. } = new;
+        let first = Again { line: line.clone(), began: *began, context: context.clone() };
+        for again in [&first].into_iter().chain(&new.again) {
+            if !self.again.iter().any(|known| known.began == again.began) {
+                self.again.push(again.clone());
+            }
+        }
+        for earlier in &new.earlier {
+            if !self.earlier.contains(earlier) {
+                self.earlier.push(earlier.clone());
+            }
+        }
+        self.takes_tags(&new.tags);
+        self.has = new.has;
+        self
+    }
+
+    /// Has tags that it has not yet.
+    pub(crate) fn takes_tags(&mut self, tags: &[String]) {
+        for tag in tags {
+            if !self.tags.contains(tag) {
+                self.tags.push(tag.clone());
+            }
+        }
     }
 
     /// The caller, in words.
     pub(super) fn who(&self) -> &str {
         self.caller.as_deref().unwrap_or("without a number")
-    }
-
-    /// What the last comment begins with: where it is there already, it is not written again.
-    pub(crate) fn marker(&self) -> String {
-        format!("Call {} has ended", hex(self.call))
     }
 
     /// The group that is to see to it.
@@ -140,15 +212,20 @@ impl Useless {
     }
 }
 
+/// What the last comment on a call begins with: where it is there already, it is not written again.
+pub(crate) fn marker(call: u64) -> String {
+    format!("Call {} has ended", hex(call))
+}
+
 impl Closing {
     /// Of a call that has ended. `talk` as there.
-    pub(crate) fn of(handover: &Handover, record: &Record, outcome: &str, talk: bool) -> Self {
+    pub(crate) fn of(record: &Record, outcome: &str, talk: bool) -> Self {
         let (ended, why) = match &record.end {
             Some((ended, _, sentence)) => (*ended, sentence.as_str()),
             None => (record.started, ""),
         };
         let mut text =
-            format!("{}: {outcome}.\nFrom {} to {}", handover.marker(), utc(record.started), utc(ended));
+            format!("{}: {outcome}.\nFrom {} to {}", marker(record.id), utc(record.started), utc(ended));
         let by = record.target.as_ref().map_or_else(String::new, |target| format!(" by {target}"));
         text.push_str(&match record.answered {
             Some(answered) => format!("; answered{by}, for {}.\n", length(ended.saturating_sub(answered))),
@@ -160,7 +237,6 @@ impl Closing {
                 text.push_str(&format!("\nAudio of the {who}: {quality}"));
             }
         }
-        text.push_str(&handover.times());
         Self { ticket: record.ticket, talk, outcome: outcome.to_owned(), ended, text }
     }
 
@@ -171,18 +247,14 @@ impl Closing {
             talk: true,
             outcome: "failed".to_owned(),
             ended: handover.began,
-            text: format!(
-                "{}: Warmline was ended in the middle of it.{}",
-                handover.marker(),
-                handover.times()
-            ),
+            text: format!("{}: Warmline was ended in the middle of it.", marker(handover.call)),
         }
     }
 }
 
 impl Handover {
-    /// What became of the earlier times that it was handed over.
-    fn times(&self) -> String {
+    /// What became of the earlier times that it was handed over, for what is said at its end.
+    pub(crate) fn times(&self) -> String {
         let line = |earlier: &Earlier| {
             format!("\nHanded over to {} at {}: {}.", earlier.line, utc(earlier.began), earlier.outcome)
         };
@@ -217,24 +289,29 @@ fn quality(side: Audio) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_became_of_a_call_is_told_in_words() {
-        let mut handover = Handover {
+    fn handover(began: i64) -> Handover {
+        Handover {
             call: 0xf3_c0ff_ee00_beef,
             desk: "acme".into(),
             caller: Some("+821044440100".into()),
             line: "support".into(),
             sip_call_id: "a@b".into(),
-            began: 1_795_959_902_000_000,
+            began,
             create: true,
             has: None,
             parts: vec![],
             tags: vec![],
             recordings: false,
             earlier: vec![],
+            again: vec![],
             solved: false,
             context: Context::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_became_of_a_call_is_told_in_words() {
+        let mut handover = handover(1_795_959_902_000_000);
         let mut record = Record {
             id: handover.call,
             node: "n".into(),
@@ -254,7 +331,7 @@ mod tests {
                 Audio { packets: 50, lost: 50, jitter: 0, mos: Some(112), heard: None },
             ],
         };
-        let closing = Closing::of(&handover, &record, "connected", false);
+        let closing = Closing::of(&record, "connected", false);
         assert_eq!((closing.ticket, &*closing.outcome), (Some(7), "connected"));
         assert_eq!(
             closing.text,
@@ -266,16 +343,39 @@ mod tests {
         );
         record.answered = None;
         record.audio = Default::default();
-        let text = Closing::of(&handover, &record, "abandoned", false).text;
+        let text = Closing::of(&record, "abandoned", false).text;
         assert!(text.ends_with("; not answered.\nThe caller hung up."), "{text}");
         handover.earlier.push(Earlier {
             line: "sales".into(),
             began: handover.began,
             outcome: "returned".into(),
         });
-        let text = Closing::of(&handover, &record, "connected", false).text;
-        let earlier = "\nHanded over to sales at 2026-11-29T13:45:02Z: returned.";
-        assert!(text.ends_with(earlier) && Closing::unseen(&handover).text.ends_with(earlier), "{text}");
-        assert!(text.contains(&handover.marker()));
+        assert_eq!(handover.times(), "\nHanded over to sales at 2026-11-29T13:45:02Z: returned.");
+        assert!(text.starts_with(&marker(handover.call)), "{text}");
+        assert!(Closing::unseen(&handover).text.starts_with(&marker(handover.call)));
+    }
+
+    #[test]
+    fn what_was_known_before_a_restart_is_known_after_it() {
+        let first = handover(1);
+        let mut returned = first.clone();
+        let earlier = Earlier { line: "support".into(), began: 1, outcome: "returned".into() };
+        returned.earlier.push(earlier.clone());
+        assert_eq!(first.clone().and(&returned), returned);
+        let mut second = handover(2);
+        second.context.summary = Some("Wants a refund.".into());
+        second.tags.push("refund".into());
+        second.has = Some(7);
+        let known = returned.and(&second);
+        let again = Again { line: "support".into(), began: 2, context: second.context.clone() };
+        assert_eq!((known.began, &known.earlier, known.again.clone()), (1, &vec![earlier], vec![again]));
+        assert_eq!((known.has, &known.tags), (Some(7), &second.tags));
+        assert_eq!(known.clone().and(&second), known, "once");
+        let [said] = &known.said()[..] else { panic!("of the first time nothing was said") };
+        assert!(
+            said.text.starts_with(&said.marker) && said.text.ends_with("Wants a refund."),
+            "{}",
+            said.text
+        );
     }
 }

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use api::{client, reason};
 pub(crate) use context::Context;
-pub(crate) use handover::{Closing, Earlier, Handover};
+pub(crate) use handover::{Again, Closing, Earlier, Handover};
 pub(crate) use part::{Part, What};
 pub(crate) use setting::{Account, Credentials, Desk, Kind, Missing, OfLine, TOKENS_END};
 
@@ -182,7 +182,10 @@ impl Office {
                 let until = until.checked_sub(WAY_BACK).unwrap_or(until);
                 match self.desks.get(&handover.desk) {
                     None => answer(None),
-                    Some(Place::Local) if handover.has.is_some() || !handover.create => answer(None),
+                    Some(Place::Local) if handover.has.is_some() || !handover.create => {
+                        answer(None);
+                        self.store.write(Change::TicketSaid(handover));
+                    }
                     Some(Place::Local) => {
                         let made = self.store.ask(Change::Ticket(handover));
                         under_way.spawn(async move {

@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use super::errand::Errand;
 use super::lease::Lease;
 use super::{Done, Place};
-use crate::clock::Clock;
 use crate::store::{Change, Database, Entry, Step, Store, due, recordings};
 
 /// How many entries are seen to at once, so that hand-overs find their way beside them.
@@ -59,10 +58,9 @@ impl Outbox {
         }
         let (node, lease) = (self.node.clone(), self.lease.clone());
         under_way.spawn(async move {
-            let now = Clock::utc().map_or(0, |now| now.0);
             let found = async {
                 lease.renew(&database, &node).await?;
-                let mut found = due(database.pool(), &node, now, 32).await?;
+                let mut found = due(database.pool(), &node, 32).await?;
                 for entry in &mut found {
                     entry.recordings = recordings(database.pool(), entry.handover.call).await?;
                 }

@@ -28,6 +28,8 @@ struct House {
     credentials: Credentials,
     adopt: Duration,
     twin: Duration,
+    /// Calls that go on when it starts.
+    goes_on: Vec<u64>,
     running: Option<(Store, Desks, JoinHandle<()>)>,
 }
 
@@ -42,6 +44,7 @@ impl House {
             credentials: Credentials::Client { id: CLIENT.0.into(), secret: CLIENT.1.into() },
             adopt: Duration::from_secs(1),
             twin: Duration::ZERO,
+            goes_on: Vec::new(),
             running: None,
         };
         house.start();
@@ -67,7 +70,7 @@ impl House {
         let started = started.expect("a thread starts");
         // Who looks into it here is not to make its tables at the same time.
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let _ = runtime.block_on(started.0.ask(Change::TakenUp(Vec::new())));
+        let _ = runtime.block_on(started.0.ask(Change::TakenUp(self.goes_on.clone())));
         self.running = Some(started);
     }
 
@@ -109,8 +112,7 @@ impl House {
 
     /// The same, of a call that may have reached Talk without a ticket, or that had another outcome.
     fn closes_so(&self, handover: Handover, ticket: Option<u64>, talk: bool, outcome: &str) {
-        let text = format!("{}: {outcome}.", handover.marker());
-        let closing = Closing { ticket, talk, outcome: outcome.into(), ended: now(), text };
+        let closing = Closing { talk, ..closing(ticket, outcome) };
         self.wish(Wish::Close(Box::new((handover, closing))));
     }
 
@@ -169,6 +171,12 @@ impl Drop for House {
     }
 }
 
+/// That the call has ended, and carried this ticket.
+fn closing(ticket: Option<u64>, outcome: &str) -> Closing {
+    let text = format!("{}: {outcome}.", handover::marker(CALL));
+    Closing { ticket, talk: false, outcome: outcome.into(), ended: now(), text }
+}
+
 fn now() -> i64 {
     Clock::utc().expect("a clock").0
 }
@@ -191,6 +199,7 @@ fn handover(desk: &str) -> Handover {
         tags: vec!["warmline".into()],
         recordings: false,
         earlier: vec![],
+        again: vec![],
         solved: false,
         context: Context::default(),
     }
@@ -497,6 +506,124 @@ fn a_call_that_is_handed_over_twice_has_one_ticket_that_tells_both() {
     });
 }
 
+impl House {
+    /// How many of the comments on all tickets that stand have this in them.
+    fn said(&self, text: &str) -> usize {
+        self.api.account(|account| {
+            let comments = account.standing().into_iter().flat_map(|ticket| &ticket.comments);
+            comments.filter(|comment| comment.body.contains(text)).count()
+        })
+    }
+}
+
+fn context(summary: &str) -> Context {
+    Context { summary: Some(summary.into()), ..Context::default() }
+}
+
+const WANTS: &str = "Wants a refund.";
+const WANTS_MORE: &str = "Wants to speak with the manager.";
+
+/// A call with a ticket, that came back, and how it is handed over again.
+fn twice(house: &House) -> (u64, Handover) {
+    let mut twice = handover("acme");
+    twice.context = context(WANTS);
+    let told = house.ticket(twice.clone(), 5 * SECOND).expect("a ticket");
+    twice.earlier.push(Earlier { line: "support".into(), began: twice.began, outcome: "returned".into() });
+    house.wish(Wish::Returned(Box::new(twice.clone())));
+    let again = Again { line: "sales".into(), began: now(), context: context(WANTS_MORE) };
+    twice.again.push(again);
+    twice.has = Some(told);
+    (told, twice)
+}
+
+#[test]
+fn what_is_said_of_a_later_hand_over_is_on_the_ticket_once_for_whoever_takes_it() {
+    let house = House::new("said-again");
+    let (told, twice) = twice(&house);
+    assert_eq!(house.ticket(twice.clone(), 5 * SECOND), Some(told));
+    let until = Instant::now() + PATIENCE;
+    while house.said(WANTS_MORE) == 0 {
+        assert!(Instant::now() < until, "the call goes on: {:?}", house.api.asked());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    house.closes(twice, Some(told));
+    house.settles();
+    assert_eq!((house.one(), house.said(WANTS), house.said(WANTS_MORE)), (told, 1, 1));
+    assert_eq!(house.said(&format!("Call {} is handed over again, to sales at ", hex(CALL))), 1);
+}
+
+#[test]
+fn what_could_not_be_said_then_is_said_after_the_call_once() {
+    for act in [Act::Cut, Act::Lost] {
+        let house = House::new(&format!("said-late-{act:?}"));
+        let (told, twice) = twice(&house);
+        house.api.upon("PUT", "/api/v2/tickets", act, Some(1));
+        assert_eq!(house.ticket(twice.clone(), 5 * SECOND), Some(told));
+        house.closes(twice, Some(told));
+        house.settles();
+        assert_eq!((house.one(), house.said(WANTS), house.said(WANTS_MORE)), (told, 1, 1), "{act:?}");
+    }
+}
+
+#[test]
+fn what_was_said_is_on_a_ticket_that_did_not_begin_with_it() {
+    // One that the call brought, and one that Talk made.
+    for brought in [true, false] {
+        let mut house = House::new(&format!("said-{brought}"));
+        house.stop();
+        house.adopt = 5 * SECOND;
+        house.start();
+        let mut call = handover("acme");
+        call.context = Context { fields: [("27642".into(), "745".into())].into(), ..context(WANTS) };
+        let theirs = || house.api.account(|account| account.talk_takes(CALLER));
+        let ticket = if brought {
+            call.has = Some(theirs());
+            assert_eq!(house.ticket(call.clone(), 5 * SECOND), call.has);
+            house.closes(call.clone(), call.has);
+            call.has.expect("a ticket")
+        } else {
+            house.api.upon("POST", "/api/v2/tickets", Act::Cut, Some(8));
+            assert_eq!(house.ticket(call.clone(), SECOND / 2), None);
+            let ticket = theirs();
+            house.closes_so(call, None, true, "connected");
+            ticket
+        };
+        house.settles();
+        assert_eq!((house.one(), house.said(WANTS), house.said("27642: 745")), (ticket, 1, 1));
+    }
+}
+
+#[test]
+fn a_call_that_goes_on_after_a_crash_is_told_whole() {
+    let mut house = House::new("goes-on");
+    let (told, twice) = twice(&house);
+    house.stop();
+    house.goes_on = vec![CALL];
+    house.start();
+    assert_eq!(house.waiting()[0].state, "open", "it has not ended");
+    // Nothing is known of what was before but by the store.
+    let mut again = handover("acme");
+    again.began = twice.again[0].began;
+    again.context = context(WANTS_MORE);
+    again.has = Some(told);
+    assert_eq!(house.ticket(again, 5 * SECOND), Some(told));
+    let (store, ..) = house.running.as_ref().expect("it runs");
+    store.write(Change::Ended { call: CALL, closing: Box::new(closing(Some(told), "connected")) });
+    house.settles();
+    assert_eq!((house.one(), house.said(WANTS), house.said(WANTS_MORE)), (told, 1, 1));
+    assert_eq!(house.said("\nHanded over to support at "), 1);
+}
+
+#[test]
+fn a_call_that_went_on_after_a_crash_and_was_never_handed_over_has_no_ticket() {
+    let house = House::new("goes-on-alone");
+    let (store, ..) = house.running.as_ref().expect("it runs");
+    let ended = Change::Ended { call: CALL, closing: Box::new(closing(None, "connected")) };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    assert_eq!(runtime.block_on(store.ask(ended)), Ok(None));
+    assert!(house.waiting().is_empty() && house.api.asked().is_empty());
+}
+
 #[test]
 fn what_talk_made_of_the_first_time_is_the_ticket_of_the_second() {
     let mut house = House::new("again");
@@ -764,6 +891,11 @@ fn the_local_desk_has_tickets_of_its_own() {
     let mut other = here.clone();
     other.call += 1;
     assert_eq!(house.ticket(other, 5 * SECOND), Some(told + 1));
+    let mut again = here.clone();
+    again.has = Some(told);
+    again.again.push(Again { line: "sales".into(), began: now(), context: context(WANTS_MORE) });
+    assert_eq!(house.ticket(again.clone(), 5 * SECOND), None, "it has it");
+    house.ticket(again, 5 * SECOND);
     house.closes(here.clone(), Some(told));
     house.closes(here, Some(told));
     house.stop();
@@ -775,7 +907,12 @@ fn the_local_desk_has_tickets_of_its_own() {
     assert_eq!(numbers, [(told, "open"), (told + 1, "new")]);
     let bodies: Vec<_> =
         one.1.iter().map(|comment| comment.body.lines().next().unwrap_or_default()).collect();
-    assert_eq!(bodies, ["An AI agent hands over a call.", "Call 00f3c0ffee00beef has ended: connected."]);
+    let [begins, again, ends] = &bodies[..] else { panic!("{bodies:?}") };
+    assert_eq!(
+        (*begins, *ends),
+        ("An AI agent hands over a call.", "Call 00f3c0ffee00beef has ended: connected.")
+    );
+    assert!(again.starts_with("Call 00f3c0ffee00beef is handed over again, to sales at "), "{again}");
     assert!(house.api.asked().is_empty(), "nothing leaves the machine");
 }
 

@@ -63,8 +63,22 @@ impl Draft {
     }
 }
 
-/// When a ticket was last changed, as the account says it.
-pub(super) struct Stamp(Value);
+/// A ticket as it was read.
+pub(super) struct Page {
+    /// When it was last changed, as the account says it.
+    stamp: Value,
+    comments: Value,
+}
+
+impl Page {
+    /// Whether this stands in one of its comments.
+    pub(super) fn has(&self, marker: &str) -> bool {
+        list(&self.comments).any(|comment| {
+            let said = |key| comment[key].as_str().is_some_and(|body| body.contains(marker));
+            said("body") || said("plain_body")
+        })
+    }
+}
 
 /// What was looked up, by its name; who asks meanwhile waits for the same answer.
 #[derive(Default)]
@@ -223,38 +237,33 @@ impl Zendesk {
         Ok(found)
     }
 
-    /// The state of a ticket on which nobody has written a comment with this marker; none where somebody has.
-    pub(super) async fn unwritten(&self, ticket: u64, marker: &str) -> Result<Option<Stamp>, Failure> {
+    /// Reads a ticket.
+    pub(super) async fn page(&self, ticket: u64) -> Result<Page, Failure> {
         let path = format!("/api/v2/tickets/{ticket}");
         let stamp = self.api.get(&path).await?["ticket"]["updated_at"].take();
-        let answer = self.api.get(&format!("{path}/comments?sort_order=desc")).await?;
-        let there = |comment: &Value| {
-            let said = |key| comment[key].as_str().is_some_and(|body| body.contains(marker));
-            said("body") || said("plain_body")
-        };
-        Ok((!list(&answer["comments"]).any(there)).then_some(Stamp(stamp)))
+        let comments = self.api.get(&format!("{path}/comments?sort_order=desc")).await?["comments"].take();
+        Ok(Page { stamp, comments })
     }
 
-    /// Writes a comment that no caller sees, with files that were uploaded. Where the ticket is not in that state any more, it
+    /// Writes a comment that no caller sees, with files that were uploaded. Where the ticket is not as it was read any more, it
     /// is tried again: one of ours that was on its way is seen then.
     pub(super) async fn write(
         &self,
         ticket: u64,
-        Stamp(stamp): Stamp,
+        page: &Page,
         text: &str,
         uploads: &[String],
     ) -> Result<(), Failure> {
         let comment = json!({ "body": text, "public": false, "uploads": uploads });
-        let body = json!({ "ticket": { "comment": comment, "safe_update": true, "updated_stamp": stamp } });
+        let body =
+            json!({ "ticket": { "comment": comment, "safe_update": true, "updated_stamp": page.stamp } });
         self.api.put(&format!("/api/v2/tickets/{ticket}"), &body).await.map(drop)
     }
 
     /// The same with nothing else, once.
     pub(super) async fn comment(&self, ticket: u64, text: &str) -> Result<(), Failure> {
-        match self.unwritten(ticket, text).await? {
-            Some(stamp) => self.write(ticket, stamp, text, &[]).await,
-            None => Ok(()),
-        }
+        let page = self.page(ticket).await?;
+        if page.has(text) { Ok(()) } else { self.write(ticket, &page, text, &[]).await }
     }
 
     /// Uploads a sound file: what a comment names to have it, for an hour.

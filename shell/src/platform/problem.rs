@@ -51,7 +51,7 @@ fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::NoSuchCall => StatusCode::NOT_FOUND,
         Reason::LineNotForTrunk | Reason::MayNotRefer => StatusCode::FORBIDDEN,
-        Reason::UnknownLine | Reason::UnsupportedScheme | Reason::CallerMalformed => {
+        Reason::UnknownLine | Reason::UnsupportedScheme | Reason::CallerMalformed | Reason::CallerBlocked => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Reason::NodeFull | Reason::NoPort | Reason::NoMemory | Reason::Draining => {

@@ -1,13 +1,13 @@
 //! What is written down of calls, and what desks are told of them: a record when a call begins, and the same one, finished,
 //! when it has ended; a ticket for a hand-over, and on it what became of the call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use warmline_core::call::{CallId, Outcome, Progress, View};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Answer, Closing, Context, Desk, Desks, Earlier, Handover, Missing, Wish};
+use crate::desk::{Again, Answer, Closing, Context, Desk, Desks, Earlier, Handover, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
 use super::courses::Courses;
@@ -24,6 +24,8 @@ pub(super) struct Clerk {
     opened: HashMap<CallId, Opened>,
     /// Calls that go on after a crash, by what they are known by outside, until that is told.
     known: Vec<u64>,
+    /// Those of them that have not ended yet: what was wished for them the store alone knows.
+    taken_up: HashSet<CallId>,
 }
 
 /// A call that was handed over.
@@ -31,13 +33,11 @@ struct Opened {
     handover: Handover,
     /// The line that it is handed over to, and since when; none where it has come back.
     now: Option<(String, i64)>,
-    /// The ticket that it brought.
-    brought: Option<u64>,
 }
 
 impl Clerk {
     pub(super) fn new(store: Option<Store>, desks: Option<Desks>, asks: Asks) -> Self {
-        Self { store, desks, asks, opened: HashMap::new(), known: Vec::new() }
+        Self { store, desks, asks, opened: HashMap::new(), known: Vec::new(), taken_up: HashSet::new() }
     }
 
     /// Something happened in core.
@@ -46,7 +46,7 @@ impl Clerk {
         cx: &Cx<'_>,
         loaded: &Loaded,
         sbc: &Sbc<'_>,
-        courses: &Courses,
+        courses: &mut Courses,
         event: Event,
     ) {
         if let Event::Settled(call) = event {
@@ -61,10 +61,13 @@ impl Clerk {
         }
         let Some(view) = sbc.call(call) else { return };
         let Some(record) = Record::of(cx, &view) else { return };
-        let context = || courses.context(call, record.id);
         match event {
             Event::Started(_) => self.expect(loaded, &view, &record),
-            Event::Ticket(_) => self.open(cx, loaded, call, &view, &record, context()),
+            Event::Ticket(_) => {
+                // A later hand-over has one of its own.
+                let context = courses.take_context(call);
+                self.open(cx, loaded, call, &view, &record, context);
+            }
             Event::Ended(_) => self.close(cx, loaded, call, &view, &record, courses),
             _ => {}
         }
@@ -73,13 +76,15 @@ impl Clerk {
         }
     }
 
-    /// This call goes on after a crash, and its record with it. Whether a ticket was wished for it is known by its line.
+    /// This call goes on after a crash, and its record with it. Whether a ticket was wished for it is known by its line, or
+    /// to the store.
     pub(super) fn takes_up(&mut self, cx: &Cx<'_>, loaded: &Loaded, sbc: &Sbc<'_>, call: CallId) {
         let Some(view) = sbc.call(call) else { return };
         self.known.push(view.id);
+        self.taken_up.insert(call);
         let Some(record) = Record::of(cx, &view) else { return };
         if let Some(handover) = handover(cx, loaded, &view, &record).filter(|handover| handover.create) {
-            self.opened.insert(call, Opened { handover, now: None, brought: None });
+            self.opened.insert(call, Opened { handover, now: None });
         }
     }
 
@@ -118,17 +123,19 @@ impl Clerk {
         };
         let Some(desks) = &self.desks else { return answer(None) };
         let new = handover(cx, loaded, view, record).map(|handover| handover.with(context));
-        let Some(mut new) = new.filter(|new| new.has.is_some() || new.create) else { return answer(None) };
+        let Some(new) = new.filter(|new| new.has.is_some() || new.create) else { return answer(None) };
         let now = Some((new.line.clone(), new.began));
         let handover = match self.opened.get_mut(&call) {
             None => {
-                let brought = new.has;
-                self.opened.insert(call, Opened { handover: new.clone(), now, brought });
+                self.opened.insert(call, Opened { handover: new.clone(), now });
                 new
             }
             // Its ticket is made from what it was at first, so that it is the same.
             Some(opened) => {
-                opened.handover.has = new.has.take();
+                let Handover { has, line, began, context, tags, .. } = new;
+                opened.handover.has = has;
+                opened.handover.again.push(Again { line, began, context });
+                opened.handover.takes_tags(&tags);
                 opened.now = now;
                 opened.handover.clone()
             }
@@ -166,32 +173,26 @@ impl Clerk {
         record: &Record,
         courses: &Courses,
     ) {
-        let opened = self.opened.remove(&call);
+        let (opened, taken_up) = (self.opened.remove(&call), self.taken_up.remove(&call));
         let Some(desks) = &self.desks else { return };
-        let made =
-            opened.as_ref().is_some_and(|opened| opened.brought.is_none() || opened.brought != record.ticket);
+        let closing = Closing::of(record, view.outcome.map_or("failed", Outcome::code), view.talk);
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
-        let context = courses.context(call, record.id);
         let solved = || {
             let platform = courses.solved_by(call, record.id)?;
             solved(loaded.desk_of(platform)?, view, record)
         };
-        let known = opened.map(|opened| opened.handover);
-        let Some(handover) = known.or_else(brought).or_else(solved) else { return };
-        let outcome = view.outcome.map_or("failed", Outcome::code);
-        let mut closing = Closing::of(&handover, record, outcome, view.talk);
-        let handover = if made {
-            handover
-        } else if view.ticket.is_some() {
-            // Its ticket was not begun with it.
-            closing.text.push_str(&context.words());
-            handover
-        } else {
-            let handover = handover.with(context);
-            let soon = std::time::Instant::now() + SOLVED;
-            desks.wish(open(&handover, view, soon, Box::new(|_| {})));
-            handover
+        if let Some(store) = self.store.as_ref().filter(|_| taken_up) {
+            store.write(Change::Ended { call: record.id, closing: Box::new(closing.clone()) });
+        }
+        let late = || {
+            let handover = brought().or_else(solved)?.with(courses.context(call, record.id));
+            if view.ticket.is_none() {
+                let soon = std::time::Instant::now() + SOLVED;
+                desks.wish(open(&handover, view, soon, Box::new(|_| {})));
+            }
+            Some(handover)
         };
+        let Some(handover) = opened.map(|opened| opened.handover).or_else(late) else { return };
         if !desks.wish(Wish::Close(Box::new((handover, closing)))) {
             tracing::error!(
                 "too many calls end at once: the ticket of call {:016x} is not told so",
@@ -217,6 +218,7 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
         tags: wanted.tags.clone(),
         recordings: wanted.recordings,
         earlier: Vec::new(),
+        again: Vec::new(),
         solved: false,
         context: Context::default(),
     })
@@ -242,6 +244,7 @@ fn solved(desk: &Desk, view: &View<'_>, record: &Record) -> Option<Handover> {
         tags: desk.tags.clone(),
         recordings: false,
         earlier: Vec::new(),
+        again: Vec::new(),
         solved: true,
         context: Context::default(),
     })

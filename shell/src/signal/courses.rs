@@ -92,7 +92,12 @@ impl Courses {
         }
     }
 
-    /// What is known of a call, which may just have ended.
+    /// What was said of a call that is handed over now.
+    pub(super) fn take_context(&mut self, call: CallId) -> Context {
+        self.going.get_mut(&call).map(|course| core::mem::take(&mut course.context)).unwrap_or_default()
+    }
+
+    /// What is known of a call, which may just have ended, and was not handed over since.
     pub(super) fn context(&self, call: CallId, id: u64) -> Context {
         self.known(call, id).map(|course| course.context.clone()).unwrap_or_default()
     }

@@ -481,7 +481,7 @@ impl Driver<'_> {
                 Output::Event(event) => {
                     self.journal.event(&cx, &self.sbc, event);
                     self.courses.event(&cx, &self.sbc, event);
-                    self.clerk.event(&cx, &loaded, &self.sbc, &self.courses, event);
+                    self.clerk.event(&cx, &loaded, &self.sbc, &mut self.courses, event);
                     if let Some(keeper) = &mut self.keeper {
                         keeper.event(&cx, &self.sbc, event);
                     }

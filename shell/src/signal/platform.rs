@@ -114,6 +114,9 @@ fn refusal(config: &Config<'_>, trunk: TrunkIndex, reason: Reason, line: &str) -
         Reason::CallerMalformed => {
             "\"caller\" is no telephone number: write it in E.164, like \"+14155550100\", or leave it out.".to_owned()
         }
+        Reason::CallerBlocked => {
+            "[limits] blocked names this caller, whose calls are turned away: hand nothing over for it.".to_owned()
+        }
         Reason::MayNotRefer => "The trunk of this token is not of kind \"ai\" any more.".to_owned(),
         _ => "Try again in a few seconds, or have the AI agent refer or dial without.".to_owned(),
     };

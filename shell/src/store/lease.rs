@@ -5,14 +5,7 @@ use core::time::Duration;
 
 use sqlx::AnyPool;
 
-use super::record::column;
-
-/// Microseconds since 1970, by PostgreSQL: SQLite's files have one node.
-macro_rules! now {
-    () => {
-        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
-    };
-}
+use super::now::{by_postgres, micros};
 
 /// How many leases a node has to be gone for until its calls count as lost: while it restarts it takes them up again, and
 /// while it cannot reach the database they go on.
@@ -31,7 +24,7 @@ pub(crate) struct Taken {
 pub(crate) async fn beat(pool: &AnyPool, node: &str) -> sqlx::Result<()> {
     const QUERY: &str = concat!(
         "INSERT INTO nodes (name, beat) VALUES ($1, ",
-        now!(),
+        by_postgres!(),
         ") ON CONFLICT (name) DO UPDATE SET beat = excluded.beat"
     );
     sqlx::query(QUERY).bind(node.to_owned()).execute(pool).await.map(drop)
@@ -43,29 +36,28 @@ pub(crate) async fn take_over(pool: &AnyPool, node: &str, lease: Duration) -> sq
     // A row that two nodes want is one's: the other sees that it belongs to one who is there.
     const DUE: &str = concat!(
         "UPDATE outbox SET node = $1 WHERE state = 'due' AND node IN (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
-        now!(),
+        by_postgres!(),
         " - $2)"
     );
     const NOTICES: &str = concat!(
         "UPDATE notices SET node = $1 WHERE node IN (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
-        now!(),
+        by_postgres!(),
         " - $2)"
     );
     const OPEN: &str = concat!(
         "UPDATE outbox SET node = $1, state = 'due', due = 0 WHERE state = 'open' AND node IN \
          (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
-        now!(),
+        by_postgres!(),
         " - $2)"
     );
     const CALLS: &str = concat!(
         "UPDATE calls SET ended = ",
-        now!(),
+        by_postgres!(),
         ", reason = 'interrupted', outcome = 'failed', sentence = 'The node ended, and was not there to see the end of the call.' \
          WHERE ended IS NULL AND node IN (SELECT name FROM nodes WHERE name <> $1 AND beat < ",
-        now!(),
+        by_postgres!(),
         " - $2)"
     );
-    let micros = |time: Duration| column(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     let (lease, lost) = (micros(lease), micros(lease.saturating_mul(LOST)));
     let mut counts = [0; 4];
     let queries = [(DUE, lease), (NOTICES, lease), (OPEN, lost), (CALLS, lost)];

@@ -7,6 +7,7 @@ mod calls;
 mod database;
 mod lease;
 mod notices;
+mod now;
 mod outbox;
 mod prune;
 mod record;
@@ -18,6 +19,7 @@ mod tickets;
 mod writer;
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::UNIX_EPOCH;
@@ -42,7 +44,7 @@ use crate::webhook::{self, Courier, Notice};
 
 /// A time in microseconds since 1970 as people and programs read it: `2026-11-29T13:45:02Z`.
 pub(crate) fn utc(micros: i64) -> String {
-    let since = core::time::Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+    let since = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }
 
@@ -56,8 +58,12 @@ pub(crate) enum Change {
     Call(Box<Record>),
     /// A ticket of the local desk's; its number is the answer.
     Ticket(Box<Handover>),
+    /// What AI agents said of its call later on.
+    TicketSaid(Box<Handover>),
     /// What became of such a ticket's call.
     TicketClosed(Box<(Handover, Closing)>),
+    /// What became of a call that was taken up after a crash, for whichever ticket it has.
+    Ended { call: u64, closing: Box<Closing> },
     /// What is to be known of a call that its own messages do not say, unless they say something else.
     Note { call: u64, note: &'static str },
     /// A recording that has begun, or is finished.
@@ -71,8 +77,8 @@ pub(crate) enum Change {
     Notice(Box<Notice>),
     /// It was told.
     NoticeGone(Box<Notice>),
-    /// It was not, and is to be then.
-    NoticeLater(Box<Notice>, i64),
+    /// It was not, and is to be after so long.
+    NoticeLater(Box<Notice>, Duration),
 }
 
 /// A change, and who waits until it is written: for a number, where there is one.

@@ -1,9 +1,12 @@
 //! What webhooks are to be told: a row for each notice and URL, until it was taken.
 
+use core::time::Duration;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool, Row};
 
 use super::hex;
+use super::now::{micros, now};
 use super::record::count;
 use crate::webhook::Notice;
 
@@ -30,28 +33,30 @@ pub(super) async fn gone(to: &mut AnyConnection, notice: &Notice) -> sqlx::Resul
     query.bind(notice.url.clone()).bind(notice.id.clone()).execute(to).await.map(drop)
 }
 
-/// It was not taken, and is due again then.
-pub(super) async fn later(to: &mut AnyConnection, notice: &Notice, due: i64) -> sqlx::Result<()> {
+/// It was not taken, and is due again after so long.
+pub(super) async fn later(to: &mut AnyConnection, notice: &Notice, wait: Duration) -> sqlx::Result<()> {
+    let due = now(to).await?.saturating_add(micros(wait));
     let query =
         sqlx::query("UPDATE notices SET attempts = attempts + 1, due = $3 WHERE url = $1 AND id = $2");
     query.bind(notice.url.clone()).bind(notice.id.clone()).bind(due).execute(to).await.map(drop)
 }
 
-/// What is due at one URL by `now`: of each call the first alone.
+/// What is due at one URL: of each call the first alone.
 pub(crate) async fn due_notices(
     pool: &AnyPool,
     node: &str,
     url: &str,
-    now: i64,
     most: usize,
 ) -> sqlx::Result<Vec<Notice>> {
+    let mut to = pool.acquire().await?;
+    let now = now(&mut to).await?;
     let query = sqlx::query(
         "SELECT * FROM notices WHERE node = $1 AND url = $2 AND due <= $3 AND NOT EXISTS (SELECT 1 FROM notices AS earlier \
          WHERE earlier.node = notices.node AND earlier.url = notices.url AND earlier.call = notices.call \
          AND earlier.place < notices.place) ORDER BY place LIMIT $4",
     );
     let query = query.bind(node.to_owned()).bind(url.to_owned()).bind(now);
-    let rows = query.bind(i64::try_from(most).unwrap_or(i64::MAX)).fetch_all(pool).await?;
+    let rows = query.bind(i64::try_from(most).unwrap_or(i64::MAX)).fetch_all(&mut *to).await?;
     rows.iter().map(read).collect()
 }
 

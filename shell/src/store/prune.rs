@@ -22,7 +22,7 @@ pub(super) async fn prune(to: &mut AnyConnection, limit: i64) -> sqlx::Result<u6
                  (SELECT 1 FROM calls WHERE calls.id = outbox.call) LIMIT $1)";
     count += sqlx::query(query).bind(TOGETHER).execute(&mut *to).await?.rows_affected();
     // Where a recording lies is known until its ticket has it.
-    let query = "DELETE FROM recordings WHERE file IN (SELECT file FROM recordings WHERE begun < $1 AND NOT EXISTS \
+    let query = "DELETE FROM recordings WHERE (node, file) IN (SELECT node, file FROM recordings WHERE begun < $1 AND NOT EXISTS \
                  (SELECT 1 FROM outbox WHERE outbox.call = recordings.call AND outbox.state <> 'done') LIMIT $2)";
     count += sqlx::query(query).bind(limit).bind(TOGETHER).execute(&mut *to).await?.rows_affected();
     Ok(count)

@@ -146,6 +146,7 @@ fn what_was_over_long_ago_is_taken_out() {
         tags: vec![],
         recordings: false,
         earlier: vec![],
+        again: vec![],
         solved: false,
         context: Default::default(),
     };
@@ -160,6 +161,11 @@ fn what_was_over_long_ago_is_taken_out() {
             7 => Step::Aside { call: id, why: note },
             _ => Step::Done { call: id, ticket: 1, note },
         }));
+    }
+    // Recordings: of a call that is told and of one that is not, and one of today's with a name that another node has too.
+    for (file, call, begun) in [("told", 6, old.started), ("untold", 7, old.started), ("today", 6, now)] {
+        let recorded = Recorded { file: file.into(), call, message: false, begun, length: Some(1) };
+        running.0.write(Change::Recorded(recorded));
     }
     running.0.write(call(2_000, false));
     let recent =
@@ -185,6 +191,22 @@ fn what_was_over_long_ago_is_taken_out() {
             sqlx::Row::get::<i64, _>(&row, 0)
         };
         assert_eq!(count("outbox").await, 2);
+        let files = async || {
+            let rows = sqlx::query("SELECT node, file FROM recordings ORDER BY node, file");
+            let rows = rows.fetch_all(database.pool()).await.expect("rows");
+            let name = |row: &sqlx::any::AnyRow, at: usize| sqlx::Row::get::<String, _>(row, at);
+            rows.iter().map(|row| format!("{}/{}", name(row, 0), name(row, 1))).collect::<Vec<_>>()
+        };
+        assert_eq!(files().await, ["edge-1/today", "edge-1/untold"]);
+        let others =
+            "INSERT INTO recordings (file, node, call, message, begun) VALUES ('today', 'edge-0', '6', 0, 0)";
+        sqlx::query(others).execute(database.pool()).await.expect("a row");
+        while prune::prune(&mut connection, limit).await.expect("it is taken out") > 0 {}
+        assert_eq!(
+            files().await,
+            ["edge-1/today", "edge-1/untold"],
+            "another node's of that name is another"
+        );
         assert_eq!((count("tickets").await, count("callers").await), (1_300, 1_300));
         while prune::prune(&mut connection, i64::MAX).await.expect("it is taken out") > 0 {}
         for table in ["tickets", "comments", "callers"] {

@@ -35,6 +35,7 @@ pub(super) async fn open(to: &mut AnyConnection, handover: &Handover) -> sqlx::R
     let call = hex(handover.call);
     let made = sqlx::query("SELECT number FROM tickets WHERE call = $1").bind(call.clone());
     if let Some(row) = made.fetch_optional(&mut *to).await? {
+        say(to, handover).await?;
         return row.try_get(0).map(count);
     }
     let next = sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'ticket' RETURNING value");
@@ -68,8 +69,24 @@ pub(super) async fn open(to: &mut AnyConnection, handover: &Handover) -> sqlx::R
     Ok(count(number))
 }
 
-/// Writes what became of a call on its ticket, where it has one.
-pub(super) async fn close(to: &mut AnyConnection, call: u64, closing: &Closing) -> sqlx::Result<()> {
+/// Writes what AI agents said of a call after its ticket was made, where it has one.
+pub(super) async fn say(to: &mut AnyConnection, handover: &Handover) -> sqlx::Result<()> {
+    let row = sqlx::query("SELECT number, opened FROM tickets WHERE call = $1").bind(hex(handover.call));
+    let Some(row) = row.fetch_optional(&mut *to).await? else { return Ok(()) };
+    let (number, opened): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    for said in handover.said().into_iter().filter(|said| said.began != opened) {
+        comment(to, number, said.began, said.began, said.text).await?;
+    }
+    Ok(())
+}
+
+/// Writes what became of a call on its ticket, where it has one; `times` is what became of it before.
+pub(super) async fn close(
+    to: &mut AnyConnection,
+    call: u64,
+    closing: &Closing,
+    times: &str,
+) -> sqlx::Result<()> {
     let row = sqlx::query("SELECT number FROM tickets WHERE call = $1").bind(hex(call));
     let Some(row) = row.fetch_optional(&mut *to).await? else { return Ok(()) };
     let number: i64 = row.try_get(0)?;
@@ -78,7 +95,7 @@ pub(super) async fn close(to: &mut AnyConnection, call: u64, closing: &Closing) 
         .bind(number)
         .execute(&mut *to)
         .await?;
-    comment(to, number, 2, closing.ended, closing.text.clone()).await
+    comment(to, number, 2, closing.ended, format!("{}{times}", closing.text)).await
 }
 
 async fn comment(
@@ -104,7 +121,7 @@ pub(crate) async fn tickets(pool: &AnyPool) -> sqlx::Result<Vec<Ticket>> {
 pub(crate) async fn ticket(pool: &AnyPool, number: u64) -> sqlx::Result<Option<(Ticket, Vec<Comment>)>> {
     let row = sqlx::query("SELECT * FROM tickets WHERE number = $1").bind(column(number));
     let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
-    let rows = sqlx::query("SELECT written, body FROM comments WHERE ticket = $1 ORDER BY place");
+    let rows = sqlx::query("SELECT written, body FROM comments WHERE ticket = $1 ORDER BY written, place");
     let rows = rows.bind(column(number)).fetch_all(pool).await?;
     let comment = |row: &AnyRow| Ok(Comment { written: row.try_get("written")?, body: row.try_get("body")? });
     let comments = rows.iter().map(comment).collect::<sqlx::Result<_>>()?;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::now::{micros, now};
 use super::prune::prune;
 use super::{Change, Database, Order, Setting, calls, notices, outbox, tickets};
 use crate::clock::Clock;
@@ -154,10 +155,10 @@ impl Writer {
 
     /// Takes some of what was over long ago out.
     async fn prune(&mut self) {
-        let limit = Clock::utc().map(|now| now.0.saturating_sub_unsigned(self.keep.as_micros() as u64));
         let pruned = async {
-            let (Some(database), Some(limit)) = (&self.database, limit) else { return Ok(0) };
+            let Some(database) = &self.database else { return Ok(0) };
             let mut transaction = database.pool().begin().await?;
+            let limit = now(&mut transaction).await?.saturating_sub(micros(self.keep));
             let count = prune(&mut transaction, limit).await?;
             transaction.commit().await.map(|()| count)
         };
@@ -218,14 +219,22 @@ impl Change {
         match self {
             Self::Call(record) => record.write(to).await?,
             Self::Ticket(handover) => return tickets::open(to, handover).await.map(Some),
-            Self::TicketClosed(both) => tickets::close(to, both.0.call, &both.1).await?,
+            Self::TicketSaid(handover) => tickets::say(to, handover).await?,
+            Self::TicketClosed(both) => {
+                let (handover, closing) = &**both;
+                tickets::close(to, handover.call, closing, &handover.times()).await?;
+            }
+            Self::Ended { call, closing } => {
+                outbox::ended(to, *call, closing).await?;
+                tickets::close(to, *call, closing, "").await?;
+            }
             Self::Note { call, note } => calls::note(to, *call, note).await?,
             Self::Recorded(recorded) => recorded.write(to, node).await?,
             Self::Outbox(step) => step.write(to, node).await?,
             Self::TakenUp(calls) => taken_up(to, node, calls).await?,
             Self::Notice(notice) => notices::keep(to, node, notice).await?,
             Self::NoticeGone(notice) => notices::gone(to, notice).await?,
-            Self::NoticeLater(notice, due) => notices::later(to, notice, *due).await?,
+            Self::NoticeLater(notice, wait) => notices::later(to, notice, *wait).await?,
         }
         Ok(None)
     }

@@ -104,8 +104,7 @@ impl Courier {
             if route.busy.len() >= AT_ONCE {
                 continue;
             }
-            let now = Clock::utc().map_or(0, |now| now.0);
-            let found = due_notices(database.pool(), &self.node, &route.setting.url, now, AT_ONCE).await;
+            let found = due_notices(database.pool(), &self.node, &route.setting.url, AT_ONCE).await;
             for notice in found.unwrap_or_default() {
                 if route.busy.len() >= AT_ONCE || !route.busy.insert(notice.call) {
                     continue;
@@ -160,8 +159,8 @@ async fn deliver(http: &Client, setting: &Setting, notice: Notice, store: &Store
                 (Change::NoticeGone(Box::new(notice)), Done::Failed(why))
             } else {
                 let exponent = u32::try_from(notice.attempts).unwrap_or(u32::MAX).min(16);
-                let due = now.saturating_add(micros(FIRST.saturating_mul(1 << exponent).min(LONGEST)));
-                (Change::NoticeLater(Box::new(notice), due), Done::Failed(why))
+                let wait = FIRST.saturating_mul(1 << exponent).min(LONGEST);
+                (Change::NoticeLater(Box::new(notice), wait), Done::Failed(why))
             }
         }
     };

@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Cast, PATIENCE, Program, ports};
+use super::{Cast, PATIENCE, Program, faketime, ports};
 
 /// Where Warmline stands. The AI agent calls from the same address.
 pub const WARMLINE: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -55,11 +55,13 @@ pub struct Node<'a> {
     pub capacity: u16,
     /// How many new ones it takes a second.
     pub rate: u16,
+    /// By how much its clock is off, where it is: `-1h`.
+    pub clock: Option<&'a str>,
 }
 
 impl Default for Node<'_> {
     fn default() -> Self {
-        Self { name: "end-to-end", capacity: FEW, rate: 30 }
+        Self { name: "end-to-end", capacity: FEW, rate: 30, clock: None }
     }
 }
 
@@ -171,7 +173,7 @@ impl Stage {
         let uri = format!("sip:support@{target}");
         let media = ports(4 * node.capacity);
         let plain = configuration(callers, sip, &[Rung::new(target, &uri)], media, node, "udp");
-        Self::open(program, &[], Cast::new(sip, target), &change(plain))
+        Self::begin(program, &[], Cast::new(sip, target), &change(plain), node.clock)
     }
 
     /// Starts Warmline again, with the same file: it has ended before, or been killed.
@@ -207,10 +209,15 @@ impl Stage {
     /// # Panics
     /// When it does not.
     pub fn open(program: &str, more: &[&str], cast: Cast, configuration: &str) -> Self {
+        Self::begin(program, more, cast, configuration, None)
+    }
+
+    fn begin(program: &str, more: &[&str], cast: Cast, configuration: &str, clock: Option<&str>) -> Self {
         let file = cast.folder().join("warmline.toml");
         std::fs::write(&file, over_backend(configuration)).expect("a file can be written");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).args(more).env_remove("WARMLINE_LOG");
+        clock.into_iter().for_each(|off| faketime::set(&mut command, off));
         let mut warmline = Program::start("warmline", command, cast.folder());
         warmline.has_written("listens on");
         Self { warmline, cast }
@@ -243,7 +250,7 @@ fn configuration(
     sip: SocketAddrV4,
     targets: &[Rung<'_>],
     media: u16,
-    Node { name, capacity, rate }: Node<'_>,
+    Node { name, capacity, rate, .. }: Node<'_>,
     transport: &str,
 ) -> String {
     let last = media + 4 * capacity - 1;

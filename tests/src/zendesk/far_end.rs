@@ -13,7 +13,8 @@ use super::greeting::{Greeting, Heard};
 use crate::callee::Callee;
 use crate::dice::Dice;
 use crate::peer::{Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Timers};
+use crate::plan::{Answer, Ending, Plan, Timers, Transfer};
+use crate::referrer::Referrer;
 use crate::sipp::{Baresip, PATIENCE, poll};
 use crate::text::Text;
 
@@ -57,11 +58,31 @@ pub struct Manners {
     pub silent: usize,
     /// The session timer that it demands.
     pub timers: Option<Timers>,
+    /// What it asks for once it has answered, where it is an AI agent.
+    pub transfer: Option<Transfer>,
+    /// Whether Warmline may be restarted meanwhile, and not know of a call's end what it knew of it.
+    pub outlives: bool,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { rules: Rules::default(), answers: 300, goodbye: Goodbye::Never, silent: 0, timers: None }
+        Self {
+            rules: Rules::default(),
+            answers: 300,
+            goodbye: Goodbye::Never,
+            silent: 0,
+            timers: None,
+            transfer: None,
+            outlives: false,
+        }
+    }
+}
+
+impl Manners {
+    /// Of one that takes calls to an address, as the real one never does.
+    pub fn taking_addresses() -> Self {
+        let rules = Rules { takes_addresses: true, ..Rules::default() };
+        Self { rules, ..Self::default() }
     }
 }
 
@@ -88,6 +109,20 @@ pub struct Visit {
     pub refreshed: u32,
     /// What was heard.
     pub heard: Heard,
+    /// What it knows of the transfer that it asked for.
+    pub referrer: Referrer,
+}
+
+impl Visit {
+    /// Whether somebody there talks now.
+    pub const fn talks(&self) -> bool {
+        self.answered && !self.over
+    }
+
+    /// Whether it came to nothing, or is over.
+    pub const fn is_gone(&self) -> bool {
+        self.over || self.cancelled
+    }
 }
 
 /// What has come to its notice.
@@ -142,8 +177,7 @@ impl FarEnd {
     /// # Panics
     /// Where the address is taken.
     pub fn taking_addresses(at: SocketAddrV4) -> Self {
-        let rules = Rules { takes_addresses: true, ..Rules::default() };
-        Self::open(&[at.into()], Manners { rules, ..Manners::default() }).expect("a free port")
+        Self::open(&[at.into()], Manners::taking_addresses()).expect("a free port")
     }
 
     /// Waits until its first call is `what`.
@@ -327,9 +361,11 @@ impl Desk {
                     Goodbye::Unserved { least, most } => Ending::Target(self.dice.between(least, most)),
                     Goodbye::After(time) => Ending::Target(time),
                 };
-                let plan = Plan { ending, timers: [None, self.manners.timers], ..Plan::plain() };
+                let transfer = self.manners.transfer.clone();
+                let plan = Plan { ending, timers: [None, self.manners.timers], transfer, ..Plan::plain() };
                 let answer = Answer::After(self.manners.answers);
                 let mut callee = Callee::new(number, 0, plan, answer, at, heard_at, from, invite, bytes)?;
+                callee.resumed = self.manners.outlives;
                 callee.begin(now, invite, out);
                 Who::Guest(Box::new(callee), Some(media), None)
             }
@@ -399,6 +435,7 @@ impl Call {
                 (visit.answered, visit.cancelled) = (callee.answered, callee.cancelled);
                 visit.over = callee.over;
                 visit.refreshed = callee.refreshed().0;
+                visit.referrer.clone_from(&callee.referrer);
                 if callee.over {
                     *greeting = None;
                 } else if callee.answered

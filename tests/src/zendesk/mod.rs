@@ -14,3 +14,12 @@ pub use far_end::{FarEnd, Goodbye, Manners, Visit};
 pub use greeting::Heard;
 pub use rules::{Refusal, Rules, Security};
 pub use warmline_zendesk_api as api;
+
+/// A configuration's desk `acme` at an account, with these further keys, each on a line of its own.
+pub fn desk(api: &api::Api, keys: &str) -> String {
+    let (base, (id, secret)) = (api.base(), api::CLIENT);
+    format!(
+        "\n[[desk]]\nname = \"acme\"\nkind = \"zendesk\"\nbase_url = \"{base}\"\nclient_id = \"{id}\"\n\
+         client_secret = \"{secret}\"\n{keys}\n"
+    )
+}

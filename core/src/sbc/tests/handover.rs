@@ -63,8 +63,8 @@ fn a_platform_hands_its_caller_over_without_a_refer() {
     let view = w.sbc.call(call).unwrap();
     assert_eq!((view.transfer, view.outcome), ((Stage::Ringing, PLATFORM), None));
     let mut said = told(&outs);
-    assert!(said.pop().unwrap().starts_with("ringback"));
-    assert_eq!(said, ["join C", "bridge None"], "and no NOTIFY");
+    assert!(said.remove(2).starts_with("ringback"));
+    assert_eq!(said, ["join C", "bridge None", "settled"], "and no NOTIFY");
     assert_eq!(w.hand_over(0, &id, "support"), Err(Reason::TransferUnderWay));
     w.place_joined(call, Side::C);
     let outs = w.zendesk_found(call);
@@ -127,6 +127,27 @@ fn nobody_there_gives_the_platform_its_caller_back() {
     w.place_parted(call, Side::C);
     assert_eq!(w.hand_over(0, &agent.call_id, "support"), Ok(call), "it may try again");
     w.end_transferred(call);
+}
+
+#[test]
+fn a_restart_gives_the_platform_its_caller_back() {
+    let mut w = World::with(7, setting(false));
+    let (call, mut carrier, agent) = w.talk_to_agent();
+    let before = w.sbc.call(call).unwrap().line;
+    assert_eq!(w.hand_over(0, &agent.call_id, "support"), Ok(call));
+    let outs = w.drain();
+    let settled = |out: &Out| matches!(out, Out::Other(Output::Event(Event::Settled(_))));
+    assert!(outs.iter().any(settled), "its record is another: {outs:?}");
+    w.place_joined(call, Side::C);
+    find(&w.zendesk_found(call), "INVITE");
+    assert_ne!(w.sbc.call(call).unwrap().line, before);
+    let (mut fresh, call, _) = World::after_with(&w.record(call), setting(false));
+    let view = fresh.sbc.call(call).unwrap();
+    assert_eq!((view.progress, view.line), (Progress::Answered, before));
+    assert_eq!((view.outcome, view.ticket.map(NonZeroU64::get)), (Some(Outcome::Returned), Some(4711)));
+    let outs = fresh.hear(CARRIER, &carrier.request("BYE", ""));
+    find(&outs, &format!("BYE sip:{AI}"));
+    assert_eq!(fresh.sbc.call(call).unwrap().outcome, Some(Outcome::Returned));
 }
 
 #[test]
@@ -234,6 +255,8 @@ fn an_announcement_says_what_is_wrong_with_it() {
         (2, "support", "", Reason::MayNotRefer),
         (0, "sales", "", Reason::UnknownLine),
         (0, "support", "alice", Reason::CallerMalformed),
+        (0, "support", "070-1234-5678", Reason::CallerBlocked),
+        (0, "support", "+8225550123", Reason::CallerBlocked),
     ] {
         assert_eq!(w.announce(trunk, line, caller), Err(reason));
     }

@@ -30,7 +30,7 @@ impl World {
         Self::after_with(record, config())
     }
 
-    fn after_with(record: &[u8], config: Config<'static>) -> (Self, CallId, Vec<Out>) {
+    pub(super) fn after_with(record: &[u8], config: Config<'static>) -> (Self, CallId, Vec<Out>) {
         let mut w = Self::with(8, config);
         w.now = Instant::from_micros(40_000_000_000);
         let call = w.sbc.restore(&w.cx(), record).unwrap();

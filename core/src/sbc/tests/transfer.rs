@@ -210,6 +210,7 @@ impl World {
                 "join C",
                 "bridge None",
                 &format!("NOTIFY {} SIP/2.0 100 Trying active", agent.at),
+                "settled",
             ]
         );
         assert_eq!(told(&self.answer_notify(&outs)), [""; 0]);
@@ -535,7 +536,7 @@ fn a_referrer_that_does_not_want_to_know_is_not_told() {
     assert_eq!(field(find(&outs, "SIP/2.0 202"), "Refer-Sub"), "false");
     assert_eq!(
         told(&outs),
-        [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None", "ringback of korea a"]
+        [&format!("SIP/2.0 202 {AI}")[..], "join C", "bridge None", "ringback of korea a", "settled"]
     );
     assert_eq!(told(&w.hear(AI, &refer)), [format!("SIP/2.0 202 {AI}")]);
     w.place_joined(call, Side::C);
@@ -691,7 +692,8 @@ fn outside_a_dialog() {
             "join C",
             "bridge None",
             "ringback of korea a",
-            &format!("NOTIFY {AI} SIP/2.0 100 Trying active")
+            &format!("NOTIFY {AI} SIP/2.0 100 Trying active"),
+            "settled"
         ]
     );
     let accepted = find(&outs, "SIP/2.0 202").to_string();
