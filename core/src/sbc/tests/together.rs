@@ -175,7 +175,7 @@ fn one_that_cannot_be_rung_is_left_out() {
 /// Another configuration, in which the line does not ring this target any more, and that is gone or not.
 fn without(w: &mut World, target: u16, gone: bool) -> Vec<Out> {
     let mut other = w.config;
-    let rings = other.rings.iter().filter(|ring| ring.target != TargetIndex(target));
+    let rings = other.rings(&other.lines[0]).iter().filter(|ring| ring.target != TargetIndex(target));
     let mut rings: Vec<Ring> = rings.copied().collect();
     rings[0].beside = false;
     if gone {

@@ -419,7 +419,8 @@ fn a_line() {
         (
             "for =",
             r#"accept = "yes", whisper = "none.wav", for ="#,
-            r#"config.toml:35:43: "yes" is no key; it may be one of 0 to 9, *, #, A to D"#,
+            "config.toml:35:43: \"yes\" is no key; it may be one of 0 to 9, *, #, A to D\n\
+             config.toml:35:60: none.wav cannot be read: No such file or directory (os error 2)",
         ),
         (
             "for =",
