@@ -165,6 +165,48 @@ fn of_two_who_are_rung_together_the_first_that_answers_has_the_call() {
     assert!(log.contains("answered by overflow"), "{log}");
 }
 
+/// Has `support` ring both together, and whoever answers hear which key takes the call.
+fn asks(text: String) -> String {
+    let together = "[\"zendesk-support\", \"overflow\"], mode = \"together\"";
+    let whisper = "whisper = \"prompts/message.wav\", accept = \"1\"";
+    text.replace("[\"zendesk-support\"]", &format!("{together}, {whisper}"))
+}
+
+#[test]
+fn a_mailbox_does_not_take_the_call_and_the_person_who_answers_beside_it_does() {
+    if sipp_is_missing("a_mailbox_does_not_take_the_call_and_the_person_who_answers_beside_it_does") {
+        return;
+    }
+    let scene = Scene::set_all("answer = \"at-once\"", "", asks);
+    let mailbox = Script::target("mailbox").picks_up().waits(2_500).hangs_up().hears(200);
+    let mailbox = scene.target(&mailbox);
+    // This one has to wait until the mailbox has been asked.
+    let person = Script::target("person").is_invited().answers_invite(180, Say::Nothing).waits(1_000);
+    let person = person.answers_invite(200, Say::Stream).gets("ACK").speaks().waits(2_500);
+    let person = person.informs("application/dtmf-relay", "Signal=1\nDuration=160\n").hears(200);
+    let person = scene.stage.cast.follow(&person.is_hung_up(), scene.overflow);
+    let caller = scene.platform(&stays(6_000));
+    let (log, voices) = scene.ends([caller, mailbox, person], "connected", "caller-hung-up");
+    assert!(log.contains("answered by overflow"), "{log}");
+    assert_eq!(voices, [Voice::GREETING, Voice::MUSIC, Voice::Peer], "{log}");
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_somebody_is_asked_leaves_nobody_in_the_line() {
+    if sipp_is_missing("a_caller_who_hangs_up_while_somebody_is_asked_leaves_nobody_in_the_line") {
+        return;
+    }
+    let scene = Scene::set_all("", "", asks);
+    let asked = scene.target(&Script::target("asked").picks_up().is_hung_up());
+    let other = Script::target("other").is_invited().answers_invite(180, Say::Nothing).gets("CANCEL");
+    let other = other.answers(200).answers_invite(487, Say::Nothing).gets("ACK").lingers();
+    let other = scene.stage.cast.follow(&other, scene.overflow);
+    let caller = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(183);
+    let caller = caller.waits(300).cancels().hears(200).hears(487).acknowledges_failure();
+    let caller = scene.platform(&caller);
+    scene.ends([caller, asked, other], "abandoned", "cancelled");
+}
+
 #[test]
 fn nobody_answers_and_the_platform_has_its_caller_back() {
     if sipp_is_missing("nobody_answers_and_the_platform_has_its_caller_back") {
