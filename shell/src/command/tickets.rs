@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::columns::columns;
 use super::store::{Where, tell};
-use crate::store::{Comment, Ticket, ticket, tickets, utc};
+use crate::desk::length;
+use crate::store::{Comment, Database, Recorded, Ticket, recordings, ticket, tickets, utc};
 
 /// Which tickets.
 #[derive(Args, Debug)]
@@ -23,10 +24,16 @@ impl Tickets {
         let said = match self.number {
             None => self.place.read(async |database| tickets(database.pool()).await).map(|all| listed(&all)),
             Some(number) => {
-                self.place.read(async |database| ticket(database.pool(), number).await).and_then(|found| {
-                    let (ticket, comments) = found.ok_or_else(|| format!("there is no ticket {number}"))?;
-                    Ok(shown(&ticket, &comments))
-                })
+                let read = async |database: Database| {
+                    let Some((ticket, comments)) = ticket(database.pool(), number).await? else {
+                        return Ok(None);
+                    };
+                    let call = u64::from_str_radix(&ticket.call, 16).unwrap_or_default();
+                    let recordings = recordings(database.pool(), call).await?;
+                    Ok(Some(shown(&ticket, &comments) + &recorded(&recordings)))
+                };
+                let found = self.place.read(read);
+                found.and_then(|shown| shown.ok_or_else(|| format!("there is no ticket {number}")))
             }
         };
         tell(said)
@@ -71,6 +78,16 @@ pub(crate) fn shown(ticket: &Ticket, comments: &[Comment]) -> String {
     text
 }
 
+/// Where what was recorded of a ticket's call lies.
+fn recorded(recordings: &[Recorded]) -> String {
+    let line = |recorded: &Recorded| {
+        let what = if recorded.message { "message" } else { "recording" };
+        let how_long = recorded.length.map_or_else(|| "not finished".to_owned(), length);
+        format!("\n{}\n{what}: {} ({how_long})\n", utc(recorded.begun), recorded.file.display())
+    };
+    recordings.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +113,15 @@ mod tests {
         let text = shown(&ticket, &[comment]);
         assert!(text.contains("\n2026-11-29T13:45:02Z\nAn AI agent hands over a call.\n"), "{text}");
         assert!(!text.contains("priority"), "{text}");
+        let message = Recorded {
+            file: "recordings/1.wav".into(),
+            call: 0xf3_c0ff_ee00_beef,
+            message: true,
+            begun: ticket.opened,
+            length: Some(65_000_000),
+        };
+        let said = recorded(&[message.clone(), Recorded { message: false, length: None, ..message }]);
+        assert!(said.starts_with("\n2026-11-29T13:45:02Z\nmessage: recordings/1.wav (1:05)\n"), "{said}");
+        assert!(said.ends_with("recording: recordings/1.wav (not finished)\n"), "{said}");
     }
 }

@@ -263,10 +263,11 @@ impl Handover {
 }
 
 /// A time as people write it: `1:06`.
-pub(super) fn length(micros: i64) -> String {
+pub(crate) fn length(micros: i64) -> String {
     let seconds = micros / 1_000_000;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
+
 /// How what came from one side sounded, in words (ITU-T G.107, annex B); none where nothing came.
 fn quality(side: Audio) -> Option<String> {
     let mos = side.mos?;

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use api::{client, reason};
 pub(crate) use context::Context;
-pub(crate) use handover::{Again, Closing, Earlier, Handover};
+pub(crate) use handover::{Again, Closing, Earlier, Handover, length};
 pub(crate) use part::{Part, What};
 pub(crate) use setting::{Account, Credentials, Desk, Kind, Missing, OfLine, TOKENS_END};
 
