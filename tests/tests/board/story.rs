@@ -150,13 +150,13 @@ impl Story {
 
         stage.board.log.wait_for(&format!(": {outcome}, ended after"), PATIENCE);
         // What is finished is remembered for a while, and nothing else.
+        let told = reasons.iter().map(|reason| (reason.code().to_owned(), 1)).collect();
         let account = stage.board.log.account_when(PATIENCE, |account| {
             let finished = account.usage.finished;
-            account.streams == 0 && account.usage == Usage { finished, ..Usage::default() }
+            let idle = account.streams == 0 && account.usage == Usage { finished, ..Usage::default() };
+            idle && account.signalling == told
         });
         println!("{account:?}");
-        let told = reasons.iter().map(|reason| (reason.code().to_owned(), 1)).collect();
-        assert_eq!(account.signalling, told);
         assert_eq!((stage.board.starts(), ntp.answered(), dns.answered()), (1, 1, 1));
 
         assert_eq!((far_end.visits().len(), far_end.faults()), (1, Vec::new()));

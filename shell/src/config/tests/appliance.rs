@@ -254,8 +254,8 @@ fn a_board_keeps_no_audio() {
     let ring = "ring = [{ targets = [\"support\"], for = \"30s\" }]\n";
     let voicemail = "  [line.unanswered]\n  then = \"voicemail\"\n  [line.voicemail]\n  longest = \"1m\"\n";
     for (more, wrong) in [
-        (voicemail, "c:37:3: a board has nowhere to keep messages: take [line.voicemail] away"),
-        ("record = true\n", "c:35:10: a board has nowhere to keep recordings: take \"record\" away"),
+        (voicemail, "c:38:3: a board has nowhere to keep messages: take [line.voicemail] away"),
+        ("record = true\n", "c:36:10: a board has nowhere to keep recordings: take \"record\" away"),
     ] {
         assert_eq!(said(&[(ring, &format!("{ring}{more}"))]), wrong);
     }
