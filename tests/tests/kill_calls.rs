@@ -403,7 +403,7 @@ fn kills_of_those_who_are_answered(count: usize, usual: u64) {
 
 #[test]
 fn killed_with_an_account_that_is_quick() {
-    kills_of_those_who_wait(16, Account::Up, 61);
+    kills_of_those_who_wait(15, Account::Up, 61);
 }
 
 #[test]

@@ -32,9 +32,13 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
+        Self::beside(Manners { goodbye: Goodbye::After(1_000), ..Manners::taking_addresses() })
+    }
+
+    /// With a far end of these manners.
+    fn beside(manners: Manners) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
-        let goodbye = Goodbye::After(1_000);
-        let far_end = FarEnd::open(&[at.into()], Manners { goodbye, ..Manners::taking_addresses() });
+        let far_end = FarEnd::open(&[at.into()], manners);
         let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let place = || SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
         let (asks, told, agent) = (place(), place(), place());
@@ -229,6 +233,44 @@ fn a_call_is_handed_over_by_asking() {
         assert_eq!(ticket.priority.as_deref(), Some("high"));
         assert!(ticket.tags.iter().any(|tag| tag == "refund"), "{ticket:?}");
     });
+}
+
+#[test]
+fn what_is_said_of_a_second_hand_over_is_on_the_ticket_too() {
+    if sipp_is_missing("what_is_said_of_a_second_hand_over_is_on_the_ticket_too") {
+        return;
+    }
+    // The line is of another domain, and refuses every call.
+    let scene = Scene::beside(Manners::default());
+    let agent = Script::target("agent").takes_the_call().waits(5_000).hangs_up().hears(200).lingers();
+    let agent = scene.stage.cast.follow(&agent, scene.agent);
+    let caller = scene.calls(CARRIER, "agent");
+    let path = format!("/v1/calls/{}", scene.answered());
+    let all = ["Wants a refund.", "Wants to speak with the manager."];
+    for summary in all {
+        let said = json!({ "line": "support", "context": { "summary": summary } });
+        let (status, answer) = scene.ask(TOKEN, "POST", &format!("{path}/handover"), &said);
+        assert_eq!(status, 202, "{answer}");
+        let state = || scene.ask(TOKEN, "GET", &path, &Value::Null).1["handover"]["state"].clone();
+        let returned = poll(PATIENCE, || (state() == json!("returned")).then_some(()));
+        assert!(returned.is_some(), "{}\n{}", state(), scene.stage.warmline.written());
+    }
+    scene.stage.cast.ends_well(caller);
+    scene.stage.cast.ends_well(agent);
+    let comments = || {
+        scene.api.account(|account| {
+            let [ticket] = account.standing()[..] else { panic!("{:?}", account.tickets) };
+            ticket.comments.iter().map(|comment| comment.body.clone()).collect::<Vec<_>>()
+        })
+    };
+    let with = |text: &str| comments().iter().filter(|comment| comment.contains(text)).count();
+    assert!(
+        poll(PATIENCE, || (with("has ended: returned.") == 1).then_some(())).is_some(),
+        "{:?}",
+        comments()
+    );
+    assert_eq!(all.map(with), [1, 1], "{:?}", comments());
+    assert!(comments()[1].contains(all[1]), "it is there before the end: {:?}", comments());
 }
 
 #[test]
