@@ -114,7 +114,7 @@ impl Sbc<'_> {
     /// Whether its call goes on without a leg that is answered: there is no place for it in the call's own record.
     fn is_left_over(&self, id: LegId, leg: &Leg) -> bool {
         let left = |call: &Call| {
-            matches!(call.progress, Progress::Answered | Progress::Ended(_))
+            (matches!(call.progress, Progress::Answered | Progress::Ended(_)) || !call.plan.rings())
                 && ![call.anchor, call.called].contains(&Some(id))
         };
         leg.can_be_saved() && self.calls.get(leg.call).is_some_and(left)
