@@ -218,6 +218,7 @@ impl Sbc<'_> {
                 self.take_message(cx, id);
             }
         }
+        self.line_takes_over(cx, id);
         self.wake(id);
     }
 

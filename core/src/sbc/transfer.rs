@@ -327,6 +327,24 @@ impl Sbc<'_> {
         self.transfer_is_done(cx, id);
     }
 
+    /// Nobody takes the call over but the line itself, which has something to say to who waits: the referrer is not needed
+    /// any more, and is hung up.
+    pub(super) fn line_takes_over(&mut self, cx: &Cx<'_>, id: CallId) {
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.transfer.stage == Stage::Ringing) else {
+            return;
+        };
+        let status = match call.plan {
+            Plan::Goodbye(_, reason) => reason.status().unwrap_or(480),
+            _ => 200,
+        };
+        (call.hears, call.transfer.stage) = (true, Stage::None);
+        call.pending.add(Pending::SETTLED);
+        let (referrer, told) = (call.transfer.referrer.take(), call.transfer.told.take());
+        self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
+        told.into_iter().for_each(|told| self.tell_referrer(told, status));
+        referrer.into_iter().for_each(|referrer| self.hang_up(cx, referrer, Reason::Transferred));
+    }
+
     /// The anchor and the called one hear each other from here on; the latter's place is this one where it has gone.
     fn bridges(&mut self, id: CallId, called: Side) {
         let Some(call) = self.calls.get_mut(id) else { return };

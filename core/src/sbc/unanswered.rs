@@ -113,8 +113,10 @@ impl Sbc<'_> {
 
     /// Whether its call goes on without a leg that is answered: there is no place for it in the call's own record.
     fn is_left_over(&self, id: LegId, leg: &Leg) -> bool {
+        let talks = |call: &Call| [call.anchor, call.called].contains(&Some(id));
         let left = |call: &Call| match call.progress {
-            Progress::Answered | Progress::Ended(_) => ![call.anchor, call.called].contains(&Some(id)),
+            Progress::Answered | Progress::Ended(_) => !talks(call),
+            _ if !call.plan.rings() => !talks(call),
             // It has answered, and the call is not its own yet.
             _ => self.is_rung(id),
         };

@@ -1,9 +1,10 @@
 //! What is written down of calls, and what desks are told of them: a record when a call begins, and the same one, finished,
 //! when it has ended; a ticket for a hand-over, and on it what became of the call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use warmline_core::call::{CallId, Outcome, Progress, View};
+use warmline_core::config::{Line, TrunkIndex, TrunkKind};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
@@ -62,7 +63,7 @@ impl Clerk {
         let Some(view) = sbc.call(call) else { return };
         let Some(record) = Record::of(cx, &view) else { return };
         match event {
-            Event::Started(_) => self.expect(loaded, &view, &record),
+            Event::Started(_) => self.expect(cx, loaded, &view, &record),
             Event::Ticket(_) => {
                 // A later hand-over has one of its own.
                 let context = courses.take_context(call);
@@ -96,14 +97,26 @@ impl Clerk {
         }
     }
 
-    /// A caller is here for whom a ticket may be wished soon.
-    fn expect(&self, loaded: &Loaded, view: &View<'_>, record: &Record) {
-        let wanted = loaded.ticket(view.line.0).filter(|wanted| wanted.missing == Missing::Create);
-        if let (Some(desks), Some(wanted), Some(caller), None) =
-            (&self.desks, wanted, &record.caller, view.ticket)
-        {
+    /// A caller is here for whom a ticket may be wished soon: by the call's line, or by one to which an AI agent that is rung
+    /// may hand it over.
+    fn expect(&self, cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) {
+        let (Some(desks), Some(caller), None) = (&self.desks, &record.caller, view.ticket) else { return };
+        let config = cx.config;
+        let rung = config.line(view.line).map(|line| config.rings(line)).unwrap_or_default();
+        let rung = || rung.iter().filter_map(|ring| Some(config.target(ring.target)?.trunk));
+        let agent = |trunk: &TrunkIndex| {
+            rung().any(|rung| rung == *trunk)
+                && config.trunk(*trunk).is_some_and(|trunk| trunk.kind == TrunkKind::Ai)
+        };
+        let may = |&(at, line): &(u16, &Line)| at == view.line.0 || config.callers(line).iter().any(agent);
+        let wanted = (0..).zip(config.lines).filter(may).filter_map(|(at, _)| loaded.ticket(at));
+        let names: BTreeSet<&String> = { wanted }
+            .filter(|wanted| wanted.missing == Missing::Create)
+            .map(|wanted| &wanted.desk)
+            .collect();
+        for desk in names {
             // Where it is too much, it is looked up when it counts.
-            desks.wish(Wish::Expect { desk: wanted.desk.clone(), caller: caller.clone() });
+            desks.wish(Wish::Expect { desk: desk.clone(), caller: caller.clone() });
         }
     }
 

@@ -224,8 +224,19 @@ fn a_message_is_of_who_waits_whichever_side_that_is() {
     let asked = find(&w.zendesk_found(call), "INVITE").to_string();
     let outs = w.hear(ZENDESK, &respond(&asked, "486 Busy Here", "", ""));
     assert!(has(&outs, "record B"), "{:?}", told(&outs));
-    w.answer_notifies(&outs);
-    w.ends(call);
+    // The agent is not needed any more.
+    assert!(message(&outs, AI, "NOTIFY").contains("SIP/2.0 200"), "{outs:?}");
+    let after = w.answer_notify(&outs);
+    let all: Vec<Out> = outs.into_iter().chain(after).collect();
+    message(&all, AI, "BYE");
+    w.answer_byes(&all);
+    assert_eq!(w.outcome(call), Some(Outcome::Voicemail));
+    let outs = w.tell(Input::Command(Command::HangUpAll));
+    assert_eq!(w.outcome(call), Some(Outcome::Voicemail));
+    message(&outs, ZENDESK, "BYE");
+    w.answer_byes(&outs);
+    w.close(call);
+    w.is_clean();
 }
 
 #[test]
