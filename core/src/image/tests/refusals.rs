@@ -200,7 +200,7 @@ fn headers() {
         read(&image, &mut tables)
     };
     assert_eq!(changed(4, 1), Err(ImageError::Version { found: 1, understood: 7 }));
-    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 262, understood: 7 }));
+    assert_eq!(changed(5, 1), Err(ImageError::Version { found: 263, understood: 7 }));
     assert_eq!(changed(9, 1), Err(ImageError::Length));
     assert_eq!(changed(10, !image[10]), Err(ImageError::Checksum));
     assert_eq!(changed(40, !image[40]), Err(ImageError::Checksum));
