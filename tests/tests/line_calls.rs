@@ -624,7 +624,7 @@ fn a_caller_whose_agent_hands_over_hears_somebody_all_the_time() {
     }
     // A person takes over, or the agent has its caller back.
     let waits = [Voice::Peer, Voice::GREETING, Voice::MUSIC, Voice::Peer];
-    let rows: [(fn(Script) -> Script, _, _); 2] = [(ANSWERS, "200", "connected"), (BUSY, "486", "returned")];
+    let rows = [(ANSWERS, "200", "connected"), (BUSY, "486", "returned")];
     std::thread::scope(|scope| {
         for (plays, told, outcome) in rows {
             scope.spawn(move || {

@@ -5,10 +5,11 @@
 
 use core::fmt;
 use core::net::SocketAddrV4;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};

@@ -362,7 +362,7 @@ mod tests {
         let mut returned = first.clone();
         let earlier = Earlier { line: "support".into(), began: 1, outcome: "returned".into() };
         returned.earlier.push(earlier.clone());
-        assert_eq!(first.clone().and(&returned), returned);
+        assert_eq!(first.and(&returned), returned);
         let mut second = handover(2);
         second.context.summary = Some("Wants a refund.".into());
         second.tags.push("refund".into());

@@ -3,10 +3,10 @@
 //!
 //! It speaks as well, to whomever it hears, so that it can leave a message.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -219,7 +219,7 @@ pub(super) fn write_clips(folder: &Path) {
     const RATE: u32 = 8_000;
     for (name, frequency) in CLIPS {
         let half = RATE / frequency / 2;
-        let samples = (0..RATE).map(|at| if at / half % 2 == 0 { 8_000_i16 } else { -8_000 });
+        let samples = (0..RATE).map(|at| if (at / half).is_multiple_of(2) { 8_000_i16 } else { -8_000 });
         let audio: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
         let length = audio.len() as u32;
         let mut file = Vec::new();
@@ -290,7 +290,7 @@ mod tests {
             let packet = |high: u8, low: u8| {
                 let mut packet = vec![0x80; 12];
                 packet[1] = 0;
-                packet.extend((0..AUDIO).map(|at| if at / half % 2 == 0 { high } else { low }));
+                packet.extend((0..AUDIO).map(|at| if (at / half).is_multiple_of(2) { high } else { low }));
                 packet
             };
             assert_eq!(voice(&packet(0x9f, 0x1f)), Some(Voice::Tone(frequency)), "{name}");
