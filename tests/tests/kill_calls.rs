@@ -403,7 +403,7 @@ fn kills_of_those_who_are_answered(count: usize, usual: u64) {
 
 #[test]
 fn killed_with_an_account_that_is_quick() {
-    kills_of_those_who_wait(15, Account::Up, 61);
+    kills_of_those_who_wait(12, Account::Up, 61);
 }
 
 #[test]
@@ -413,12 +413,12 @@ fn killed_with_an_account_that_is_slow() {
 
 #[test]
 fn killed_with_an_account_that_is_away() {
-    kills_of_those_who_wait(12, Account::Down, 63);
+    kills_of_those_who_wait(9, Account::Down, 63);
 }
 
 #[test]
 fn killed_while_callers_hear_music() {
-    kills_of_those_who_are_answered(8, 67);
+    kills_of_those_who_are_answered(7, 67);
 }
 
 #[test]
