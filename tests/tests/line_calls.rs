@@ -408,7 +408,7 @@ fn dials_agent(scene: &Scene, script: Script) -> Program {
 
 /// An AI agent that answers and refers its caller to the line.
 fn refers() -> Script {
-    let script = Script::target("agent").picks_up().waits(200);
+    let script = Script::target("agent").picks_up().waits(600);
     script.says("REFER", "Refer-To: <sip:support@warmline>\n").hears(202)
 }
 
