@@ -298,8 +298,8 @@ impl Sbc<'_> {
     /// Takes over what was agreed on with a leg's peer, and has the relay told.
     pub(super) fn set_agreed(&mut self, call: CallId, id: LegId, agreed: Agreed) {
         let Some(leg) = self.legs.get_mut(id) else { return };
-        let other = leg.agreed.replace(agreed) != Some(agreed);
-        let place = leg.place;
+        let before = leg.agreed.replace(agreed);
+        let (other, place) = (before != Some(agreed), leg.place);
         if let Some(call) = self.calls.get_mut(call) {
             call.keyed.expire(place);
             if call.stream == Stream::Open {
@@ -308,6 +308,10 @@ impl Sbc<'_> {
                     Side::B => Pending::POINT_B,
                     Side::C => Pending::POINT_C,
                 });
+                // Who made no offer is played nothing before its answer has come.
+                if before.is_none() && call.anchor == Some(id) && call.is_waited_in() {
+                    call.pending.add(Pending::BRIDGE);
+                }
             }
             if other {
                 call.unsettle();

@@ -15,7 +15,7 @@ impl Sbc<'_> {
     /// Who waits in a call, and what they hear: first of all, or after that; none where that is nothing.
     fn waits(&self, config: &Config<'_>, id: CallId, first: bool) -> Option<(Side, Option<Play>)> {
         let call = self.calls.get(id).filter(|call| call.is_waited_in())?;
-        let side = self.legs.get(call.anchor?)?.place;
+        let side = self.legs.get(call.anchor?).filter(|leg| leg.agreed.is_some())?.place;
         let line = config.line(call.line);
         let greeting = line.and_then(|line| line.greeting).filter(|_| first);
         let said = match call.plan {

@@ -99,6 +99,20 @@ fn a_caller_who_is_answered_at_once_hears_music_until_somebody_is_there() {
 }
 
 #[test]
+fn a_caller_without_an_offer_hears_all_of_the_greeting_from_its_answer_on() {
+    let mut w = with(|line| (line.answer, line.greeting) = (Answer::AtOnce, Some(BYE_CLIP)));
+    let without = format!("{}{END}", invite("1", "support", "").split("Content-Type").next().unwrap());
+    let call = started(&w.hear(AI, &without));
+    let outs = w.tell(Input::Media(Report::Opened { stream: crate::call::stream_of(call) }));
+    let ok = message(&outs, AI, "SIP/2.0 200").to_string();
+    assert!(!has(&outs, "greet A by 13"), "{:?}", told(&outs));
+    w.zendesk_found(call);
+    let outs = w.hear(AI, &with_body(&request("ACK", "2", 1, &ok), OFFER));
+    assert!(has(&outs, "greet A by 13"), "{:?}", told(&outs));
+    w.ends(call);
+}
+
+#[test]
 fn early_media_while_it_rings() {
     let mut w = with(|line| line.answer = Answer::EarlyMedia);
     let (call, outs) = w.dials();
