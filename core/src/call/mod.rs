@@ -326,7 +326,7 @@ impl Call {
             caller: self.caller.as_ref().map(|number| number.as_slice()),
             withheld: self.identity.withheld,
             ticket: self.ticket,
-            talk: self.talk != Talk::Unasked,
+            talk: self.talk.may_have(),
             outcome: self.outcome,
             settles: self.settles,
             transfer: (self.transfer.stage, self.transfer.trunk),

@@ -15,6 +15,8 @@ pub enum Talk {
     Unasked,
     /// One is out, and nothing has come back yet.
     Asked,
+    /// One is out, and nothing has come back for as long as that was waited for. It may still.
+    Missed,
     /// One was answered, however, or may be still though nobody waits for that.
     Reached,
 }
@@ -23,23 +25,28 @@ impl Talk {
     /// An INVITE leaves that names no ticket. One before it may be answered late.
     pub(crate) const fn ask(&mut self) {
         *self = match self {
-            Self::Unasked => Self::Asked,
+            Self::Unasked | Self::Missed => Self::Asked,
             Self::Asked | Self::Reached => Self::Reached,
         };
     }
 
     /// Something has come back.
     pub(crate) const fn reach(&mut self) {
-        if matches!(self, Self::Asked) {
+        if matches!(self, Self::Asked | Self::Missed) {
             *self = Self::Reached;
         }
     }
 
-    /// Nothing has, and nothing will.
+    /// Nothing has, and nobody waits for that any more.
     pub(crate) const fn miss(&mut self) {
         if matches!(self, Self::Asked) {
-            *self = Self::Unasked;
+            *self = Self::Missed;
         }
+    }
+
+    /// Whether Talk has made one, as far as is known, or may be about to.
+    pub(crate) const fn may_have(self) -> bool {
+        matches!(self, Self::Asked | Self::Reached)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Responses that arrive.
 
 use crate::call::{
-    Call, CallId, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
+    Call, CallId, Leg, LegId, LegState, Pending, Progress, Todo, Wish, target_failure, tries_next_address,
 };
 use crate::config::{Config, TrunkKind};
 use crate::reason::Reason;
@@ -269,9 +269,10 @@ impl Sbc<'_> {
         call.is_some_and(|call| (call.called == Some(id) || beside) && call.progress == Progress::Ringing)
     }
 
-    /// The call of a leg that is rung, where that is Zendesk's line.
+    /// The call of a leg that is rung, or was when it said nothing, where that is Zendesk's line.
     pub(super) fn rung_at_zendesk(&mut self, config: &Config<'_>, id: LegId) -> Option<&mut Call> {
-        let leg = self.legs.get(id).filter(|_| self.is_rung(id))?;
+        let left = |leg: &&Leg| matches!(leg.state, LegState::Cancelling { .. });
+        let leg = self.legs.get(id).filter(|leg| left(leg) || self.is_rung(id))?;
         config.trunk(leg.trunk).filter(|trunk| trunk.kind == TrunkKind::Zendesk)?;
         self.calls.get_mut(leg.call)
     }

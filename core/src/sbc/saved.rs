@@ -117,7 +117,7 @@ pub(super) fn write(
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
     let outcome = kept.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
-    let talk = u8::from(call.talk != Talk::Unasked);
+    let talk = u8::from(call.talk.may_have());
     w.u64(id).u8(u8::from(withheld) | u8::from(vouched) << 1 | outcome << 2 | talk << 7);
     w.u64(call.ticket.map_or(0, NonZeroU64::get));
     for reason in [call.note, ending] {

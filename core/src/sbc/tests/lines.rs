@@ -435,6 +435,17 @@ fn talk_may_have_made_a_ticket_where_an_invite_without_one_was_not_lost() {
     assert!(!talk(&w, call));
     w.ends(call);
 
+    // It has, when nobody waited for it any more.
+    for said in ["180 Ringing", "200 OK"] {
+        let mut w = with(patient);
+        let (call, asked, _) = w.dials_and_rings();
+        w.later(20_100);
+        assert!(!talk(&w, call));
+        w.hear(ZENDESK, &answer(ZENDESK, "late", &asked, said, if said == "200 OK" { ANSWER } else { "" }));
+        assert!(talk(&w, call), "{said}");
+        w.ends(call);
+    }
+
     // It named one.
     let mut w = with(|_| {});
     let outs = w.hear(AI, &invite("1", "support", "X-Zendesk-Ticket-Id: 7\r\n"));
