@@ -184,11 +184,10 @@ url = "sqlite:killed.db"
         Legs { agents: its(agents), targets: its(targets) }
     }
 
-    /// What is written down of a caller's calls.
-    fn records(&self, number: &str) -> Vec<Value> {
+    /// What is written down of calls.
+    fn records(&self) -> Vec<Value> {
         let list = self.stage.ask(PROGRAM, &["calls", "--json"]).expect("a list");
-        let records: Vec<Value> = serde_json::from_str(&list).expect("a list");
-        records.into_iter().filter(|record| record["caller"] == number).collect()
+        serde_json::from_str(&list).expect("a list")
     }
 
     /// Waits until it holds of a guest, for so long.
@@ -246,7 +245,7 @@ url = "sqlite:killed.db"
         self.minds(&mut guest, moment, |_, _| false);
         self.stage.warmline.kill();
         let heard = guest.stay;
-        let records = self.records(number);
+        let records = self.records();
         let open = self.stage.ask(PROGRAM, &["outbox"]).expect("a list");
         self.stage.restart(PROGRAM);
         self.api.behave();
@@ -282,7 +281,7 @@ url = "sqlite:killed.db"
             self.stage.warmline.written()
         );
         let opened =
-            records.iter().filter_map(|record| record["call"].as_str()).any(|call| open.contains(call));
+            of(number, &records).filter_map(|record| record["call"].as_str()).any(|call| open.contains(call));
         if !targets.is_empty() || opened || heard == Stay::Calling {
             self.handed_over.insert(number.to_owned());
         }
@@ -327,8 +326,9 @@ url = "sqlite:killed.db"
         let list = || self.stage.ask(PROGRAM, &["outbox"]);
         let empty = poll(LATEST, || list().is_ok_and(|list| list.lines().count() == 1).then_some(()));
         assert!(empty.is_some(), "{:?}\n{}", list(), self.stage.warmline.written());
+        let all = self.records();
         for number in numbers {
-            let records = self.records(number);
+            let records: Vec<_> = of(number, &all).collect();
             let handed_over = self.handed_over.contains(number);
             assert!(records.len() == 1 || !handed_over && records.is_empty(), "{number}: {records:?}");
             assert!(records.iter().all(|record| !record["ended"].is_null()), "{records:?}");
@@ -364,6 +364,11 @@ url = "sqlite:killed.db"
             });
         }
     }
+}
+
+/// The records of a caller's calls.
+fn of<'r>(number: &'r str, records: &'r [Value]) -> impl Iterator<Item = &'r Value> {
+    records.iter().filter(move |record| record["caller"] == number)
 }
 
 /// What an agent says of this caller.
