@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use criterion::{Throughput, criterion_group, criterion_main};
 use warmline_benches::{Cpu, criterion};
+use warmline_core::config::Answers;
 use warmline_core::locate::Found;
 use warmline_core::relay::{Control, Report, Statistics};
 use warmline_core::time::Instant;
@@ -238,18 +239,27 @@ fn respond(status: &str, request: &Text<'_>) -> String {
     }
 }
 
-fn calls(c: &mut Criterion) {
-    let setting = Setting::new(2 * AT_ONCE as u16, (1_000_000 / BETWEEN_CALLS) as usize);
-    let script = Peers::write_down(&setting);
-    let messages = script.steps.iter().filter(|(_, step)| matches!(step, Step::Message(..))).count();
-    println!("{CALLS} calls, {messages} messages in, {} steps in all", script.steps.len());
-    assert_eq!(script.play(&setting).0, CALLS, "the same script and seed make the same calls");
+fn setting() -> Setting {
+    Setting::new(2 * AT_ONCE as u16, (1_000_000 / BETWEEN_CALLS) as usize)
+}
 
+fn calls(c: &mut Criterion) {
+    let (mut queue, mut bounded) = (setting(), setting());
+    queue.targets[0].answers = Answers::Queue { settle: 0 };
+    bounded.lines[0].max_waiting = u16::MAX;
     let mut group = c.benchmark_group("sbc");
     group.throughput(Throughput::Elements(CALLS)).sample_size(20);
-    group.bench_function("calls set up and torn down, 1,000 at once", |b| {
-        b.iter_custom(|times| (0..times).map(|_| script.play(&setting).1).sum());
-    });
+    for (line, setting) in
+        [("", setting()), (", to a queue", queue), (", to a line on which not all may wait", bounded)]
+    {
+        let script = Peers::write_down(&setting);
+        let messages = script.steps.iter().filter(|(_, step)| matches!(step, Step::Message(..))).count();
+        println!("{CALLS} calls, {messages} messages in, {} steps in all", script.steps.len());
+        assert_eq!(script.play(&setting).0, CALLS, "the same script and seed make the same calls");
+        group.bench_function(format!("calls set up and torn down, 1,000 at once{line}"), |b| {
+            b.iter_custom(|times| (0..times).map(|_| script.play(&setting).1).sum());
+        });
+    }
     group.finish();
 }
 

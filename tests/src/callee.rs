@@ -2,10 +2,12 @@
 
 use core::net::SocketAddr;
 
+use crate::keys;
 use crate::peer::{Late, Peer, Sent};
-use crate::plan::{Answer, Ending, Plan, Refers, Refresh, Transfer, Wish};
+use crate::plan::{Answer, Crypto, Ending, Plan, Refers, Refresh, Transfer, Wish};
 use crate::referrer::Referrer;
 use crate::sdp::{Description, describe};
+use crate::setting::is_zendesk;
 use crate::text::Text;
 use crate::timer::Timer;
 use crate::zendesk::{Refusal, Rules};
@@ -56,6 +58,20 @@ pub struct Callee {
     /// The rule that its INVITE breaks, where it answers as Zendesk does.
     pub refused: Option<Refusal>,
     pub(crate) timer: Timer,
+    /// When it was rung.
+    pub rung_at: u64,
+    /// When it answered.
+    pub answered_at: Option<u64>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<u64>,
+    /// When it hung up.
+    pub left_at: Option<u64>,
+    /// When it was hung up.
+    pub hung_up_at: Option<u64>,
+    /// The ticket that its INVITE names.
+    pub ticket: Option<u64>,
+    /// How many milliseconds after its answer it hangs up, where it does so whatever the plan says.
+    pub(crate) stays: Option<u64>,
     plan: Plan,
     invite: Vec<u8>,
     steps: Vec<(u64, Step)>,
@@ -97,7 +113,7 @@ impl Callee {
         invite: &Text<'_>,
         bytes: &[u8],
     ) -> Result<Self, String> {
-        let kind = if at == crate::setting::address::AI { "zyb" } else { "zxb" };
+        let kind = if is_zendesk(at) { "zxb" } else { "zyb" };
         let name = format!("{kind}{number}x{place}");
         let mut peer = Peer::new(name, at, sbc, media);
         peer.call_id = invite.one("Call-ID")?.to_owned();
@@ -126,6 +142,13 @@ impl Callee {
             refused: None,
             timer: Timer::new(plan.timers[1]),
             plan,
+            rung_at: 0,
+            answered_at: None,
+            cancelled_at: None,
+            left_at: None,
+            hung_up_at: None,
+            ticket: invite.get("X-Zendesk-Ticket-Id").and_then(|ticket| ticket.parse().ok()),
+            stays: None,
             invite: bytes.to_vec(),
             steps: Vec::new(),
             waiting: Vec::new(),
@@ -151,10 +174,13 @@ impl Callee {
 
     fn sdp(&self, direction: &str) -> String {
         let formats: &[u8] = if self.answer == Answer::WrongCodec { &[9] } else { &[self.plan.format, 101] };
-        describe(self.peer.media, self.peer.version, formats, direction, false)
+        let plain = describe(self.peer.media, self.peer.version, formats, direction, false);
+        let Some(offer) = &self.session else { return plain };
+        keys::answer(plain, &offer.crypto, offer.secure, self.plan.crypto[1], &self.peer.name)
     }
 
     pub(crate) fn begin(&mut self, now: u64, invite: &Text<'_>, out: &mut Vec<Sent>) {
+        self.rung_at = now;
         self.peer.serve(invite);
         if self.answer == Answer::Silence {
             self.over = true;
@@ -304,6 +330,7 @@ impl Callee {
             Step::Accept => {
                 let sdp = if self.described { String::new() } else { self.sdp("sendrecv") };
                 self.answered = true;
+                self.answered_at = Some(now);
                 self.timer.begin(now);
                 let lines = contact + &self.timer.tells();
                 self.peer.respond(now, &invite, 200, &lines, &sdp, out);
@@ -321,6 +348,7 @@ impl Callee {
             }
             Step::Bye => {
                 self.leaving = true;
+                self.left_at = Some(now);
                 self.peer.request(now, "BYE", "", "", out);
             }
             Step::Hold | Step::Resume => {
@@ -376,6 +404,7 @@ impl Callee {
                 self.peer.serve(request);
                 self.peer.respond(now, request, 200, "", "", out);
                 self.cancelled = true;
+                self.cancelled_at.get_or_insert(now);
                 let step = match self.answer {
                     _ if self.answered => return Ok(()),
                     // After a 2xx a proxy passes on no failure (16.7).
@@ -430,6 +459,7 @@ impl Callee {
                     return Err(format!("a BYE for {}", request.uri()));
                 }
                 self.heard_bye = true;
+                self.hung_up_at.get_or_insert(now);
                 self.over = true;
                 self.peer.serve(request);
                 self.peer.respond(now, request, 200, "", "", out);
@@ -506,6 +536,16 @@ impl Callee {
         self.steps.push((now, Step::Refer));
     }
 
+    /// What it says of SRTP.
+    pub const fn crypto(&self) -> Crypto {
+        self.plan.crypto[1]
+    }
+
+    /// Where it is.
+    pub const fn at(&self) -> SocketAddr {
+        self.peer.at
+    }
+
     /// Hangs up now.
     pub(crate) fn hang_up(&mut self, now: u64) {
         self.steps.push((now, Step::Bye));
@@ -564,6 +604,9 @@ impl Callee {
         }
         if let Some(transfer) = self.refers() {
             self.steps.push((now + transfer * 1_000, Step::Refer));
+        }
+        if let Some(after) = self.stays {
+            self.steps.push((now + after * 1_000, Step::Bye));
         }
         if let Ending::Target(after) | Ending::Both(after) = self.plan.ending {
             self.steps.push((now + after * 1_000, Step::Bye));
@@ -634,7 +677,9 @@ impl Callee {
                 let refused = matches!(status, 481 | 491 | 500) || attended && matches!(status, 403 | 603);
                 // The caller's answer may wait for a PRACK that is lost again and again: then nobody is there yet.
                 let early = status == 403 && self.plan.reliable.caller != Wish::Unable;
-                if status != 202 && !refused && !self.orphaned && !early {
+                // There is no room for whoever is rung beside others who are.
+                let full = status == 503 && self.plan.visit.is_some();
+                if status != 202 && !full && !refused && !self.orphaned && !early {
                     return Err(format!("a REFER of a target got {status}"));
                 }
             }
@@ -647,6 +692,8 @@ impl Callee {
                 self.over = true
             }
             // It was one too many, and has not heard so yet.
+            // Its time was over before, and it has not heard so yet.
+            ("BYE", 481) if self.plan.visit.is_some() => self.over = true,
             ("BYE", 481) if self.was_one_of_many() => self.over = true,
             // The call is being ended.
             ("INVITE" | "UPDATE", 481) => {}

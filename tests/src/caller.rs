@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::digest::{Algorithm, answer, parameter};
+use crate::keys::offer;
 use crate::peer::{Late, Peer, Sent};
 use crate::plan::{Ending, From, Plan, Refers, Refresh, Transfer, Who, Wish};
 use crate::referrer::Referrer;
@@ -47,6 +48,8 @@ pub struct Caller {
     pub outcome: Outcome,
     /// When the INVITE went out and when its final response came.
     pub times: (u64, Option<u64>),
+    /// When it cancelled its INVITE, or else hung up.
+    pub left: Option<u64>,
     /// Whether nothing is left to do.
     pub over: bool,
     /// The statuses of the provisional responses.
@@ -113,6 +116,7 @@ impl Caller {
             plan,
             outcome: Outcome::Open,
             times: (0, None),
+            left: None,
             over: false,
             heard: Vec::new(),
             session: None,
@@ -141,7 +145,8 @@ impl Caller {
     }
 
     fn sdp(&self, direction: &str, video: bool) -> String {
-        describe(self.peer.media, self.peer.version, &self.plan.formats, direction, video)
+        let plain = describe(self.peer.media, self.peer.version, &self.plan.formats, direction, video);
+        offer(plain, self.plan.crypto[0], &self.peer.name)
     }
 
     pub(crate) fn begin(&mut self, now: u64, out: &mut Vec<Sent>) {
@@ -260,11 +265,13 @@ impl Caller {
             }
             Step::Cancel if self.outcome == Outcome::Open => {
                 self.cancelled = true;
+                self.left.get_or_insert(now);
                 let bytes = self.peer.compose("CANCEL", &self.invite.clone(), self.invited, "", "");
                 self.peer.start(now, "CANCEL", self.invite.clone(), bytes, out);
             }
             Step::Cancel | Step::Bye => {
                 self.leaving = true;
+                self.left.get_or_insert(now);
                 self.peer.request(now, "BYE", "", "", out);
             }
             Step::WrongBye => {

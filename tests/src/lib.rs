@@ -14,6 +14,7 @@ mod dice;
 mod digest;
 mod door;
 mod guest;
+mod keys;
 mod keytone;
 mod media;
 mod peer;
@@ -25,6 +26,7 @@ mod setting;
 mod tap;
 mod text;
 mod timer;
+mod visit;
 mod world;
 
 pub mod board;
@@ -41,10 +43,13 @@ pub use door::Challenge;
 pub use guest::{Guest, Stay};
 pub use keytone::whistle;
 pub use mutation::{mutate, renew};
-pub use plan::{Answer, Ending, From, Hold, Plan, Refers, Refresh, Reliable, Timers, Transfer, Who, Wish};
+pub use plan::{
+    Answer, Crypto, Ending, From, Hold, Plan, Refers, Refresh, Reliable, Timers, Transfer, Who, Wish,
+};
 pub use record::{Entered, Left, Record};
 pub use referrer::Referrer;
-pub use setting::{Memory, Setting, address};
+pub use setting::{LINES, Memory, Setting, address};
 pub use tap::Tap;
 pub use text::Text;
+pub use visit::{Handed, Manner, Visit};
 pub use world::{Audio, Hears, Told, Weather, World, core_is_running};

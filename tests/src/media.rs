@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
+use warmline_core::clip::{ClipId, Clips};
 use warmline_core::g711::Law;
 use warmline_core::relay::{
     Control, Hop, Output, Peer, Play, Relay, Report, Side, StreamId, TAILROOM, Verdict,
@@ -10,8 +11,18 @@ use warmline_core::relay::{
 use warmline_core::rtp::Event;
 use warmline_core::time::{Instant, Utc};
 
+use crate::keys::Seen;
 use crate::keytone::is_keytone;
 use crate::world::in_core;
+
+/// What the host has for clips: a second of audio for each.
+struct Recorded;
+
+impl Clips for Recorded {
+    fn audio(&self, _: ClipId) -> Option<&[u8]> {
+        Some(&[0x55; 8_000])
+    }
+}
 
 /// A relay and what its host knows of it. One serves all workers' ports.
 pub(crate) struct Media<'w> {
@@ -27,6 +38,8 @@ pub(crate) struct Media<'w> {
     pub(crate) mute: bool,
     /// How many RTCP packets the relay sent of its own accord.
     pub(crate) rtcp: u64,
+    /// The keys of SRTP that were seen.
+    pub(crate) keys: Seen,
     /// When the relay wants to be polled.
     pub(crate) wake: Option<Instant>,
 }
@@ -39,6 +52,8 @@ struct Place {
     peer: Option<Peer>,
     /// What it is played.
     played: Option<Play>,
+    /// Whether what leaves for it is protected.
+    secured: bool,
 }
 
 /// What the relay has to say.
@@ -61,14 +76,16 @@ impl<'w> Media<'w> {
             broken: false,
             mute: false,
             rtcp: 0,
+            keys: Seen::default(),
             wake: None,
         }
     }
 
     /// The relay was restarted with its host: `relay` has no streams.
     pub(crate) fn restart(&mut self, relay: Relay<'w>) {
+        let keys = core::mem::take(&mut self.keys);
         let (bridged, rtcp) = (self.bridged, self.rtcp);
-        *self = Self { bridged, rtcp, ..Self::new(relay) };
+        *self = Self { bridged, rtcp, keys, ..Self::new(relay) };
     }
 
     /// How many streams are open: by what it was told, and by the relay.
@@ -111,7 +128,12 @@ impl<'w> Media<'w> {
                     return Err(format!("{side:?} is pointed to {}", peer.rtp));
                 }
             }
-            Control::Secure { stream, side, .. } => drop(self.place(stream, side)?),
+            Control::Secure { stream, side, security } => {
+                self.place(stream, side)?.secured = security.is_some();
+                if let Some(security) = security {
+                    self.keys.secures(security.send.bytes(), security.receive.bytes());
+                }
+            }
             Control::Learn { stream, side, source } => match &mut self.place(stream, side)?.peer {
                 Some(peer) => peer.rtp = source,
                 None => return Err(format!("{side:?} of {stream:?} is learned but was not pointed")),
@@ -131,7 +153,10 @@ impl<'w> Media<'w> {
                     if self.place(stream, side)?.port.is_none() {
                         return Err(format!("{side:?} of {stream:?} is in a bridge but not open"));
                     }
-                    self.place(stream, side)?.played = None;
+                    // What is played once is played to its end.
+                    let once = |play: &Play| matches!(play, Play::Clip { looped: false, .. });
+                    let place = self.place(stream, side)?;
+                    place.played = place.played.filter(once);
                 }
             }
             Control::Play { stream, side, what } => {
@@ -210,7 +235,7 @@ impl<'w> Media<'w> {
     /// The next thing that the relay has to say; none when it waits.
     pub(crate) fn poll(&mut self, now: Instant, utc: Utc) -> Result<Option<Said>, String> {
         for _ in 0..10_000 {
-            match in_core(|| self.relay.poll(now, Some(utc), &(), &mut self.buffer)) {
+            match in_core(|| self.relay.poll(now, Some(utc), &Recorded, &mut self.buffer)) {
                 Output::Send(Hop { port, to, len }) => {
                     let bytes = self.buffer[..len].to_vec();
                     if port.is_multiple_of(2) {
@@ -221,7 +246,10 @@ impl<'w> Media<'w> {
                             || self.is_told_key(port, &bytes[12..]);
                         let key = len == 16
                             && Event::parse(&bytes[12..]).is_some_and(|event| event.digit().is_some());
-                        if !key && (len != 172 || !silent) || network(to).is_none() {
+                        // What is protected cannot be heard here, only that it has its tag.
+                        let secured = self.at(port).is_some_and(|place| place.secured);
+                        let silent = silent && len == 172 || secured && (176..=188).contains(&len);
+                        if !key && !silent || network(to).is_none() {
                             return Err(format!("{len} bytes from {port} to {to} are not silence"));
                         }
                     } else {
@@ -243,6 +271,12 @@ impl<'w> Media<'w> {
                     }
                 }
                 Output::Report(_) if self.mute => {}
+                Output::Report(Report::Played { stream, side, clip }) => {
+                    if let Ok(place) = self.place(stream, side) {
+                        place.played.take_if(|play| *play == Play::Clip { clip, looped: false });
+                    }
+                    return Ok(Some(Said::Report(Report::Played { stream, side, clip })));
+                }
                 Output::Report(report) => return Ok(Some(Said::Report(report))),
                 Output::Wait(at) => {
                     self.wake = at;

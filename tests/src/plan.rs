@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::door::Challenge;
+use crate::visit::Visit;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,17 @@ pub enum Refresh {
     CallerHoldsAs(Hold, bool),
     /// The same by the target.
     TargetHoldsAs(Hold, bool),
+}
+
+/// What somebody says of SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// Nothing, and takes none.
+    None,
+    /// It offers it beside plain RTP, and takes either.
+    Beside,
+    /// It wants nothing else.
+    Instead,
 }
 
 /// How a call is held.
@@ -276,6 +288,11 @@ pub struct Plan {
     /// The call in which the caller, which is the AI agent's platform, takes the place of that platform's own leg, by an
     /// INVITE with Replaces: then this is no call of its own.
     pub replaces: Option<usize>,
+    /// What the caller and the targets say of SRTP.
+    pub crypto: [Crypto; 2],
+    /// What happens on lines with plans; the setting must have them. It says what those do who are rung, in place of
+    /// `answers`, `others` and what a transfer's `answer` says.
+    pub visit: Option<Visit>,
 }
 
 impl Plan {
@@ -326,6 +343,8 @@ impl Plan {
             challenge: None,
             transfer: None,
             replaces: None,
+            crypto: [Crypto::None; 2],
+            visit: None,
         }
     }
 }

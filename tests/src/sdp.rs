@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use crate::keys::Line;
+
 /// What a description says, as far as the peers look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
@@ -11,6 +13,10 @@ pub struct Description {
     pub address: String,
     /// Kind, port and formats of each m= line.
     pub media: Vec<(String, u16, Vec<u8>)>,
+    /// Whether the audio is of RTP/SAVP.
+    pub secure: bool,
+    /// Its `crypto` attributes.
+    pub crypto: Vec<Line>,
     /// The direction attribute.
     pub direction: String,
     /// All but the o= line.
@@ -53,6 +59,7 @@ impl Description {
         let origin = (number(origin[1])?, number(origin[2])?);
         let address = lines[3].rsplit(' ').next().unwrap_or_default().to_owned();
         let mut media = Vec::new();
+        let (mut secure, mut crypto) = (false, Vec::new());
         let mut direction = "sendrecv".to_owned();
         for line in &lines[5..] {
             if let Some(m) = line.strip_prefix("m=") {
@@ -61,16 +68,19 @@ impl Description {
                     return Err(format!("bad m= line {line}"));
                 }
                 let port = fields[1].parse().map_err(|_| format!("bad port in {line}"))?;
+                secure |= fields[2] == "RTP/SAVP";
                 let formats = fields[3..].iter().filter_map(|format| format.parse().ok()).collect();
                 media.push((fields[0].to_owned(), port, formats));
             } else if let Some(word @ ("sendrecv" | "sendonly" | "recvonly" | "inactive")) =
                 line.strip_prefix("a=")
             {
                 direction = word.to_owned();
+            } else if let Some(value) = line.strip_prefix("a=crypto:") {
+                crypto.push(Line::parse(value)?);
             }
         }
         let rest = text.lines().filter(|line| !line.starts_with("o=")).collect::<Vec<_>>().join("\n");
-        Ok(Self { origin, address, media, direction, rest })
+        Ok(Self { origin, address, media, secure, crypto, direction, rest })
     }
 
     /// The audio section that is taken.

@@ -1,5 +1,7 @@
 //! Where the rig's calls take place: networks, trunks and lines, and core's memory.
 
+mod lines;
+
 use core::marker::PhantomData;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -19,6 +21,8 @@ use warmline_core::transport::Transport;
 use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 use crate::digest::Login;
+
+pub use lines::LINES;
 
 /// The addresses of everybody.
 pub mod address {
@@ -49,8 +53,15 @@ pub mod address {
     /// Further addresses of Zendesk's name, where it has more than one.
     pub const OTHERS: [SocketAddr; 3] =
         [at([203, 0, 113, 7], 5060), at([203, 0, 113, 8], 5080), at([203, 0, 113, 9], 5060)];
+    /// Further telephones.
+    pub const DESKS: [SocketAddr; 2] = [at([198, 18, 0, 11], 5060), at([198, 18, 0, 12], 5060)];
     /// Somebody.
     pub const STRANGER: SocketAddr = at([192, 88, 99, 1], 5060);
+}
+
+/// Whether one of Zendesk's addresses is meant.
+pub(crate) fn is_zendesk(at: SocketAddr) -> bool {
+    matches!(at.ip(), IpAddr::V4(ip) if ip.octets()[..3] == [203, 0, 113])
 }
 
 /// Who we are to Zendesk, where it asks.
@@ -73,8 +84,10 @@ pub struct Setting {
     pub trunks: Vec<Trunk>,
     sources: Vec<Range>,
     media: Vec<MediaRange>,
-    targets: Vec<Target>,
-    lines: Vec<Line>,
+    /// Whom lines can ring: 0 is Zendesk, 1 its second address, 2 the AI agent.
+    pub targets: Vec<Target>,
+    /// What can be dialled, in the order of [`Setting::new`].
+    pub lines: Vec<Line>,
     dials: Vec<Span>,
     callers: Vec<TrunkIndex>,
     /// How long each target rings: the first of `support`, both of `both`.
@@ -229,10 +242,15 @@ impl Setting {
 
     /// Listens for callers' connections, and for those to Zendesk where that is reached by TCP.
     pub fn have_connections(&mut self, wired: bool) {
-        let tcp = |listener| Listener { transport: Transport::Tcp, ..listener };
-        self.listeners.push(tcp(self.listeners[0]));
+        self.have_connections_by(Transport::Tcp, wired);
+    }
+
+    /// The same by this transport.
+    pub fn have_connections_by(&mut self, transport: Transport, wired: bool) {
+        let carried = |listener| Listener { transport, ..listener };
+        self.listeners.push(carried(self.listeners[0]));
         if wired {
-            self.listeners.push(tcp(self.listeners[1]));
+            self.listeners.push(carried(self.listeners[1]));
             self.trunks[2].listener = address::WIRED;
         }
     }

@@ -10,6 +10,7 @@ mod streams;
 mod targets;
 mod told;
 mod verdict;
+mod visits;
 mod weather;
 
 use core::cell::Cell;
@@ -39,6 +40,7 @@ use agenda::{Next, What};
 pub use audio::{Audio, Hears};
 use connections::Connections;
 pub use told::Told;
+use visits::Said;
 pub use weather::Weather;
 
 thread_local! {
@@ -87,6 +89,8 @@ pub struct World<'w> {
     pub pongs: HashMap<SocketAddr, u16>,
     /// When each address was asked by OPTIONS, repetitions included.
     pub pings: HashMap<SocketAddr, Vec<u64>>,
+    /// What was said of calls' tickets, by their callers' numbers, and when.
+    tickets: HashMap<usize, Vec<(u64, Said)>>,
     /// What is wrong.
     pub faults: Vec<String>,
     /// Keeps a copy of every message that reaches the SBC, when that was asked for.
@@ -166,6 +170,7 @@ impl<'w> World<'w> {
             digits: Vec::new(),
             pongs: HashMap::new(),
             pings: HashMap::new(),
+            tickets: HashMap::new(),
             faults: Vec::new(),
             recording: None,
             sent: None,

@@ -3,6 +3,7 @@
 use core::cmp::Reverse;
 use core::net::SocketAddr;
 
+use warmline_core::call::CallId;
 use warmline_core::locate::Found;
 use warmline_core::relay::Report;
 use warmline_core::transport::Path;
@@ -36,6 +37,12 @@ pub(super) enum What {
     Attend([usize; 2]),
     /// The AI platform hangs up its leg of this call.
     Leave(usize),
+    /// The host says what became of the ticket that this call is to have.
+    Ticket(CallId, Option<u64>),
+    /// This caller presses a key.
+    Press(usize, u8),
+    /// The platform hands this caller's call over.
+    HandOver(usize),
     Media(Report),
     Resolved(Question),
     /// The sides of this call speak, where there is audio.
@@ -99,10 +106,14 @@ impl World<'_> {
                 self.callers[number].begin(self.now, &mut out);
                 self.send(out);
                 self.mind_caller(number);
+                self.visit_begins(number);
                 if self.audio.is_some() {
                     self.arrange(self.now, What::Talk(number));
                 }
             }
+            What::Ticket(id, ticket) => self.ticket_is_said(id, ticket),
+            What::Press(number, key) => self.presses(number, key),
+            What::HandOver(number) => self.is_handed_over(number),
             What::Talk(number) => self.talk(number),
             What::Packet { port, from, bytes } => self.packet(port, from, &bytes),
             What::Caller(number) => {

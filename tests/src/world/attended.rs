@@ -39,6 +39,11 @@ impl World<'_> {
         self.callees.iter().position(|other| core::ptr::eq(other, callee)).map(Agent::Callee)
     }
 
+    /// What the platform calls the call of this caller that its agent is in.
+    pub(super) fn agents_call(&self, number: usize) -> Option<String> {
+        Some(self.peer(self.agent(number)?).call_id.clone())
+    }
+
     fn peer(&self, agent: Agent) -> &Peer {
         match agent {
             Agent::Caller(number) => &self.callers[number].peer,

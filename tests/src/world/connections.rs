@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::collections::{HashMap, HashSet};
 
 use warmline_core::Input;
-use warmline_core::transport::{Path, Transport};
+use warmline_core::transport::Path;
 
 use super::{What, World, in_core};
 use crate::setting::address;
@@ -132,7 +132,8 @@ impl World<'_> {
             End::Caller(_) => address::CONNECTED,
             End::Target(_) => address::WIRED,
         };
-        let path = Path { transport: Transport::Tcp, listener, flow, remote: peer };
+        let transport = self.config.listeners[usize::from(listener)].transport;
+        let path = Path { transport, listener, flow, remote: peer };
         let config = self.config;
         let cx = warmline_core::Cx { now: self.clock(), utc: Some(self.utc()), config: &config };
         let Ok(admitted) = in_core(|| self.sbc.admit(&cx, path)) else { return };

@@ -2,13 +2,14 @@
 
 use core::net::SocketAddr;
 
-use warmline_core::config::Config;
+use warmline_core::config::{Config, TrunkIndex};
 use warmline_core::time::{Instant, Utc};
 use warmline_core::transport::{Path, Transport};
 use warmline_core::{Command, Cx, Input, Output};
 
 use super::{What, World, in_core};
 use crate::record::{Entered, Left};
+use crate::text::Text;
 
 impl<'w> World<'w> {
     /// What core's clock says now.
@@ -106,6 +107,22 @@ impl<'w> World<'w> {
         self.judge("poll", Err("the SBC never waits".into()));
     }
 
+    /// Holds the keys in what leaves against all that were seen before, and the way they go against what its trunk says.
+    fn minds_keys(&mut self, to: Path, bytes: &[u8]) {
+        if memchr::memmem::find(bytes, b"a=crypto").is_none() {
+            return;
+        }
+        let text = Text::parse(bytes).ok();
+        let call_id = text.and_then(|text| text.get("Call-ID").map(str::to_owned)).unwrap_or_default();
+        let interface = self.config.listeners[usize::from(to.listener)].interface;
+        let is_its = |trunk: &u16| self.config.speaks_from(TrunkIndex(*trunk), interface, to.remote.ip());
+        let trunk = (0..self.config.trunks.len() as u16).find(is_its);
+        let trunk = trunk.map(|trunk| &self.config.trunks[usize::from(trunk)]);
+        let may = trunk.is_some_and(|trunk| trunk.srtp.is_on() && trunk.keys_may_go_by(to.transport));
+        let result = self.media.keys.say(&call_id, &String::from_utf8_lossy(bytes), may);
+        self.judge("keys", result);
+    }
+
     pub(super) fn transmit(&mut self, to: Path, len: usize) {
         let bytes = self.out[..len].to_vec();
         let result = self
@@ -116,6 +133,7 @@ impl<'w> World<'w> {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.judge("tap", Err(format!("{wrong}\n{text}")));
         }
+        self.minds_keys(to, &bytes);
         if let Some(record) = &mut self.record {
             record.left.push(Left { at: self.now, to: to.remote, bytes: bytes.clone() });
         }

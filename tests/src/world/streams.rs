@@ -1,10 +1,13 @@
 //! Streams and what goes over them.
 
 use core::net::SocketAddr;
+use std::collections::HashSet;
 
 use warmline_core::relay::{Report, Side, Verdict};
 
 use super::{What, World};
+use crate::caller::Caller;
+use crate::keys::owner;
 use crate::media::Said;
 
 impl World<'_> {
@@ -95,5 +98,27 @@ impl World<'_> {
     /// How many RTCP packets the relay sent of its own accord.
     pub fn rtcp(&self) -> u64 {
         self.media.rtcp
+    }
+
+    /// Whether all that the relay was told of keys is right: with each peer's key goes the one of ours that this peer was
+    /// told. How many legs were told so.
+    pub fn check_keys(&self) -> Result<usize, String> {
+        let mut legs = HashSet::new();
+        for (ours, theirs) in &self.media.keys.secured {
+            let name = owner(theirs).ok_or("a key of nobody's")?;
+            let callers = self.callers.iter().map(|caller| &caller.peer);
+            let mut peers = callers.chain(self.callees.iter().map(|callee| &callee.peer));
+            let peer = peers.find(|peer| peer.name == name).ok_or_else(|| format!("a key of {name}'s"))?;
+            // Who was told no description knows no key of ours.
+            let is_it = |caller: &&Caller| caller.peer.name == name;
+            let told_nothing = self.callers.iter().find(is_it).is_some_and(|caller| caller.session.is_none());
+            match self.media.keys.ours.get(ours) {
+                Some(told) if *told == peer.call_id => {}
+                None if told_nothing && owner(ours).is_none() => {}
+                told => return Err(format!("the key for {name} was told to {told:?}")),
+            }
+            legs.insert(name);
+        }
+        Ok(legs.len())
     }
 }

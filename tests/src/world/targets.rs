@@ -9,7 +9,7 @@ use crate::caller::{Outcome, number_of};
 use crate::door::Door;
 use crate::peer::Sent;
 use crate::plan::{Answer, From, Plan};
-use crate::setting::address;
+use crate::setting::{address, is_zendesk};
 use crate::text::Text;
 use crate::zendesk::{Refusal, Rules};
 
@@ -213,31 +213,38 @@ impl World<'_> {
         let number = self.number_of(invite);
         let plan = self.callers.get(number).map_or_else(Plan::plain, |caller| caller.plan.clone());
         let transferred = plan.transfer.is_some() && self.is_transfer(number, invite);
-        let answer = self.answer_at(number, at, transferred);
-        let sbc = self.setting.heard_at(u8::from(at != address::AI));
-        let wired = at != address::AI && self.config.trunks[2].listener == address::WIRED;
+        let manner = self.manner_at(number, at);
+        let answer = manner.map_or_else(|| self.answer_at(number, at, transferred), |manner| manner.answer);
+        let sbc = self.setting.heard_at(u8::from(is_zendesk(at)));
+        let wired = is_zendesk(at) && self.config.trunks[2].listener == address::WIRED;
         let contact = format!("sip:{sbc}{}", if wired { ";transport=TCP" } else { "" });
-        let result = check_invite(&plan, at, &contact, transferred, invite);
+        let uri = self.setting.target_at(at).map(|target| self.config.text(self.config.targets[target].uri));
+        let uri = core::str::from_utf8(uri.unwrap_or_default()).unwrap_or_default();
+        let secured = self.config.trunks[2].srtp.is_on();
+        let result = check_invite(&plan, at, uri, &contact, transferred, secured, invite);
+        let result = match plan.visit {
+            Some(_) => result.and_then(|()| self.check_ticket(number, at, invite)),
+            None => result,
+        };
         if self.tap.is_some() {
             self.judge(&format!("target {}", self.callees.len()), result);
         }
         let alone = at == address::BACKUP || matches!(answer, Answer::Silence | Answer::Refuse(..));
         let forks = if alone { &[][..] } else { &plan.forks };
+        let again = self.callees.iter().any(|callee| callee.number == number && callee.peer.at == at);
         let mut places = Vec::new();
         for &answer in [answer].iter().chain(forks) {
             let place = self.callees.len();
             let media = SocketAddr::new(
-                if at == address::AI {
-                    IpAddr::from([198, 51, 100, 30])
-                } else {
-                    IpAddr::from([203, 0, 113, 20])
-                },
+                IpAddr::from(if is_zendesk(at) { [203, 0, 113, 20] } else { [198, 51, 100, 30] }),
                 10_000 + (place as u16 % 20_000) * 2,
             );
             match Callee::new(number, place, plan.clone(), answer, at, media, sbc, invite, bytes) {
                 Ok(mut callee) => {
                     callee.further = !places.is_empty();
-                    callee.transferred = transferred;
+                    // An agent asks for its call once.
+                    callee.transferred = transferred || plan.visit.is_some() && at == address::AI && again;
+                    callee.stays = manner.and_then(|manner| manner.stays);
                     callee.loses_answers = self.cut > 0;
                     callee.begin(self.now, invite, out);
                     places.push(place);
@@ -255,26 +262,23 @@ impl World<'_> {
 fn check_invite(
     plan: &Plan,
     at: SocketAddr,
+    uri: &str,
     contact: &str,
     transferred: bool,
+    secured: bool,
     invite: &Text<'_>,
 ) -> Result<(), String> {
     let ticket: Vec<&str> = invite.all("X-Zendesk-Ticket-Id").collect();
     let brought = plan.transfer.as_ref().filter(|_| transferred).and_then(|transfer| transfer.ticket);
     let expected = brought.or_else(|| plan.ticket.filter(|_| plan.from == From::Ai));
     let expected = expected.filter(|_| at != address::AI).map(|ticket| ticket.to_string());
-    if ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
+    if plan.visit.is_none() && ticket != expected.as_deref().into_iter().collect::<Vec<_>>() {
         return Err(format!("ticket {ticket:?} and not {expected:?}"));
     }
-    let uri = match at {
-        address::BACKUP => "sip:backup@203.0.113.6",
-        address::AI => "sip:agent@198.51.100.10",
-        _ => "sip:support@acme.sip.example.net",
-    };
     if invite.uri() != uri || invite.get("To") != Some(&*format!("<{uri}>")) {
         return Err(format!("{} to {:?}", invite.start, invite.get("To")));
     }
-    if invite.one("Max-Forwards")? != if at == address::AI { "69" } else { "70" } {
+    if invite.one("Max-Forwards")? != if is_zendesk(at) { "70" } else { "69" } {
         return Err("Max-Forwards is not 70".into());
     }
     crate::timer::asks_for_a_timer(invite)?;
@@ -299,7 +303,9 @@ fn check_invite(
     }
     match Rules::default().judge(invite) {
         // What is configured as an address is dialled as one.
-        Err(Refusal::Address) if matches!(at, address::BACKUP | address::AI) => Ok(()),
+        Err(Refusal::Address) if at == address::BACKUP || !is_zendesk(at) => Ok(()),
+        // It may be said beside plain RTP here.
+        Err(Refusal::Security) if secured => Ok(()),
         judged => judged.map_err(|refusal| format!("Zendesk refuses {refusal}")),
     }
 }

@@ -1,7 +1,7 @@
 //! What the SBC tells of its calls, and what is not as it should be.
 
 use warmline_core::Event;
-use warmline_core::call::Progress;
+use warmline_core::call::{Outcome, Progress};
 use warmline_core::reason::Reason;
 use warmline_core::relay::Statistics;
 
@@ -26,6 +26,10 @@ pub struct Told {
     pub reason: Option<Reason>,
     /// What was left out.
     pub note: Option<Reason>,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// Whether Talk may have made a ticket of it.
+    pub talk: bool,
     /// The ticket.
     pub ticket: Option<u64>,
     /// When it ended.
@@ -61,6 +65,7 @@ impl World<'_> {
         match event {
             Event::Settled(_) => self.keep(id),
             Event::Ended(_) => drop(self.records.remove(&id)),
+            Event::Ticket(_) => return self.ticket_is_wanted(id),
             _ => {}
         }
         let Some(view) = self.sbc.call(id) else {
@@ -74,11 +79,11 @@ impl World<'_> {
             }
             Event::Answered(_) => told.answered += 1,
             Event::Settled(_) => told.settled += 1,
-            Event::Ticket(_) => {}
             _ => {
                 told.ended += 1;
                 told.ended_at = self.now;
                 told.ticket = view.ticket.map(|ticket| ticket.get());
+                (told.outcome, told.talk) = (view.outcome, view.talk);
                 told.note = view.note;
                 told.statistics = *view.statistics;
                 if let Progress::Ended(reason) = view.progress {

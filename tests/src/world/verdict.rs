@@ -42,13 +42,19 @@ impl World<'_> {
         wrong
     }
 
-    /// Panics unless all is over and nothing was wrong.
-    #[track_caller]
-    pub fn expect_clean(&self) {
+    /// The same, and what has been left open towards the network.
+    pub fn wrong(&self) -> Vec<String> {
         let mut wrong = self.verdict();
         if let Some(tap) = &self.tap {
             wrong.extend(tap.remains());
         }
+        wrong
+    }
+
+    /// Panics unless all is over and nothing was wrong.
+    #[track_caller]
+    pub fn expect_clean(&self) {
+        let mut wrong = self.wrong();
         if !wrong.is_empty() {
             let ladder = self.tap.as_ref().and_then(|tap| tap.ladder.as_ref());
             let ladder = ladder.map(|ladder| ladder.join("\n")).unwrap_or_default();

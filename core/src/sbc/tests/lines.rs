@@ -121,6 +121,7 @@ fn early_media_while_it_rings() {
     let asked = find(&w.zendesk_found(call), "INVITE").to_string();
     let outs = w.hear(ZENDESK, &respond(&asked, "486 Busy Here", "", ""));
     message(&outs, AI, "SIP/2.0 486");
+    assert_eq!(w.outcome(call), Some(Outcome::Returned));
     w.ends(call);
 }
 
