@@ -22,6 +22,7 @@ use warmline_core::{Binding, Ping, Sizes, Storage, TrunkState};
 
 use crate::digest::Login;
 
+pub(crate) use lines::ACCEPTS;
 pub use lines::LINES;
 
 /// The addresses of everybody.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use warmline_core::clip::ClipId;
 use warmline_core::config::{
     Answer, Answers, Key, Line, LineIndex, List, Ring, Target, TargetIndex, Then, Trunk, TrunkIndex,
-    TrunkKind,
+    TrunkKind, Whisper,
 };
 use warmline_core::filter::{self, Prefix, Range};
 use warmline_core::locate::Place;
@@ -18,6 +18,9 @@ pub const LINES: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 
 /// What those who wait may press.
 const PRESSED: [u8; 3] = [1, 2, 11];
+
+/// What whoever is asked for a key presses.
+pub(crate) const ACCEPTS: u8 = 1;
 
 /// Where telephones are that lines ring.
 const DESKS: [SocketAddr; 3] = [address::PHONE, address::DESKS[0], address::DESKS[1]];
@@ -55,6 +58,21 @@ impl Setting {
         for name in LINES {
             let line = self.random_line(name, phones, lines, dice);
             self.lines.push(line);
+        }
+    }
+
+    /// Has most of those who are rung, but for queues and the AI agent, hear a whisper first, or which key takes the call.
+    pub fn have_whispers(&mut self, dice: &mut Dice) {
+        let clip = ClipId(5);
+        let key = Whisper { clip, accept: Some(ACCEPTS) };
+        let mut whisper = None;
+        for ring in &mut self.rings {
+            if !ring.beside {
+                whisper = *dice.pick(&[None, Some(Whisper { clip, accept: None }), Some(key), Some(key)]);
+            }
+            let answers = self.targets[usize::from(ring.target.0)].answers;
+            let person = answers == Answers::Person && ring.target != TargetIndex(2);
+            ring.whisper = whisper.filter(|_| person);
         }
     }
 
@@ -121,6 +139,6 @@ impl Setting {
         let config = self.config();
         let is = |target: &Target| Place::of(&config, target).and_then(|place| place.literal()) == Some(at);
         let named = at == address::ZENDESK || address::OTHERS.contains(&at);
-        self.targets.iter().position(is).or(named.then_some(0))
+        self.targets.iter().position(is).or_else(|| named.then_some(0))
     }
 }

@@ -59,11 +59,16 @@ impl World<'_> {
             for &place in &places {
                 let callee = &mut self.callees[place];
                 callee.others_answered = others_answered;
+                let before = callee.acknowledged;
                 let result = match text.status() {
                     Some(_) => callee.response(now, &text, &mut out),
                     None => callee.request(now, &text, &mut out),
                 };
+                let picks_up = !before && callee.acknowledged;
                 self.judge(&self.name_of(place), result);
+                if picks_up {
+                    self.may_press(place);
+                }
             }
             if !places.is_empty() {
                 self.send(out);

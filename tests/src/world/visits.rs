@@ -10,7 +10,7 @@ use warmline_core::{Command, Cx, HandOver};
 
 use super::{What, World, in_core};
 use crate::plan::From;
-use crate::setting::is_zendesk;
+use crate::setting::{ACCEPTS, is_zendesk};
 use crate::text::Text;
 use crate::visit::Manner;
 
@@ -88,21 +88,37 @@ impl World<'_> {
         self.drain();
     }
 
-    /// A caller who can hear us presses a key for 100 ms.
+    /// A caller who can hear us presses a key.
     pub(super) fn presses(&mut self, number: usize, key: u8) {
         let caller = &self.callers[number];
         let port = caller.session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
         let Some(port) = port.filter(|_| !caller.over && caller.plan.formats.contains(&101)) else { return };
         let from = caller.peer.media;
-        let start = (self.now / 125) as u32;
+        self.key(self.now, from, port, number as u32 + 1, key);
+    }
+
+    /// Who has answered may be asked for a key, and presses it soon, late, or never.
+    pub(super) fn may_press(&mut self, place: usize) {
+        let asks = self.config.rings.iter().any(|ring| ring.whisper.is_some_and(|it| it.accept.is_some()));
+        let after = [Some(900_000), Some(9_000_000), Some(23_000_000), None][place % 4].filter(|_| asks);
+        let callee = &self.callees[place];
+        let port = callee.session.as_ref().and_then(|session| session.audio()).map(|audio| audio.1);
+        if let Some((after, port)) = after.zip(port) {
+            self.key(self.now + after, callee.peer.media, port, 0x5000 + place as u32, ACCEPTS);
+        }
+    }
+
+    /// A key is pressed for 100 ms.
+    fn key(&mut self, at: u64, from: SocketAddr, port: u16, ssrc: u32, key: u8) {
+        let start = (at / 125) as u32;
         for packet in 1..=7 {
             let [high, low] = (packet.min(5) * 160_u16).to_be_bytes();
             let mut bytes = vec![0x80, 101];
-            bytes.extend(((self.now / 20_000) as u16).wrapping_add(packet).to_be_bytes());
+            bytes.extend(((at / 20_000) as u16).wrapping_add(packet).to_be_bytes());
             bytes.extend(start.to_be_bytes());
-            bytes.extend((number as u32 + 1).to_be_bytes());
+            bytes.extend(ssrc.to_be_bytes());
             bytes.extend([key, if packet >= 5 { 0x8a } else { 10 }, high, low]);
-            self.arrange(self.now + u64::from(packet) * 20_000, What::Packet { port, from, bytes });
+            self.arrange(at + u64::from(packet) * 20_000, What::Packet { port, from, bytes });
         }
     }
 
@@ -112,7 +128,7 @@ impl World<'_> {
         let manners = visit.manners.get(self.setting.target_at(at)?)?;
         let before =
             self.callees.iter().filter(|callee| callee.number == number && callee.peer.at == at).count();
-        manners.get(before).or(manners.last()).copied()
+        manners.get(before).or_else(|| manners.last()).copied()
     }
 
     /// Whether an INVITE in a visit names the ticket that it must: the one that the latest word of it is, or of several at
