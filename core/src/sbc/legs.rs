@@ -177,7 +177,7 @@ impl Sbc<'_> {
         match self.legs.get(id).map(|leg| leg.call) {
             Some(_) if self.is_rung(id) => {
                 self.hang_up(cx, id, reason);
-                return self.refuses_after_all(cx, id);
+                return self.ringing_failed(cx, id, Reason::NotAccepted, None, false);
             }
             Some(call) if self.matters(id) => self.end(cx, call, reason),
             _ => self.referrer_leaves(id),

@@ -6,7 +6,7 @@
 
 use core::net::SocketAddr;
 
-use crate::call::{Addresses, CallId, LegId, LegState, Progress};
+use crate::call::{Addresses, CallId, LegId, LegState, Pending, Progress};
 use crate::config::Target;
 use crate::reason::Reason;
 
@@ -90,6 +90,10 @@ impl Sbc<'_> {
         elsewhere: bool,
     ) {
         let Some(call_id) = self.legs.get(id).map(|leg| leg.call) else { return };
+        let whispers = self.whisper(cx.config, call_id).is_some();
+        if let Some(call) = self.calls.get_mut(call_id).filter(|call| whispers && call.called == Some(id)) {
+            call.pending.add(Pending::WHISPER);
+        }
         if let Some(other) = self.another_rung(call_id, Some(id)) {
             self.counters.add(reason);
             self.set_beside(id, false);
@@ -98,6 +102,10 @@ impl Sbc<'_> {
                 if call.called == Some(id) {
                     call.called = None;
                     self.is_called(call_id, other);
+                    // Whoever has answered meanwhile is asked now.
+                    if let Some(next) = self.asked(call_id) {
+                        self.begin_whisper(cx, call_id, next);
+                    }
                 }
             }
         } else if elsewhere {

@@ -421,7 +421,7 @@ impl Sbc<'_> {
         }
         let call_id = leg.call;
         if self.is_rung(id) {
-            self.refuses_after_all(cx, id);
+            self.ringing_failed(cx, id, Reason::NotAccepted, None, false);
             return true;
         }
         let Some(call) = self.calls.get(call_id) else { return true };

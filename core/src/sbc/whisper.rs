@@ -32,7 +32,8 @@ impl Sbc<'_> {
         self.is_rung(id) && self.legs.get(id).is_some_and(|leg| leg.state == LegState::Confirmed)
     }
 
-    fn whisper(&self, config: &Config<'_>, id: CallId) -> Option<Whisper> {
+    /// What whoever answers is to hear, where the step that is rung says so.
+    pub(super) fn whisper(&self, config: &Config<'_>, id: CallId) -> Option<Whisper> {
         self.calls.get(id)?.ring(config, 0)?.whisper
     }
 
@@ -56,7 +57,7 @@ impl Sbc<'_> {
     }
 
     /// Has somebody who has answered hear the whisper.
-    fn begin_whisper(&mut self, cx: &Cx<'_>, id: CallId, leg: LegId) {
+    pub(super) fn begin_whisper(&mut self, cx: &Cx<'_>, id: CallId, leg: LegId) {
         let Some(whisper) = self.whisper(cx.config, id) else { return };
         if whisper.accept.is_none() {
             self.has_won(cx, leg);
@@ -134,20 +135,8 @@ impl Sbc<'_> {
             Some(Whisper { accept: None, .. }) => self.takes(cx, id, leg),
             _ => {
                 self.hang_up(cx, leg, Reason::NotAccepted);
-                self.refuses_after_all(cx, leg);
+                self.ringing_failed(cx, leg, Reason::NotAccepted, None, false);
             }
-        }
-    }
-
-    /// Somebody who had answered is gone without having taken the call.
-    pub(super) fn refuses_after_all(&mut self, cx: &Cx<'_>, id: LegId) {
-        let Some(call) = self.legs.get(id).map(|leg| leg.call) else { return };
-        let was_asked = self.calls.get_mut(call).filter(|call| call.called == Some(id));
-        let was_asked = was_asked.map(|call| call.pending.add(Pending::WHISPER)).is_some();
-        self.ringing_failed(cx, id, Reason::NotAccepted, None, false);
-        // Whoever has answered meanwhile is asked now.
-        if let Some(next) = self.asked(call).filter(|_| was_asked) {
-            self.begin_whisper(cx, call, next);
         }
     }
 }

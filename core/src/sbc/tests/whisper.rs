@@ -205,3 +205,26 @@ fn a_referrer_is_told_of_success_once_the_call_is_taken() {
     w.outcome_is(call, Some(Outcome::Connected));
     w.end_transferred(call);
 }
+
+#[test]
+fn the_other_is_asked_when_the_trunk_of_the_first_is_taken_away() {
+    let mut w = whispering(Some(b'1'), |_| {});
+    let (call, one, two) = rings(&mut w);
+    w.says_yes(TWO, &two);
+    w.says_yes(ONE, &one);
+    let mut other = w.config;
+    let desks = other.targets[3].trunk;
+    let mut trunks = other.trunks.to_vec();
+    trunks[usize::from(desks.0)].name = other.domains[0];
+    other.trunks = leak(trunks);
+    let sources = other.sources.iter().filter(|range| range.value != desks.0);
+    other.sources = leak(sources.copied().collect());
+    let outs = w.reconfigure(other);
+    message(&outs, TWO, "BYE");
+    assert!(says(&outs, "point B") && says(&outs, "music B of 20"), "{:?}", told(&outs));
+    let outs = w.key(call, Side::B, b'1');
+    assert!(says(&outs, "bridge Some([A, B])"), "{:?}", told(&outs));
+    assert_eq!(w.sbc.call(call).unwrap().target, Some(TargetIndex(2)));
+    w.later(32_000);
+    w.end_transferred(call);
+}
