@@ -1,8 +1,6 @@
 //! Ports that are free on this machine.
 
-use core::net::Ipv4Addr;
 use std::collections::HashSet;
-use std::net::UdpSocket;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rustix::process::getpid;
@@ -18,6 +16,7 @@ const LAST: u16 = 31_999;
 pub fn ports(count: u16) -> u16 {
     static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let held = held();
     let places = (LAST - FIRST) / 2;
     // Test programs that run side by side start looking at places of their own.
     let start = getpid().as_raw_nonzero().get().unsigned_abs().wrapping_mul(0x9e37_79b1);
@@ -25,7 +24,7 @@ pub fn ports(count: u16) -> u16 {
     for _ in 0..places {
         let first = FIRST + 2 * place;
         let range = first..first.saturating_add(count);
-        match range.clone().rev().find(|port| *port > LAST || given.contains(port) || !is_free(*port)) {
+        match range.clone().rev().find(|port| *port > LAST || given.contains(port) || held.contains(port)) {
             None => {
                 given.extend(range);
                 return first;
@@ -38,13 +37,31 @@ pub fn ports(count: u16) -> u16 {
     panic!("no {count} free ports in a row from {FIRST} to {LAST}");
 }
 
-fn is_free(port: u16) -> bool {
-    // Taken at one address is taken here.
-    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+/// The ports that somebody holds, at any address.
+///
+/// They are read, not tried: a program that is starting meanwhile would inherit what was bound for trying, and hold it
+/// for a moment longer.
+fn held() -> HashSet<u16> {
+    // A thread may be in a network of its own.
+    let tables = ["udp", "udp6", "tcp", "tcp6"].map(|name| format!("/proc/thread-self/net/{name}"));
+    // Without IPv6 there are no tables of it.
+    let tables = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    tables.flat_map(|table| table.lines().filter_map(local_port).collect::<Vec<_>>()).collect()
+}
+
+/// The local port in a line such as `  12: 0100007F:2710 00000000:0000 07 ...`.
+fn local_port(line: &str) -> Option<u16> {
+    let (_, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
+    u16::from_str_radix(port, 16).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use std::net::UdpSocket;
+    use std::process::Command;
+
+    use super::super::{PATIENCE, poll};
     use super::*;
 
     #[test]
@@ -55,8 +72,26 @@ mod tests {
         let taken: Vec<_> = (0..8).map(|_| ports(1)).collect();
         let sockets: Vec<_> =
             taken.iter().map(|port| UdpSocket::bind(("127.0.0.9", *port)).unwrap()).collect();
-        assert!(taken.iter().all(|port| port % 2 == 0 && !is_free(*port)));
+        assert!(taken.iter().all(|port| port % 2 == 0 && held().contains(port)));
         drop(sockets);
-        assert!(taken.iter().all(|port| is_free(*port)));
+        // A program that is starting may hold them for a moment longer.
+        let given_back = || taken.iter().all(|port| !held().contains(port)).then_some(());
+        assert!(poll(PATIENCE, given_back).is_some());
+    }
+
+    #[test]
+    fn none_is_held_by_a_program_that_is_just_starting() {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // As it is in a folder of its own, it starts by fork.
+                    Command::new("true").current_dir("/").status().unwrap();
+                }
+            });
+            let taken = (0..200).find_map(|_| UdpSocket::bind(("127.0.0.9", ports(2))).err());
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(taken.map(|error| error.kind()), None);
+        });
     }
 }
