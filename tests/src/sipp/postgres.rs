@@ -1,13 +1,13 @@
 //! A PostgreSQL of a test's own, in a folder that is gone with it.
 
-use core::net::SocketAddr;
-use std::net::{TcpListener, TcpStream};
+use core::net::{Ipv4Addr, SocketAddr};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use super::{PATIENCE, Program, poll};
+use super::{PATIENCE, Program, poll, ports};
 
 /// Where Debian has its programs: in a folder for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -69,8 +69,7 @@ impl Postgres {
         ]);
         let made = made.arg(&data).output().expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports(1)));
         let mut command = as_itself(&bin.join("postgres"), &folder);
         command.arg("-D").arg(&data).arg("-k").arg(&folder).args([
             "-c",
