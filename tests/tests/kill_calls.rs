@@ -220,6 +220,8 @@ url = "sqlite:killed.db"
         let (status, answer) = ask(self.asks, TOKEN, "POST", &format!("/v1/calls/{call}/handover"), &said);
         assert_eq!(status, 202, "{answer}");
         self.said.insert(number.to_owned());
+        // What was promised is kept.
+        self.handed_over.insert(number.to_owned());
     }
 
     /// One call, in the middle of whose hand-over Warmline is killed.

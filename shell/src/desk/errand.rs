@@ -18,7 +18,7 @@ use super::api::Failure;
 use super::handover::{Closing, Handover, Useless, marker};
 use super::part::leave_out;
 use super::zendesk::{Draft, Page, Zendesk};
-use super::{Answer, attachment};
+use super::{Answer, Kept, attachment};
 use crate::store::{Change, Entry, Recorded, Step, Store};
 
 /// How long the store is waited for while a caller waits.
@@ -63,10 +63,18 @@ pub(super) struct Wait {
 impl Errand {
     /// Sees to a call's ticket, and answers with the one that is to take the place of what the call has; until then at the
     /// latest, with none where there is none. What was sent by then is waited for afterwards.
-    pub(super) async fn open(&self, handover: Handover, talk: bool, until: Instant, answer: Answer) {
+    pub(super) async fn open(
+        &self,
+        handover: Handover,
+        talk: bool,
+        until: Instant,
+        answer: Answer,
+        kept: Option<Kept>,
+    ) {
         let call = handover.call;
         let looked = async {
             stored(self.step(Step::Opened(Box::new(handover.clone())))).await;
+            drop(kept);
             self.there(&handover, talk).await
         };
         let useless = match in_time(until, looked).await {

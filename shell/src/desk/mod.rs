@@ -16,13 +16,14 @@ mod setting;
 mod tests;
 mod zendesk;
 
+use core::convert::Infallible;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub(crate) use api::{client, reason};
@@ -65,6 +66,7 @@ pub(crate) enum Wish {
         talk: bool,
         until: Instant,
         answer: Answer,
+        kept: Option<Kept>,
     },
     /// A call that was handed over came back, and goes on.
     Returned(Box<Handover>),
@@ -74,6 +76,9 @@ pub(crate) enum Wish {
 
 /// Who waits for a ticket.
 pub(crate) type Answer = Box<dyn FnOnce(Option<u64>) + Send>;
+
+/// Who waits until what a hand-over is to bring about is in the store: let go of then, or when it never will be.
+pub(crate) type Kept = oneshot::Sender<Infallible>;
 
 /// Where signalling says so.
 #[derive(Clone, Debug)]
@@ -178,18 +183,24 @@ impl Office {
                     });
                 }
             }
-            Wish::Open { handover, talk, until, answer } => {
+            Wish::Open { handover, talk, until, answer, kept } => {
                 let until = until.checked_sub(WAY_BACK).unwrap_or(until);
                 match self.desks.get(&handover.desk) {
                     None => answer(None),
                     Some(Place::Local) if handover.has.is_some() || !handover.create => {
                         answer(None);
-                        self.store.write(Change::TicketSaid(handover));
+                        let said = self.store.ask(Change::TicketSaid(handover));
+                        under_way.spawn(async move {
+                            let _ = said.await;
+                            drop(kept);
+                            Done::Nothing
+                        });
                     }
                     Some(Place::Local) => {
                         let made = self.store.ask(Change::Ticket(handover));
                         under_way.spawn(async move {
                             let made = tokio::time::timeout_at(until.into(), made).await;
+                            drop(kept);
                             answer(made.ok().and_then(Result::ok).flatten());
                             Done::Nothing
                         });
@@ -199,7 +210,7 @@ impl Office {
                         outbox.begins(number);
                         let errand = Errand { zendesk: Arc::clone(zendesk), store: self.store.clone() };
                         under_way.spawn(async move {
-                            errand.open(*handover, talk, until, answer).await;
+                            errand.open(*handover, talk, until, answer, kept).await;
                             Done::Call(number)
                         });
                     }

@@ -94,7 +94,7 @@ impl House {
             let _ = told.send(ticket);
         });
         let until = Instant::now() + budget;
-        self.wish(Wish::Open { handover: Box::new(handover), talk, until, answer: tell });
+        self.wish(Wish::Open { handover: Box::new(handover), talk, until, answer: tell, kept: None });
         answer
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use warmline_core::reason::Reason;
 
-use crate::desk::Context;
+use crate::desk::{Context, Kept};
 
 /// Something that is asked for, and who waits for the answer.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Wanted {
     /// How a call goes.
     Show { call: String },
     /// A call is to be handed over.
-    HandOver { call: String, line: String, ticket: Option<NonZeroU64>, context: Box<Context> },
+    HandOver { call: String, line: String, ticket: Option<NonZeroU64>, context: Box<Context>, kept: Kept },
     /// The agent has done what a call's caller wanted.
     Resolve { call: String, ticket: Option<NonZeroU64>, context: Box<Context> },
     /// A hand-over will be dialled, or referred to.

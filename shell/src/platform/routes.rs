@@ -33,6 +33,9 @@ const HEARD_OUT: usize = 4 << 20;
 /// How long a request may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a hand-over is waited for to be in the store; it goes on meanwhile.
+const KEPT: Duration = Duration::from_millis(500);
+
 /// How often those without a token are told so, all together; then they are only told to wait.
 const STRANGERS: Rate = Rate { per_second: 5, burst: 20 };
 
@@ -170,7 +173,11 @@ async fn hand_over(
 ) -> Result<Response, Problem> {
     let WantsHandOver { line, ticket, context } = json(body).await?;
     let context = Box::new(sound(context)?);
-    answer(StatusCode::ACCEPTED, desk.ask(trunk, Wanted::HandOver { call, line, ticket, context }).await?)
+    let (kept, written) = oneshot::channel();
+    let asked = desk.ask(trunk, Wanted::HandOver { call, line, ticket, context, kept }).await?;
+    // What is promised outlives a crash. It ends by being let go of.
+    let _ = tokio::time::timeout(KEPT, written).await;
+    answer(StatusCode::ACCEPTED, asked)
 }
 
 /// `POST /v1/calls/{id}/outcome`.

@@ -8,7 +8,7 @@ use warmline_core::config::{Line, TrunkIndex, TrunkKind};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
-use crate::desk::{Again, Answer, Closing, Context, Desk, Desks, Earlier, Handover, Missing, Wish};
+use crate::desk::{Again, Answer, Closing, Context, Desk, Desks, Earlier, Handover, Kept, Missing, Wish};
 use crate::store::{Change, Record, Store};
 
 use super::courses::Courses;
@@ -27,6 +27,8 @@ pub(super) struct Clerk {
     known: Vec<u64>,
     /// Those of them that have not ended yet: what was wished for them the store alone knows.
     taken_up: HashSet<CallId>,
+    /// Who waits until the hand-over of a call is in the store.
+    keeps: Option<(CallId, Kept)>,
 }
 
 /// A call that was handed over.
@@ -38,7 +40,24 @@ struct Opened {
 
 impl Clerk {
     pub(super) fn new(store: Option<Store>, desks: Option<Desks>, asks: Asks) -> Self {
-        Self { store, desks, asks, opened: HashMap::new(), known: Vec::new(), taken_up: HashSet::new() }
+        Self {
+            store,
+            desks,
+            asks,
+            opened: HashMap::new(),
+            known: Vec::new(),
+            taken_up: HashSet::new(),
+            keeps: None,
+        }
+    }
+
+    /// This is let go of when the hand-over that a call begins now is in the store; or else by [`Clerk::keeps_no_more`].
+    pub(super) fn keeps(&mut self, call: CallId, kept: Kept) {
+        self.keeps = Some((call, kept));
+    }
+
+    pub(super) fn keeps_no_more(&mut self) {
+        self.keeps = None;
     }
 
     /// Something happened in core.
@@ -155,7 +174,8 @@ impl Clerk {
         };
         let budget = loaded.ticket(view.line.0).map(|wanted| wanted.budget).unwrap_or_default();
         let until = std::time::Instant::now() + budget;
-        if !desks.wish(open(&handover, view, until, Box::new(answer.clone()))) {
+        let kept = self.keeps.take_if(|(waits, _)| *waits == call).map(|(_, kept)| kept);
+        if !desks.wish(open(&handover, view, until, Box::new(answer.clone()), kept)) {
             answer(None);
         }
     }
@@ -201,7 +221,7 @@ impl Clerk {
             let handover = brought().or_else(solved)?.with(courses.context(call, record.id));
             if view.ticket.is_none() {
                 let soon = std::time::Instant::now() + SOLVED;
-                desks.wish(open(&handover, view, soon, Box::new(|_| {})));
+                desks.wish(open(&handover, view, soon, Box::new(|_| {}), None));
             }
             Some(handover)
         };
@@ -238,8 +258,14 @@ fn handover(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> O
 }
 
 /// That a call's ticket is to be seen to by then.
-fn open(handover: &Handover, view: &View<'_>, until: std::time::Instant, answer: Answer) -> Wish {
-    Wish::Open { handover: Box::new(handover.clone()), talk: view.talk, until, answer }
+fn open(
+    handover: &Handover,
+    view: &View<'_>,
+    until: std::time::Instant,
+    answer: Answer,
+    kept: Option<Kept>,
+) -> Wish {
+    Wish::Open { handover: Box::new(handover.clone()), talk: view.talk, until, answer, kept }
 }
 
 /// What a desk is told of a call that an AI agent has solved by itself.

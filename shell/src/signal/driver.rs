@@ -59,7 +59,7 @@ pub(super) struct Driver<'s> {
     lookups: Lookups,
     hours: Hours,
     journal: Journal,
-    clerk: Clerk,
+    pub(super) clerk: Clerk,
     keeper: Option<Keeper>,
     reopening: Reopening,
     /// Whether calls are being taken up again.

@@ -41,12 +41,15 @@ impl Driver<'_> {
                 let found = found.ok_or_else(|| refusal(&config, trunk, Reason::NoSuchCall, ""))?;
                 Ok(Answer::Call(Box::new(found)))
             }
-            Wanted::HandOver { call, line, ticket, context } => {
+            Wanted::HandOver { call, line, ticket, context, kept } => {
                 let asked = HandOver { trunk, call: call.as_bytes(), line: line.as_bytes(), ticket };
                 let handed = self.sbc.hand_over(&cx, &asked);
                 let id = handed.map_err(|reason| refusal(&config, trunk, reason, &line))?;
                 self.courses.said(&cx, &self.sbc, id, *context);
-                self.now_as_it_is(&cx, id)
+                self.clerk.keeps(id, kept);
+                let answer = self.now_as_it_is(&cx, id);
+                self.clerk.keeps_no_more();
+                answer
             }
             Wanted::Resolve { call, ticket, context } => {
                 let solved = self.sbc.resolve(&cx, trunk, call.as_bytes(), ticket);
