@@ -45,6 +45,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// How many datagrams of one socket are taken before the next turn.
 const TURN: usize = 64;
 
+/// How long the media ports of calls that are taken up are waited for before anybody is heard.
+const REOPENED: Duration = Duration::from_millis(250);
+
 /// How long registrars' answers are waited for when the node ends, or goes on without them.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -167,15 +170,14 @@ impl Driver<'_> {
             }
         }
         self.take_up();
+        self.reopen(&inlets).await;
         loop {
             let mut more = self.hear(&mut datagram);
             more |= self.hear_connections();
             self.sweep();
             more |= self.take_reports(&inlets.reports);
             self.answer_asks(&inlets.asked);
-            while let Some((worker, control)) = self.reopening.due(self.clock.now()) {
-                self.control(worker, control);
-            }
+            self.ask_again();
             if self.deadline.is_some_and(|at| at <= self.clock.now()) {
                 self.drain();
                 self.settle();
@@ -256,6 +258,29 @@ impl Driver<'_> {
         self.taking_up = false;
         self.clerk.taken_up();
         self.keeper.as_mut().into_iter().for_each(Keeper::begin);
+    }
+
+    /// Waits a moment for the media ports of calls that were taken up: a REFER that is heard before would find nobody to
+    /// transfer.
+    async fn reopen(&mut self, inlets: &Inlets) {
+        let until = self.clock.now().after(REOPENED);
+        while self.reopening.is_waiting() && self.clock.now() < until {
+            self.take_reports(&inlets.reports);
+            self.ask_again();
+            self.wake_workers();
+            let again = self.reopening.deadline().map_or(until, |again| again.min(until));
+            tokio::select! {
+                () = inlets.bell.notified() => {}
+                () = tokio::time::sleep_until(self.clock.system(again).into()) => {}
+            }
+        }
+    }
+
+    /// Asks for media ports again that were not there.
+    fn ask_again(&mut self) {
+        while let Some((worker, control)) = self.reopening.due(self.clock.now()) {
+            self.control(worker, control);
+        }
     }
 
     /// Takes what has come to the listeners; whether there may be more.

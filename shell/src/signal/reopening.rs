@@ -41,6 +41,11 @@ impl Reopening {
         }
     }
 
+    /// Whether some of what was asked for is neither there nor given up.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// When something is asked for again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.failed.front().map(|(at, _)| *at)
@@ -73,7 +78,9 @@ mod tests {
         assert_eq!(reopening.due(at(51)), Some((1, open)));
         assert!(reopening.hears(at(60), &Report::Failed { stream }));
         assert_eq!(reopening.due(at(110)), Some((1, open)));
+        assert!(reopening.is_waiting());
         assert!(!reopening.hears(at(4_000), &Report::Failed { stream }), "it lasts");
+        assert!(!reopening.is_waiting());
         assert_eq!(reopening.deadline(), None);
         reopening.asks(at(0), 1, open);
         assert!(!reopening.hears(at(1), &Report::Opened { stream }));
