@@ -6,12 +6,15 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Instant;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::setting::{Account, Credentials};
+
+/// What the header fields of single resources' limits begin with: `Zendesk-RateLimit-tickets-update: total=30; remaining=0; ...`.
+const OWN: &str = "zendesk-ratelimit-";
 
 /// How long a connection, and an answer, are waited for. Who waits for less goes on meanwhile.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -29,7 +32,8 @@ const SCOPE: &str = "tickets:read tickets:write users:read users:write read";
 /// How long before its end a token is renewed, at most.
 const EARLY: Duration = Duration::from_secs(300);
 
-/// How long to wait after 429 and 503 that do not say, and after 401 with a token that is new.
+/// How long to wait after a 409, after a 429 that does not say, and after 401 with a token that is new.
+const CHANGED: Duration = Duration::from_secs(1);
 const TOO_MANY: Duration = Duration::from_secs(10);
 const STRANGE: Duration = Duration::from_secs(60);
 
@@ -41,6 +45,12 @@ pub(super) enum Failure {
         why: String,
         /// How soon.
         after: Option<Duration>,
+    },
+    /// It was not done, as what it is about bears no more now; the account works.
+    Busy {
+        why: String,
+        /// How soon it may be done.
+        after: Duration,
     },
     /// Whether it was done is not known.
     Unsure(String),
@@ -56,7 +66,7 @@ pub(super) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Later { why, .. } | Self::Unsure(why) => f.write_str(why),
+            Self::Later { why, .. } | Self::Busy { why, .. } | Self::Unsure(why) => f.write_str(why),
             Self::Refused { status, why, .. } => write!(f, "{status}: {why}"),
         }
     }
@@ -198,7 +208,10 @@ impl Api {
             true => Failure::Later { why: reason(&error), after: None },
             false => Failure::Unsure(reason(&error)),
         })?;
-        let (status, after) = (response.status(), self.limits(response.status(), response.headers()));
+        let (status, limits) = (response.status(), Limits::of(response.headers()));
+        if let Some(rest) = limits.rest(status) {
+            *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + rest);
+        }
         let bytes = response.bytes().await.map_err(|error| Failure::Unsure(reason(&error)))?;
         let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() {
@@ -206,33 +219,14 @@ impl Api {
         }
         let why = complaint(status, &value);
         Err(match status.as_u16() {
-            409 | 429 => Failure::Later { why, after },
-            500.. => match after {
-                // Its database had no time for it.
-                Some(_) => Failure::Later { why, after },
-                None => Failure::Unsure(why),
-            },
+            409 => Failure::Busy { why, after: CHANGED },
+            429 if limits.own => Failure::Busy { why, after: limits.after() },
+            429 => Failure::Later { why, after: Some(limits.after()) },
+            // Its database had no time for it.
+            503 if limits.said.is_some() => Failure::Later { why, after: limits.said },
+            500.. => Failure::Unsure(why),
             status => Failure::Refused { status, why, about: details(&value) },
         })
-    }
-
-    /// Notes what the account says of how much it bears. How long to wait, where it says so.
-    fn limits(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-        let said = number(RETRY_AFTER.as_str()).map(Duration::from_secs);
-        let after = match status.as_u16() {
-            409 => Some(Duration::from_secs(1)),
-            429 => Some(said.unwrap_or(TOO_MANY)),
-            503 => said,
-            _ => None,
-        };
-        let spent = number("ratelimit-remaining").or_else(|| number("x-rate-limit-remaining")) == Some(0);
-        let reset = number("ratelimit-reset").map(Duration::from_secs).filter(|_| spent);
-        let all = if status == StatusCode::TOO_MANY_REQUESTS { after } else { reset };
-        if let Some(all) = all {
-            *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + all);
-        }
-        after
     }
 
     /// A token that is good for a while. Who comes meanwhile waits for the same.
@@ -253,6 +247,9 @@ impl Api {
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let answer = self.exchange(request).await.map_err(|failure| match failure {
             Failure::Later { why, after } => Failure::Later { why: format!("no token: {why}"), after },
+            Failure::Busy { why, after } => {
+                Failure::Later { why: format!("no token: {why}"), after: Some(after) }
+            }
             // Another one does no harm.
             Failure::Unsure(why) => Failure::Later { why: format!("no token: {why}"), after: None },
             Failure::Refused { status, why, .. } => Failure::Later {
@@ -278,6 +275,43 @@ impl Api {
         if kept.as_ref().is_some_and(|token| token.text == text) {
             *kept = None;
         }
+    }
+}
+
+/// What an answer says of how much the account bears.
+struct Limits {
+    /// How long to wait, where it says so.
+    said: Option<Duration>,
+    /// How long until it bears more, where it bears no more.
+    reset: Option<Duration>,
+    /// Whether it is not the account that bears no more, but what was asked for: one ticket takes 30 changes in ten minutes.
+    own: bool,
+}
+
+impl Limits {
+    fn of(headers: &HeaderMap) -> Self {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let left = number("ratelimit-remaining").or_else(|| number("x-rate-limit-remaining"));
+        let spent = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("remaining=0"));
+        let limited = headers.iter().any(|(name, value)| name.as_str().starts_with(OWN) && spent(value));
+        Self {
+            said: number(RETRY_AFTER.as_str()).map(Duration::from_secs),
+            reset: number("ratelimit-reset").map(Duration::from_secs).filter(|_| left == Some(0)),
+            own: limited || left.is_some_and(|left| left > 0),
+        }
+    }
+
+    /// How long to wait after a 429.
+    fn after(&self) -> Duration {
+        self.said.unwrap_or(TOO_MANY)
+    }
+
+    /// How long the account is left alone.
+    fn rest(&self, status: StatusCode) -> Option<Duration> {
+        if status == StatusCode::TOO_MANY_REQUESTS && !self.own {
+            return Some(self.after());
+        }
+        self.reset
     }
 }
 

@@ -199,6 +199,7 @@ impl Errand {
             let made = self.zendesk.create(handover.call, &draft).await;
             let after = match &made {
                 Err(Failure::Later { after, .. }) => after.unwrap_or(AGAIN),
+                Err(Failure::Busy { after, .. }) => *after,
                 Err(Failure::Unsure(_)) => AGAIN,
                 Err(Failure::Refused { status: 422, about, .. }) if self.leaves_out(&mut left, about) => {
                     draft = self.zendesk.draft(&left, useless, false).await?;
@@ -250,7 +251,9 @@ impl Errand {
                 let exponent = u32::try_from(entry.attempts).unwrap_or(u32::MAX).min(16);
                 let wait = FIRST.saturating_mul(1 << exponent).min(LONGEST);
                 let wait = match failure {
-                    Failure::Later { after: Some(after), .. } => after.max(FIRST),
+                    Failure::Later { after: Some(after), .. } | Failure::Busy { after, .. } => {
+                        after.max(FIRST)
+                    }
                     _ => wait,
                 };
                 Step::Later { call, wait, why: failure.to_string() }

@@ -105,8 +105,10 @@ pub(crate) struct Office {
 enum Done {
     /// Nothing that anybody waits for.
     Nothing,
-    /// A call was seen to.
-    Call(u64),
+    /// A call was handed over.
+    Opened(u64),
+    /// An entry of the outbox was seen to.
+    Entry(u64),
     /// This is due.
     Asked(Vec<Entry>),
 }
@@ -161,7 +163,8 @@ impl Office {
                 _ = round.tick() => outbox.ask(&mut under_way),
                 Some(over) = under_way.join_next(), if !under_way.is_empty() => match over {
                     Ok(Done::Nothing) => {}
-                    Ok(Done::Call(call)) => outbox.over(call),
+                    Ok(Done::Opened(call)) => outbox.opened(call),
+                    Ok(Done::Entry(call)) => outbox.over(call),
                     Ok(Done::Asked(due)) => outbox.begin(due, &self.desks, &mut under_way),
                     Err(error) => tracing::error!("a desk's task has failed: {error}"),
                 },
@@ -207,11 +210,11 @@ impl Office {
                     }
                     Some(Place::Zendesk(zendesk)) => {
                         let number = handover.call;
-                        outbox.begins(number);
+                        outbox.opens(number);
                         let errand = Errand { zendesk: Arc::clone(zendesk), store: self.store.clone() };
                         under_way.spawn(async move {
                             errand.open(*handover, talk, until, answer, kept).await;
-                            Done::Call(number)
+                            Done::Opened(number)
                         });
                     }
                 }

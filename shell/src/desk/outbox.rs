@@ -23,8 +23,9 @@ pub(super) struct Outbox {
     lease: Lease,
     store: Store,
     database: watch::Receiver<Option<Database>>,
-    /// Calls that are seen to.
+    /// Calls whose entry is seen to, and those that are being handed over.
     busy: HashSet<u64>,
+    opening: HashSet<u64>,
     /// Whether the store is asked what is due.
     asking: bool,
 }
@@ -37,15 +38,20 @@ impl Outbox {
         database: watch::Receiver<Option<Database>>,
     ) -> Self {
         let lease = Lease::new(lease);
-        Self { node, lease, store, database, busy: HashSet::new(), asking: false }
+        Self { node, lease, store, database, busy: HashSet::new(), opening: HashSet::new(), asking: false }
     }
 
-    /// A call is seen to by somebody else.
-    pub(super) fn begins(&mut self, call: u64) {
-        self.busy.insert(call);
+    /// A call is being handed over: its entry is left alone, and holds up no other.
+    pub(super) fn opens(&mut self, call: u64) {
+        self.opening.insert(call);
     }
 
     /// It is not any more.
+    pub(super) fn opened(&mut self, call: u64) {
+        self.opening.remove(&call);
+    }
+
+    /// Its entry is not seen to any more.
     pub(super) fn over(&mut self, call: u64) {
         self.busy.remove(&call);
     }
@@ -84,7 +90,7 @@ impl Outbox {
         self.asking = false;
         for entry in entries {
             let call = entry.handover.call;
-            if self.busy.len() >= AT_ONCE || self.busy.contains(&call) {
+            if self.busy.len() >= AT_ONCE || self.busy.contains(&call) || self.opening.contains(&call) {
                 continue;
             }
             self.busy.insert(call);
@@ -101,7 +107,7 @@ impl Outbox {
                     Some(errand) => tokio::select! {
                         step = errand.settle(&entry) => step,
                         // Another node may see to it now.
-                        () = lease.is_lost() => return Done::Call(call),
+                        () = lease.is_lost() => return Done::Entry(call),
                     },
                     None => {
                         let why = format!("there is no [[desk]] \"{}\" any more", entry.handover.desk);
@@ -111,7 +117,7 @@ impl Outbox {
                 // Until it is written, the entry looks as it did.
                 let written = store.ask(Change::Outbox(step));
                 let _ = tokio::time::timeout(STORED, written).await;
-                Done::Call(call)
+                Done::Entry(call)
             });
         }
     }

@@ -343,9 +343,9 @@ impl Zendesk {
         Ok((*found.get_or_try_init(find).await?).into())
     }
 
-    /// Says once that the account cannot be reached.
+    /// Says once that the account cannot be reached, where that is what has failed.
     pub(super) fn fails(&self, failure: &Failure) {
-        if !self.failing.swap(true, Ordering::Relaxed) {
+        if !matches!(failure, Failure::Busy { .. }) && !self.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 "desk {}: {failure}. Calls go on without tickets meanwhile; those are made or found later. This is said again \
                  when it has worked in between",

@@ -136,6 +136,15 @@ impl Response {
         response
     }
 
+    pub(super) fn ticket_spent(after: u64) -> Self {
+        let mut response = Self::too_many(after);
+        let limit = format!("total=30; remaining=0; resets={after}");
+        let headers =
+            [("X-Rate-Limit-Remaining", "650".to_owned()), ("Zendesk-RateLimit-tickets-update", limit)];
+        response.headers.extend(headers);
+        response
+    }
+
     /// What a status looks like that comes for no reason of ours.
     pub(super) fn misbehaviour(status: u16, after: Option<u64>) -> Self {
         let mut response = match status {

@@ -44,6 +44,9 @@ pub enum Act {
     Lost,
     /// It does nothing, and answers with this status: 429 and 503 with a `Retry-After` of so many seconds.
     Status(u16, Option<u64>),
+    /// The ticket has been changed as often as it may be in ten minutes, and may be again after so many seconds; the account
+    /// bears more.
+    Spent(u64),
     /// The token is taken for one that has ended, whatever it is.
     Unauthorised,
 }
@@ -165,6 +168,10 @@ fn serve(mut stream: TcpStream, stage: &Mutex<Stage>, closing: &AtomicBool) {
         Some(Act::Status(status, after)) => {
             note(status);
             return Response::misbehaviour(status, after).write(&mut stream);
+        }
+        Some(Act::Spent(after)) => {
+            note(429);
+            return Response::ticket_spent(after).write(&mut stream);
         }
         Some(Act::Unauthorised) => {
             note(401);
