@@ -12,8 +12,27 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
+/// What the platform of trunk `ai` is known by.
+pub const TOKEN: &str = "the-agent-s-platform-is-known-by-this";
+
+/// What signs what it is told; and this in base64, as configurations have it.
+const SECRET: &[u8] = b"what signs is known to two only.";
+const ENCODED: &str = "whsec_d2hhdCBzaWducyBpcyBrbm93biB0byB0d28gb25seS4=";
+
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a configuration says where that platform may ask for hand-overs, whose tickets are at desk `acme`.
+pub fn asking(at: SocketAddrV4) -> String {
+    format!(
+        "\n[platform]\naddress = \"{at}\"\n\n[[platform.token]]\ntrunk = \"ai\"\ntoken = \"{TOKEN}\"\ndesk = \"acme\"\n"
+    )
+}
+
+/// What it says where a [`Receiver`] is to be told there.
+pub fn telling(at: SocketAddrV4) -> String {
+    format!("\n[[webhook]]\nurl = \"http://{at}/events\"\nsecret = \"{ENCODED}\"\n")
+}
 
 /// What came over a connection.
 struct Message {
@@ -89,11 +108,11 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Takes everything that is sent to a port, as long as it is there; `secret` signs.
+    /// Takes everything that is sent to a port, as long as it is there.
     ///
     /// # Panics
     /// When the port is taken.
-    pub fn open(at: SocketAddrV4, secret: &'static [u8]) -> Self {
+    pub fn open(at: SocketAddrV4) -> Self {
         let listener = TcpListener::bind(at).expect("a free port");
         let (told, over) = (Arc::<Mutex<Vec<Told>>>::default(), Arc::new(Mutex::new(false)));
         let (heard, ends) = (Arc::clone(&told), Arc::clone(&over));
@@ -104,7 +123,7 @@ impl Receiver {
                 }
                 let Ok(mut stream) = stream else { continue };
                 let Some(message) = Message::read(&mut stream) else { continue };
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push(told_by(&message, secret));
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(told_by(&message));
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
             }
         });
@@ -128,9 +147,9 @@ impl Drop for Receiver {
     }
 }
 
-fn told_by(message: &Message, secret: &[u8]) -> Told {
+fn told_by(message: &Message) -> Told {
     let field = |name: &str| message.field(name).unwrap_or_default();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key of any length");
     mac.update(format!("{}.{}.{}", field("webhook-id"), field("webhook-timestamp"), message.body).as_bytes());
     let signature = format!("v1,{}", Base64::encode_string(&mac.finalize().into_bytes()));
     Told {

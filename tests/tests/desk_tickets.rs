@@ -5,7 +5,7 @@ use core::net::SocketAddrV4;
 use core::time::Duration;
 
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Postgres, Program, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
+    self, AI, CARRIER, PATIENCE, Postgres, Program, Script, Stage, ZENDESK, poll, ports, postgres_is_missing,
     sipp_is_missing,
 };
 use warmline_tests::zendesk::api::{Act, Api};
@@ -44,7 +44,7 @@ impl Scene {
     ) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let far_end = FarEnd::open(&[at.into()], manners);
-        let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let api = Api::here();
         let more = format!(
             r#"
   [line.ticket]
@@ -86,12 +86,13 @@ url = "{store}"
 
     /// Waits until nothing has yet to reach the account, and gives the one ticket that stands there.
     fn one(&self) -> u64 {
-        let empty = poll(PATIENCE, || {
-            let list = self.stage.ask(PROGRAM, &["outbox"]).expect("a list");
-            (list.lines().count() == 1).then_some(())
-        });
-        let list = || self.stage.ask(PROGRAM, &["outbox"]);
-        assert!(empty.is_some(), "{:?}\n{}", list(), self.stage.warmline.written());
+        let empty = poll(PATIENCE, || (self.stage.untold(PROGRAM).expect("a list") == 0).then_some(()));
+        assert!(
+            empty.is_some(),
+            "{:?}\n{}",
+            self.stage.ask(PROGRAM, &["outbox"]),
+            self.stage.warmline.written()
+        );
         self.api.account(|account| {
             let [ticket] = account.standing()[..] else { panic!("{:?}", account.tickets) };
             let told = ticket.comments.iter().filter(|comment| comment.body.contains("has ended")).count();
@@ -205,11 +206,6 @@ uri     = "sip:people@{at}"
 answers = "queue"
 settle  = "20s"
 
-[[target]]
-name  = "agent"
-trunk = "ai"
-uri   = "sip:agent@{agent}"
-
 [[line]]
 name = "people"
 dial = ["people"]
@@ -218,20 +214,14 @@ ring = [{{ targets = ["queue"] }}]
 
   [line.ticket]
   desk = "acme"
-
-[[line]]
-name = "agent"
-dial = ["agent"]
-from = ["carrier"]
-ring = [{{ targets = ["agent"] }}]
 "#
-        )
+        ) + &sipp::agent("agent", agent)
     });
     let refers =
         "Contact: <sip:peer@known>\nRefer-Sub: false\nRefer-To: <sip:people@[remote_ip]:[remote_port]>\n";
     let script = Script::target("agent").takes_the_call().waits(500);
     let script = script.says("REFER", refers).hears(202).waits(3_000);
-    let script = script.says("REFER", refers).hears(202).waits(3_000).hangs_up().hears(200).lingers();
+    let script = script.says("REFER", refers).hears(202).waits(3_000).leaves();
     let answers = scene.stage.cast.follow(&script, agent);
     let script = Script::caller("caller").dials("agent").gets_through().is_hung_up();
     let calls = scene.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
@@ -263,7 +253,7 @@ fn a_message_that_was_left_is_on_its_ticket() {
     let scene = Scene::furnish(Manners { rules, ..Manners::default() }, FILE, wait, "", |_| {
         format!("\n[recording]\ndirectory = \"{}\"\n", folder.display())
     });
-    let script = Script::caller("leaves").gets_through().waits(1_500).hangs_up().hears(200).lingers();
+    let script = Script::caller("leaves").gets_through().waits(1_500).leaves();
     let player = scene.stage.cast.follow(&script, SocketAddrV4::new(CARRIER, ports(2)));
     scene.stage.cast.ends_well(player);
     let one = scene.one();
@@ -415,9 +405,8 @@ fn crash(store: &str) {
         match act {
             None => drop(scene.visit(|visit| visit.answered)),
             Some(_) => {
-                let list =
-                    || scene.stage.ask(PROGRAM, &["outbox"]).is_ok_and(|list| list.lines().count() > 1);
-                assert!(poll(PATIENCE, || list().then_some(())).is_some(), "{:?}", scene.api.asked());
+                let waits = || scene.stage.untold(PROGRAM).is_ok_and(|untold| untold > 0);
+                assert!(poll(PATIENCE, || waits().then_some(())).is_some(), "{:?}", scene.api.asked());
             }
         }
         scene.stage.warmline.kill();

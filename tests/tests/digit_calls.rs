@@ -39,8 +39,7 @@ fn keys_told_by_info_are_heard_as_events() {
     let (digits, log) = heard(|_| {
         let mut script = answered("informs", Say::Stream).waits(500);
         for key in ["1", "2", "2", "*", "#", "D"] {
-            script =
-                script.informs("application/dtmf-relay", &format!("Signal={key}\nDuration=160\n")).hears(200);
+            script = script.presses(key);
         }
         let script = script.informs("application/dtmf", "9").hears(200).waits(2000);
         let script = script.informs("application/dtmf-relay", "Signal=55\n").hears_with(400, "names no key");

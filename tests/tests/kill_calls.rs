@@ -6,16 +6,13 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use warmline_tests::platform::ask;
-use warmline_tests::sipp::{AI, CARRIER, PATIENCE, Stage, ZENDESK, poll, ports};
+use warmline_tests::platform::{TOKEN, ask, asking};
+use warmline_tests::sipp::{AI, CARRIER, PATIENCE, Stage, ZENDESK, agent, poll, ports};
 use warmline_tests::zendesk::api::{Act, Api, Comment};
 use warmline_tests::zendesk::{FarEnd, Manners, Visit, desk};
 use warmline_tests::{Answer, Dice, Guest, Refers, Stay, Transfer, seed};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
-
-/// What the agent's platform is known by.
-const TOKEN: &str = "the-agent-s-platform-is-known-by-this";
 
 /// How soon after a start each leg has ended, or is known to go on.
 const SOON: Duration = Duration::from_secs(5);
@@ -107,44 +104,21 @@ impl Scene {
     fn set(line: &str) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let far_end = FarEnd::taking_addresses(at);
-        let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let api = Api::here();
         api.account(|account| account.per_minute = 100_000);
         let place = || SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
         let (asks, places) = (place(), [Door::Refer, Door::Route].map(|door| (door, place())));
-        let agents = places.map(|(door, at)| {
-            let name = door.line();
-            format!(
-                r#"
-[[target]]
-name  = "{name}"
-trunk = "ai"
-uri   = "sip:{name}@{at}"
-
-[[line]]
-name = "{name}"
-dial = ["{name}"]
-from = ["carrier"]
-ring = [{{ targets = ["{name}"], for = "20s" }}]
-"#
-            )
-        });
+        let agents = places.map(|(door, at)| agent(door.line(), at));
         let more = format!(
             r#"{line}
   [line.ticket]
   desk = "acme"
-{}{}
-[platform]
-address = "{asks}"
-
-[[platform.token]]
-trunk = "ai"
-token = "{TOKEN}"
-desk  = "acme"
-
+{}{}{}
 [store]
 url = "sqlite:killed.db"
 "#,
             agents.concat(),
+            asking(asks),
             desk(&api, "budget = \"1s\"\nadopt = \"3s\"")
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
@@ -182,12 +156,6 @@ url = "sqlite:killed.db"
         let its = |visits: Vec<Visit>| visits.into_iter().filter(|visit| visit.caller == number).collect();
         let agents = self.agents.iter().flat_map(FarEnd::visits).collect();
         Legs { agents: its(agents), targets: its(targets) }
-    }
-
-    /// What is written down of calls.
-    fn records(&self) -> Vec<Value> {
-        let list = self.stage.ask(PROGRAM, &["calls", "--json"]).expect("a list");
-        serde_json::from_str(&list).expect("a list")
     }
 
     /// Waits until it holds of a guest, for so long.
@@ -247,7 +215,7 @@ url = "sqlite:killed.db"
         self.minds(&mut guest, moment, |_, _| false);
         self.stage.warmline.kill();
         let heard = guest.stay;
-        let records = self.records();
+        let records = self.stage.records(PROGRAM);
         let open = self.stage.ask(PROGRAM, &["outbox"]).expect("a list");
         self.stage.restart(PROGRAM);
         self.api.behave();
@@ -325,10 +293,14 @@ url = "sqlite:killed.db"
 
     fn judge(&self, numbers: &[String]) {
         self.api.behave();
-        let list = || self.stage.ask(PROGRAM, &["outbox"]);
-        let empty = poll(LATEST, || list().is_ok_and(|list| list.lines().count() == 1).then_some(()));
-        assert!(empty.is_some(), "{:?}\n{}", list(), self.stage.warmline.written());
-        let all = self.records();
+        let empty = poll(LATEST, || (self.stage.untold(PROGRAM) == Ok(0)).then_some(()));
+        assert!(
+            empty.is_some(),
+            "{:?}\n{}",
+            self.stage.ask(PROGRAM, &["outbox"]),
+            self.stage.warmline.written()
+        );
+        let all = self.stage.records(PROGRAM);
         for number in numbers {
             let records: Vec<_> = of(number, &all).collect();
             let handed_over = self.handed_over.contains(number);

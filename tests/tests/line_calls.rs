@@ -2,12 +2,13 @@
 //! need no ticket, each a call through Warmline with SIPp at every end. Those that do are in `table_calls`.
 //!
 //! Every line has a greeting and music here, and whoever takes a call speaks: no caller may hear nobody for a second.
+//! Whoever waits does so for some seconds longer than what is to come before takes: a machine may have much to do.
 
 use core::net::SocketAddrV4;
 
 use serde_json::Value;
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Program, Say, Script, Stage, Voice, ZENDESK, poll, ports, sipp_is_missing,
+    AI, CARRIER, PATIENCE, Places, Program, Say, Script, Stage, Voice, poll, ports, sipp_is_missing,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
@@ -18,9 +19,7 @@ const VOICEMAIL: &str = "  [line.voicemail]\n  greeting = \"prompts/message.wav\
 /// A Warmline whose line `support` rings Zendesk, and `agent` an AI agent, who may hand over.
 struct Scene {
     stage: Stage,
-    zendesk: SocketAddrV4,
-    agent: SocketAddrV4,
-    overflow: SocketAddrV4,
+    places: Places,
 }
 
 impl Scene {
@@ -31,53 +30,14 @@ impl Scene {
 
     /// The same, of whose configuration more is changed.
     fn set_all(line: &str, target: &str, change: impl FnOnce(String) -> String) -> Self {
-        let at = |place| SocketAddrV4::new(place, ports(2));
-        let (zendesk, agent, overflow) = (at(ZENDESK), at(AI), at(CARRIER));
-        let stage = Stage::refurnish(PROGRAM, &[AI], zendesk, |plain| {
-            let plain = plain
-                .replace("name = \"zendesk-support\"", &format!("name = \"zendesk-support\"\n{target}"))
-                .replace("name       = \"ai\"", "name       = \"ai\"\nreturn_to  = \"agent-again\"");
-            change(format!(
-                r#"{plain}greeting = "prompts/greeting.wav"
-music = "prompts/music.wav"
-{line}
-
-[[line]]
-name = "agent"
-dial = ["agent"]
-from = ["carrier"]
-ring = [{{ targets = ["agent"], for = "20s" }}]
-
-[[target]]
-name  = "agent"
-trunk = "ai"
-uri   = "sip:agent@{agent}"
-
-[[target]]
-name  = "agent-again"
-trunk = "ai"
-uri   = "sip:again@{agent}"
-
-[[target]]
-name  = "overflow"
-trunk = "carrier"
-uri   = "sip:overflow@{overflow}"
-
-[[schedule]]
-name     = "always"
-timezone = "UTC"
-open     = ["Mon-Sun 00:00-24:00"]
-
-[recording]
-directory = "."
-"#
-            ))
-        });
-        Self { stage, zendesk, agent, overflow }
+        let places = Places::find();
+        let furnish = |plain: String| change(places.furnish(&plain, line, target));
+        let stage = Stage::refurnish(PROGRAM, &[AI], places.zendesk, furnish);
+        Self { stage, places }
     }
 
     fn target(&self, script: &Script) -> Program {
-        self.stage.cast.follow(script, self.zendesk)
+        self.stage.cast.follow(script, self.places.zendesk)
     }
 
     /// An AI platform's own call: door (a).
@@ -107,9 +67,8 @@ directory = "."
             log.lines().filter(|line| line.contains("ended after") && line.contains("call ")).collect();
         let [end] = ends[..] else { panic!("one call: {log}") };
         assert!(end.contains(&format!(": {outcome}, ")) && end.contains(reason), "{outcome} {reason}: {end}");
-        let list = self.stage.ask(PROGRAM, &["calls", "--json"]).expect("a list");
-        let records: Vec<Value> = serde_json::from_str(&list).unwrap_or_else(|why| panic!("{why}: {list}"));
-        let [record] = &records[..] else { panic!("one record: {list}") };
+        let records = self.stage.records(PROGRAM);
+        let [record] = &records[..] else { panic!("one record: {records:#?}") };
         assert_eq!(
             (&record["outcome"], record["ended"].is_string()),
             (&Value::from(outcome), true),
@@ -132,8 +91,7 @@ fn declines(status: u16) -> Script {
 
 /// A target that rings until it is cancelled.
 fn is_cancelled() -> Script {
-    let script = Script::target("target").is_invited().answers_invite(180, Say::Nothing).gets("CANCEL");
-    script.answers(200).answers_invite(487, Say::Nothing).gets("ACK").lingers()
+    Script::target("target").is_cancelled()
 }
 
 fn stays(millis: u32) -> Script {
@@ -141,7 +99,7 @@ fn stays(millis: u32) -> Script {
 }
 
 fn is_hung_up() -> Script {
-    Script::caller("caller").gets_through().gets("BYE").answers(200).lingers()
+    Script::caller("caller").gets_through().is_hung_up()
 }
 
 // ---- Door (a): the platform's own call, whose failure is a failure response ----------------------------------------
@@ -154,12 +112,10 @@ fn of_two_who_are_rung_together_the_first_that_answers_has_the_call() {
     let scene = Scene::set_all("", "", |text| {
         text.replace("[\"zendesk-support\"]", "[\"zendesk-support\", \"overflow\"], mode = \"together\"")
     });
-    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing);
-    let target = target.gets_with("CANCEL", "Reason: SIP;cause=200").answers(200);
-    let target = scene.target(&target.answers_invite(487, Say::Nothing).gets("ACK").lingers());
-    let other = Script::target("other").is_invited().answers_invite(180, Say::Nothing).waits(500);
-    let other = other.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
-    let other = scene.stage.cast.follow(&other, scene.overflow);
+    let target = Script::target("target").rings().gets_with("CANCEL", "Reason: SIP;cause=200");
+    let target = scene.target(&target.answers(200).refuses(487));
+    let other = Script::target("other").rings().waits(500).answers_and_speaks().is_hung_up();
+    let other = scene.stage.cast.follow(&other, scene.places.overflow);
     let caller = scene.platform(&stays(300));
     let (log, _) = scene.ends([caller, target, other], "connected", "caller-hung-up");
     assert!(log.contains("answered by overflow"), "{log}");
@@ -181,11 +137,9 @@ fn a_mailbox_does_not_take_the_call_and_the_person_who_answers_beside_it_does() 
     let mailbox = Script::target("mailbox").picks_up().waits(2_500).hangs_up().hears(200);
     let mailbox = scene.target(&mailbox);
     // This one has to wait until the mailbox has been asked.
-    let person = Script::target("person").is_invited().answers_invite(180, Say::Nothing).waits(1_000);
-    let person = person.answers_invite(200, Say::Stream).gets("ACK").speaks().waits(2_500);
-    let person = person.informs("application/dtmf-relay", "Signal=1\nDuration=160\n").hears(200);
-    let person = scene.stage.cast.follow(&person.is_hung_up(), scene.overflow);
-    let caller = scene.platform(&stays(6_000));
+    let person = Script::target("person").rings().waits(1_000).answers_and_speaks().waits(4_500);
+    let person = scene.stage.cast.follow(&person.presses("1").is_hung_up(), scene.places.overflow);
+    let caller = scene.platform(&stays(8_500));
     let (log, voices) = scene.ends([caller, mailbox, person], "connected", "caller-hung-up");
     assert!(log.contains("answered by overflow"), "{log}");
     assert_eq!(voices, [Voice::GREETING, Voice::MUSIC, Voice::Peer], "{log}");
@@ -198,11 +152,9 @@ fn a_caller_who_hangs_up_while_somebody_is_asked_leaves_nobody_in_the_line() {
     }
     let scene = Scene::set_all("", "", asks);
     let asked = scene.target(&Script::target("asked").picks_up().is_hung_up());
-    let other = Script::target("other").is_invited().answers_invite(180, Say::Nothing).gets("CANCEL");
-    let other = other.answers(200).answers_invite(487, Say::Nothing).gets("ACK").lingers();
-    let other = scene.stage.cast.follow(&other, scene.overflow);
+    let other = scene.stage.cast.follow(&Script::target("other").is_cancelled(), scene.places.overflow);
     let caller = Script::caller("caller").invites(Say::Audio).may_hear(100).may_hear(180).hears(183);
-    let caller = caller.waits(300).cancels().hears(200).hears(487).acknowledges_failure();
+    let caller = caller.waits(300).gives_up();
     let caller = scene.platform(&caller);
     scene.ends([caller, asked, other], "abandoned", "cancelled");
 }
@@ -244,7 +196,7 @@ fn nobody_answers_and_the_caller_leaves_a_message() {
     let line = format!("  [line.unanswered]\n  then = \"voicemail\"\n{VOICEMAIL}  longest = \"1m\"");
     let scene = Scene::set(&line, "");
     let target = scene.target(&declines(486));
-    let caller = scene.platform(&stays(1_500));
+    let caller = scene.platform(&stays(3_000));
     scene.stage.cast.ends_well(caller);
     let messages = || {
         let files = std::fs::read_dir(scene.stage.cast.folder()).expect("a folder").flatten();
@@ -274,7 +226,7 @@ fn nobody_answers_and_somebody_else_is_rung() {
     let scene = Scene::set("  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"", "");
     let target = scene.target(&declines(486));
     let overflow = Script::target("overflow").picks_up().is_hung_up();
-    let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
+    let overflow = scene.stage.cast.follow(&overflow, scene.places.overflow);
     let caller = scene.platform(&stays(300));
     scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
 }
@@ -301,7 +253,7 @@ fn a_closed_line_rings_nobody() {
     scene.ends([caller], "returned", "out-of-hours");
     let voicemail = format!("{}\n{VOICEMAIL}  longest = \"1m\"", rule("voicemail"));
     let scene = Scene::set(&voicemail, "");
-    let caller = scene.platform(&stays(1_500));
+    let caller = scene.platform(&stays(3_000));
     scene.ends([caller], "voicemail", "caller-hung-up");
 }
 
@@ -312,8 +264,8 @@ fn a_full_line_takes_no_more() {
     }
     let mut scene = Scene::set("max_waiting = 1", "");
     let target = scene.target(&is_cancelled());
-    let waits = Script::caller("waits").invites(Say::Audio).may_hear(100).hears(180).waits(1_500).cancels();
-    let first = scene.platform(&waits.hears(200).hears(487).acknowledges_failure());
+    let waits = Script::caller("waits").invites(Say::Audio).may_hear(100).hears(180).waits(4_000).gives_up();
+    let first = scene.platform(&waits);
     scene.says("dialled \"support\"");
     let second = scene.platform(&is_refused(486, "as many|As many"));
     [first, second, target].into_iter().for_each(|player| scene.stage.cast.ends_well(player));
@@ -330,9 +282,8 @@ fn a_key_leads_from_the_queue_to_voicemail() {
     let key = "answer = \"at-once\"\n  [[line.key]]\n  press = \"1\"\n  then = \"voicemail\"\n";
     let scene = Scene::set(&format!("{key}{VOICEMAIL}  longest = \"1m\""), "");
     let target = scene.target(&is_cancelled());
-    let caller = Script::caller("caller").gets_through().waits(500);
-    let caller = caller.informs("application/dtmf-relay", "Signal=1\nDuration=160\n").hears(200);
-    let caller = scene.platform(&caller.waits(1_500).hangs_up().hears(200));
+    let caller = Script::caller("caller").gets_through().waits(500).presses("1");
+    let caller = scene.platform(&caller.waits(3_000).hangs_up().hears(200));
     scene.ends([caller, target], "voicemail", "caller-hung-up");
 }
 
@@ -343,11 +294,11 @@ fn zendesk_hangs_up_so_soon_that_nobody_was_there() {
     }
     let line = "  [line.unanswered]\n  then = \"overflow\"\n  target = \"overflow\"";
     let scene = Scene::set(line, "answers = \"queue\"\nsettle = \"20s\"");
-    let leaves = Script::target("target").picks_up().waits(200).hangs_up().hears(200).lingers();
+    let leaves = Script::target("target").picks_up().waits(200).leaves();
     let target = scene.target(&leaves);
     let overflow = Script::target("overflow").picks_up().is_hung_up();
-    let overflow = scene.stage.cast.follow(&overflow, scene.overflow);
-    let caller = scene.platform(&stays(1_500));
+    let overflow = scene.stage.cast.follow(&overflow, scene.places.overflow);
+    let caller = scene.platform(&stays(3_500));
     scene.ends([caller, target, overflow], "overflowed", "caller-hung-up");
 }
 
@@ -357,7 +308,7 @@ fn zendesk_hangs_up_later_and_the_caller_was_queued() {
         return;
     }
     let scene = Scene::set("", "answers = \"queue\"\nsettle = \"1s\"");
-    let leaves = Script::target("target").picks_up().waits(1_500).hangs_up().hears(200).lingers();
+    let leaves = Script::target("target").picks_up().waits(3_500).leaves();
     let target = scene.target(&leaves);
     let caller = scene.platform(&is_hung_up());
     scene.ends([caller, target], "queued", "target-hung-up");
@@ -369,8 +320,7 @@ fn the_caller_hangs_up_in_each_state() {
         return;
     }
     // While it rings.
-    let cancels = Script::caller("caller").invites(Say::Audio).may_hear(100).hears(180).cancels();
-    let cancels = cancels.hears(200).hears(487).acknowledges_failure();
+    let cancels = Script::caller("caller").invites(Say::Audio).may_hear(100).hears(180).gives_up();
     let scene = Scene::set("", "");
     let target = scene.target(&is_cancelled());
     let caller = scene.platform(&cancels);
@@ -378,12 +328,12 @@ fn the_caller_hangs_up_in_each_state() {
     // While it waits, answered.
     let scene = Scene::set("answer = \"at-once\"", "");
     let target = scene.target(&is_cancelled());
-    let caller = scene.platform(&stays(500));
+    let caller = scene.platform(&stays(2_000));
     scene.ends([caller, target], "abandoned", "caller-hung-up");
     // Between two rounds of the plan.
     let scene = Scene::set("answer = \"at-once\"\nrepeat = true", "");
     let target = scene.target(&declines(486));
-    let caller = scene.platform(&stays(1_000));
+    let caller = scene.platform(&stays(2_000));
     scene.ends([caller, target], "abandoned", "caller-hung-up");
     // In the queue, before and after it has settled.
     for settle in ["20s", "1s"] {
@@ -406,14 +356,9 @@ fn dials_agent(scene: &Scene, script: Script) -> Program {
     scene.stage.cast.call(&script.dials("agent"), SocketAddrV4::new(CARRIER, ports(2)))
 }
 
-/// An AI agent that answers and refers its caller to the line.
+/// An AI agent that answers, refers its caller to the line, and is told that it is tried.
 fn refers() -> Script {
-    let script = Script::target("agent").picks_up().waits(600);
-    script.says("REFER", "Refer-To: <sip:support@warmline>\n").hears(202)
-}
-
-fn is_told(script: Script, state: &str, body: &str) -> Script {
-    script.gets_with("NOTIFY", &format!("Subscription-State: {state}.*SIP/2.0 {body}")).answers(200)
+    Script::target("agent").picks_up().waits(600).refers("").is_told(100)
 }
 
 #[test]
@@ -423,9 +368,9 @@ fn a_person_takes_over_and_the_agent_leaves() {
     }
     let scene = Scene::set("", "");
     let target = scene.target(&Script::target("target").picks_up().is_hung_up());
-    let agent = is_told(is_told(is_told(refers(), "active", "100"), "active", "180"), "terminated", "200");
-    let agent = scene.stage.cast.follow(&agent.hangs_up().hears(200), scene.agent);
-    let caller = dials_agent(&scene, stays(2_500));
+    let agent = refers().is_told(180).is_told(200);
+    let agent = scene.stage.cast.follow(&agent.hangs_up().hears(200), scene.places.agent);
+    let caller = dials_agent(&scene, stays(4_500));
     scene.ends([caller, agent, target], "connected", "caller-hung-up");
 }
 
@@ -436,9 +381,9 @@ fn nobody_takes_over_and_the_agent_has_its_caller_back() {
     }
     let scene = Scene::set("", "");
     let target = scene.target(&declines(486));
-    let agent = is_told(is_told(refers(), "active", "100"), "terminated", "486");
-    let agent = scene.stage.cast.follow(&agent.is_hung_up(), scene.agent);
-    let caller = dials_agent(&scene, stays(2_500));
+    let agent = refers().is_told(486).is_hung_up();
+    let agent = scene.stage.cast.follow(&agent, scene.places.agent);
+    let caller = dials_agent(&scene, stays(4_500));
     scene.ends([caller, agent, target], "returned", "caller-hung-up");
 }
 
@@ -448,11 +393,11 @@ fn the_agent_leaves_during_the_hand_over_and_a_person_takes_over() {
         return;
     }
     let scene = Scene::set("", "");
-    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(1_000);
-    let target = scene.target(&target.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up());
-    let agent = is_told(is_told(refers(), "active", "100"), "active", "180").hangs_up().hears(200);
-    let agent = scene.stage.cast.follow(&agent.lingers(), scene.agent);
-    let caller = dials_agent(&scene, stays(3_000));
+    let target = Script::target("target").rings().waits(3_000).answers_and_speaks().is_hung_up();
+    let target = scene.target(&target);
+    let agent = refers().is_told(180).leaves();
+    let agent = scene.stage.cast.follow(&agent, scene.places.agent);
+    let caller = dials_agent(&scene, stays(6_500));
     scene.ends([caller, agent, target], "connected", "caller-hung-up");
 }
 
@@ -462,15 +407,14 @@ fn the_agent_has_left_and_nobody_takes_over_so_that_it_is_rung_anew() {
         return;
     }
     let scene = Scene::set("", "");
-    let target = Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(700);
-    let target = scene.target(&target.answers_invite(486, Say::Nothing).gets("ACK").lingers());
-    let agent = is_told(is_told(refers(), "active", "100"), "active", "180").hangs_up().hears(200);
-    let agent = scene.stage.cast.follow(&agent.lingers(), scene.agent);
-    let caller = dials_agent(&scene, stays(3_500));
+    let target = scene.target(&Script::target("target").rings().waits(3_000).refuses(486));
+    let agent = refers().is_told(180).leaves();
+    let agent = scene.stage.cast.follow(&agent, scene.places.agent);
+    let caller = dials_agent(&scene, stays(7_500));
     // Its first part is played: another one answers at the same place.
     scene.stage.cast.ends_well(agent);
     let again = Script::target("again").picks_up().is_hung_up();
-    let again = scene.stage.cast.follow(&again, scene.agent);
+    let again = scene.stage.cast.follow(&again, scene.places.agent);
     scene.ends([caller, again, target], "returned", "caller-hung-up");
 }
 
@@ -481,10 +425,9 @@ fn the_caller_hangs_up_during_the_hand_over() {
     }
     let scene = Scene::set("", "");
     let target = scene.target(&is_cancelled());
-    let agent = is_told(is_told(refers(), "active", "100"), "active", "180");
-    let agent = agent.gets("NOTIFY").answers(200).is_hung_up();
-    let agent = scene.stage.cast.follow(&agent, scene.agent);
-    let caller = dials_agent(&scene, stays(1_500));
+    let agent = refers().is_told(180).gets("NOTIFY").answers(200).is_hung_up();
+    let agent = scene.stage.cast.follow(&agent, scene.places.agent);
+    let caller = dials_agent(&scene, stays(3_500));
     scene.ends([caller, agent, target], "abandoned", "caller-hung-up");
 }
 
@@ -504,22 +447,18 @@ struct Heard<'a> {
     voices: &'a [Voice],
 }
 
-const BUSY: fn(Script) -> Script = |rings| rings.answers_invite(486, Say::Nothing).gets("ACK").lingers();
-const ANSWERS: fn(Script) -> Script =
-    |rings| rings.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
-const LEAVES: fn(Script) -> Script = |rings| {
-    let answers = rings.answers_invite(200, Say::Stream).gets("ACK").speaks().waits(1_500);
-    answers.hangs_up().hears(200).lingers()
-};
+const BUSY: fn(Script) -> Script = |rings| rings.refuses(486);
+const ANSWERS: fn(Script) -> Script = |rings| rings.answers_and_speaks().is_hung_up();
+const LEAVES: fn(Script) -> Script = |rings| rings.answers_and_speaks().waits(1_500).leaves();
 
 /// A target that rings for longer than the greeting lasts.
 fn rings() -> Script {
-    Script::target("target").is_invited().answers_invite(180, Say::Nothing).waits(2_500)
+    Script::target("target").rings().waits(2_500)
 }
 
-/// Somebody who is rung in place of others, where they stand.
+/// Somebody who is rung in place of others, where they stand: for longer than the greeting lasts, again.
 fn is_rung(scene: &Scene, name: &str, at: SocketAddrV4) -> Program {
-    let rings = Script::target(name).is_invited().answers_invite(180, Say::Nothing).waits(600);
+    let rings = Script::target(name).rings().waits(2_500);
     scene.stage.cast.follow(&ANSWERS(rings), at)
 }
 
@@ -547,16 +486,16 @@ fn a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time() {
             line: then("\"overflow\"\n  target = \"overflow\""),
             target: queue,
             plays: LEAVES,
-            stays: Some(6_500),
+            stays: Some(10_500),
             outcome: "overflowed",
             reason: "caller-hung-up",
-            voices: &[greeting, music, peer, greeting, peer],
+            voices: &[greeting, music, peer, greeting, music, peer],
         },
         Heard {
             line: answered("repeat = true\nmax_wait = \"1m\""),
             target: "",
             plays: BUSY,
-            stays: Some(6_000),
+            stays: Some(5_000),
             outcome: "abandoned",
             reason: "caller-hung-up",
             voices: &[greeting, music],
@@ -565,7 +504,7 @@ fn a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time() {
             line: then("\"return\""),
             target: "",
             plays: BUSY,
-            stays: Some(4_500),
+            stays: Some(8_000),
             outcome: "returned",
             reason: "caller-hung-up",
             voices: &[greeting, music, peer],
@@ -574,7 +513,7 @@ fn a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time() {
             line: then("\"overflow\"\n  target = \"overflow\""),
             target: "",
             plays: BUSY,
-            stays: Some(4_500),
+            stays: Some(8_000),
             outcome: "overflowed",
             reason: "caller-hung-up",
             voices: &[greeting, music, peer],
@@ -607,9 +546,11 @@ fn a_caller_who_waits_in_an_answered_call_hears_somebody_all_the_time() {
                 let mut players = vec![scene.platform(&stays), target];
                 // Who takes the call after all.
                 players.extend(
-                    (row.outcome == "overflowed").then(|| is_rung(&scene, "overflow", scene.overflow)),
+                    (row.outcome == "overflowed").then(|| is_rung(&scene, "overflow", scene.places.overflow)),
                 );
-                players.extend((row.outcome == "returned").then(|| is_rung(&scene, "again", scene.agent)));
+                players.extend(
+                    (row.outcome == "returned").then(|| is_rung(&scene, "again", scene.places.agent)),
+                );
                 let (log, voices) = scene.ends(players, row.outcome, row.reason);
                 assert_eq!(voices, row.voices, "{}: {log}", row.line);
             });
@@ -624,19 +565,18 @@ fn a_caller_whose_agent_hands_over_hears_somebody_all_the_time() {
     }
     // A person takes over, or the agent has its caller back.
     let waits = [Voice::Peer, Voice::GREETING, Voice::MUSIC, Voice::Peer];
-    let rows = [(ANSWERS, "200", "connected"), (BUSY, "486", "returned")];
+    let rows = [(ANSWERS, 200, "connected"), (BUSY, 486, "returned")];
     std::thread::scope(|scope| {
         for (plays, told, outcome) in rows {
             scope.spawn(move || {
                 let scene = Scene::set("", "");
                 let target = scene.target(&plays(rings()));
-                let agent = is_told(is_told(refers(), "active", "100"), "active", "180");
-                let agent = is_told(agent, "terminated", told);
+                let agent = refers().is_told(180).is_told(told);
                 let agent = match outcome {
                     "connected" => agent.hangs_up().hears(200),
                     _ => agent.is_hung_up(),
                 };
-                let agent = scene.stage.cast.follow(&agent, scene.agent);
+                let agent = scene.stage.cast.follow(&agent, scene.places.agent);
                 let caller = dials_agent(&scene, stays(5_500));
                 let (log, voices) = scene.ends([caller, agent, target], outcome, "caller-hung-up");
                 assert_eq!(voices, waits, "{log}");
@@ -654,22 +594,13 @@ fn a_call_that_names_the_one_it_hands_over_is_the_same_callers() {
     }
     let mut scene = Scene::set("", "");
     let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]*");
-    let agent = agent.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
-    let agent = scene.stage.cast.follow(&agent, scene.agent);
-    let first = dials_agent(&scene, stays(2_500));
+    let agent = scene.stage.cast.follow(&agent.answers_and_speaks().is_hung_up(), scene.places.agent);
+    let first = dials_agent(&scene, stays(5_500));
     scene.says("answered by agent");
-    let heard = || {
-        let files = std::fs::read_dir(scene.stage.cast.folder()).ok()?.flatten();
-        let traces = files.filter(|file| file.file_name().to_string_lossy().ends_with("agent.msg"));
-        let said = traces.filter_map(|file| std::fs::read_to_string(file.path()).ok());
-        let named =
-            said.filter_map(|text| Some(text.split_once("X-Warmline-Call: ")?.1.get(..16)?.to_owned()));
-        { named }.next()
-    };
-    let call = poll(PATIENCE, heard).expect("the agent is told which call it is");
+    let call = poll(PATIENCE, || scene.stage.cast.call_of("agent"));
+    let call = call.expect("the agent is told which call it is");
     let target = Script::target("target").is_invited_with("From: [^:]*sip:.821044440");
-    let target = target.answers_invite(200, Say::Stream).gets("ACK").speaks().is_hung_up();
-    let target = scene.target(&target);
+    let target = scene.target(&target.answers_and_speaks().is_hung_up());
     let named = format!("X-Warmline-Call: {call}\n");
     let second = Script::caller("platform")
         .calls_as("+14155550199")

@@ -4,21 +4,16 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use serde_json::{Value, json};
-use warmline_tests::platform::{Receiver, Told, ask};
+use warmline_tests::platform::{Receiver, TOKEN, Told, ask, asking, telling};
 use warmline_tests::sipp::{
-    AI, CARRIER, PATIENCE, Program, STRANGER, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
+    self, AI, CARRIER, PATIENCE, Program, STRANGER, Say, Script, Stage, ZENDESK, poll, ports, sipp_is_missing,
 };
 use warmline_tests::zendesk::api::Api;
 use warmline_tests::zendesk::{FarEnd, Goodbye, Manners, desk};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warmline-tests");
 
-const TOKEN: &str = "the-agent-s-platform-is-known-by-this";
 const OTHERS: &str = "another-platform-is-known-by-this";
-
-/// `whsec_` and this in base64.
-const SECRET: &[u8] = b"what signs is known to two only.";
-const ENCODED: &str = "d2hhdCBzaWducyBpcyBrbm93biB0byB0d28gb25seS4=";
 
 struct Scene {
     stage: Stage,
@@ -39,25 +34,14 @@ impl Scene {
     fn beside(manners: Manners) -> Self {
         let at = SocketAddrV4::new(ZENDESK, ports(2));
         let far_end = FarEnd::open(&[at.into()], manners);
-        let api = Api::open("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let api = Api::here();
         let place = || SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports(2));
         let (asks, told, agent) = (place(), place(), place());
         let more = format!(
             r#"
   [line.ticket]
   desk = "acme"
-
-[[target]]
-name  = "agent"
-trunk = "ai"
-uri   = "sip:agent@{agent}"
-
-[[line]]
-name = "agent"
-dial = ["agent"]
-from = ["carrier"]
-ring = [{{ targets = ["agent"], for = "20s" }}]
-
+{}
 [[trunk]]
 name       = "other"
 kind       = "ai"
@@ -69,26 +53,17 @@ name = "others"
 dial = ["others"]
 from = ["other"]
 ring = [{{ targets = ["zendesk-support"], for = "20s" }}]
-
-[platform]
-address = "{asks}"
-
-[[platform.token]]
-trunk = "ai"
-token = "{TOKEN}"
-desk  = "acme"
-
+{}
 [[platform.token]]
 trunk = "other"
 token = "{OTHERS}"
-
-[[webhook]]
-url    = "http://{told}/events"
-secret = "whsec_{ENCODED}"
-{}
+{}{}
 [store]
 url = "sqlite:handovers.db"
 "#,
+            sipp::agent("agent", agent),
+            asking(asks),
+            telling(told),
             desk(&api, "budget = \"5s\"")
         );
         let stage = Stage::furnish(PROGRAM, &more, &[AI], at);
@@ -176,7 +151,7 @@ fn a_call_is_handed_over_by_asking() {
         return;
     }
     let scene = Scene::set();
-    let receiver = Receiver::open(scene.told, SECRET);
+    let receiver = Receiver::open(scene.told);
     let agent = Script::target("agent").takes_the_call().is_hung_up();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let caller = scene.calls(CARRIER, "agent");
@@ -242,7 +217,7 @@ fn what_is_said_of_a_second_hand_over_is_on_the_ticket_too() {
     }
     // The line is of another domain, and refuses every call.
     let scene = Scene::beside(Manners::default());
-    let agent = Script::target("agent").takes_the_call().waits(5_000).hangs_up().hears(200).lingers();
+    let agent = Script::target("agent").takes_the_call().waits(5_000).leaves();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let caller = scene.calls(CARRIER, "agent");
     let path = format!("/v1/calls/{}", scene.answered());
@@ -279,8 +254,8 @@ fn what_the_agent_has_solved_is_reported() {
         return;
     }
     let scene = Scene::set();
-    let receiver = Receiver::open(scene.told, SECRET);
-    let agent = Script::target("agent").takes_the_call().waits(3_000).hangs_up().hears(200).lingers();
+    let receiver = Receiver::open(scene.told);
+    let agent = Script::target("agent").takes_the_call().waits(3_000).leaves();
     let agent = scene.stage.cast.follow(&agent, scene.agent);
     let caller = scene.calls(CARRIER, "agent");
     let path = format!("/v1/calls/{}/outcome", scene.answered());
@@ -313,7 +288,7 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
         return;
     }
     let scene = Scene::set();
-    let receiver = Receiver::open(scene.told, SECRET);
+    let receiver = Receiver::open(scene.told);
     let (status, problem) = scene.ask(OTHERS, "POST", "/v1/handovers", &json!({ "line": "support" }));
     assert_eq!(
         (status, &problem["type"]),
@@ -352,7 +327,7 @@ fn an_announced_hand_over_is_found_by_its_callers_number() {
     let log = scene.stage.stop();
     assert!(log.contains("takes nothing"), "{log}");
     scene.stage.restart(PROGRAM);
-    let receiver = Receiver::open(scene.told, SECRET);
+    let receiver = Receiver::open(scene.told);
     let told = scene.hears_the_end(&receiver);
     assert_eq!(kinds(&told), ALL, "{told:#?}");
 }

@@ -18,12 +18,6 @@ fn set(url: &str, goodbye: Goodbye) -> (Stage, FarEnd) {
     (Stage::furnish(PROGRAM, &store, &[AI], at), far_end.expect("free ports"))
 }
 
-/// What is written down of calls.
-fn calls(stage: &Stage) -> Vec<Value> {
-    let list = stage.ask(PROGRAM, &["calls", "--json"]).expect("a list");
-    serde_json::from_str(&list).unwrap_or_else(|error| panic!("{error}: {list}"))
-}
-
 fn caller(stage: &Stage) -> warmline_tests::sipp::Program {
     let script = Script::caller("caller").gets_through().is_hung_up();
     stage.cast.follow(&script, SocketAddrV4::new(AI, ports(2)))
@@ -33,7 +27,7 @@ fn a_call_is_written_down(url: &str) {
     let (mut stage, far_end) = set(url, Goodbye::After(1_000));
     let player = caller(&stage);
     stage.cast.ends_well(player);
-    let ended = poll(PATIENCE, || calls(&stage).pop().filter(|call| !call["ended"].is_null()));
+    let ended = poll(PATIENCE, || stage.records(PROGRAM).pop().filter(|call| !call["ended"].is_null()));
     let call = ended.expect("a call that has ended");
     assert_eq!(far_end.faults(), [""; 0]);
     let visit = &far_end.visits()[0];
@@ -66,10 +60,18 @@ fn a_call_is_written_down(url: &str) {
     // A second one is a second record.
     let player = caller(&stage);
     stage.cast.ends_well(player);
-    assert!(poll(PATIENCE, || (calls(&stage).len() == 2).then_some(())).is_some(), "{:?}", calls(&stage));
+    assert!(
+        poll(PATIENCE, || (stage.records(PROGRAM).len() == 2).then_some(())).is_some(),
+        "{:?}",
+        stage.records(PROGRAM)
+    );
     let log = stage.stop();
     assert!(!log.contains("cannot write to the store"), "{log}");
-    assert!(calls(&stage).iter().all(|call| !call["ended"].is_null()), "{:?}", calls(&stage));
+    assert!(
+        stage.records(PROGRAM).iter().all(|call| !call["ended"].is_null()),
+        "{:?}",
+        stage.records(PROGRAM)
+    );
 }
 
 fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
@@ -78,12 +80,12 @@ fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
     // Its tables may be just being made.
     let ready = || stage.ask(PROGRAM, &["calls"]).ok();
     assert!(poll(PATIENCE, ready).is_some(), "{}", stage.warmline.written());
-    let answered = poll(PATIENCE, || calls(&stage).pop().filter(|call| !call["answered"].is_null()));
+    let answered = poll(PATIENCE, || stage.records(PROGRAM).pop().filter(|call| !call["answered"].is_null()));
     let before = answered.expect("a call that was answered");
     assert!(before["ended"].is_null(), "{before}");
     stage.warmline.kill();
     stage.restart(PROGRAM);
-    let ended = poll(PATIENCE, || calls(&stage).pop().filter(|call| !call["ended"].is_null()));
+    let ended = poll(PATIENCE, || stage.records(PROGRAM).pop().filter(|call| !call["ended"].is_null()));
     let after = ended.expect("a call that has ended");
     // It goes on, and ends as it would have.
     assert_eq!(
@@ -96,7 +98,7 @@ fn a_call_that_a_crash_cut_off_is_one_record(url: &str) {
     }
     stage.cast.ends_well(player);
     assert_eq!(far_end.faults(), [""; 0]);
-    assert_eq!(calls(&stage).len(), 1);
+    assert_eq!(stage.records(PROGRAM).len(), 1);
     let log = stage.stop();
     assert!(log.contains("1 calls are taken up again"), "{log}");
     let kept = std::fs::read_dir(stage.cast.folder()).expect("a folder").flatten();
@@ -141,7 +143,7 @@ fn without_a_word_calls_are_written_beside_the_configuration() {
     let mut stage = Stage::set(PROGRAM, &[]);
     stage.stop();
     assert!(stage.cast.folder().join("warmline.db").exists());
-    assert_eq!(calls(&stage).len(), 0);
+    assert_eq!(stage.records(PROGRAM).len(), 0);
     std::fs::remove_file(stage.cast.folder().join("warmline.db")).expect("a file");
     let why = stage.ask(PROGRAM, &["calls"]).expect_err("there is none");
     assert!(why.starts_with("warmline: there is no store at "), "{why}");

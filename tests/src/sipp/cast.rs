@@ -141,6 +141,18 @@ impl Cast {
         player
     }
 
+    /// What an `agent` that plays a part is told its call is: the value of X-Warmline-Call. None as long as the call is not
+    /// answered.
+    pub fn call_of(&self, agent: &str) -> Option<String> {
+        let files = std::fs::read_dir(&self.folder).ok()?.flatten();
+        let trace = format!("-{agent}.msg");
+        let traces = files.filter(|file| file.file_name().to_string_lossy().ends_with(&trace));
+        let mut said = traces.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        // What follows its answer is known to be of a call that is answered.
+        said.find(|text| text.contains("\nACK "))
+            .and_then(|text| Some(text.split_once("X-Warmline-Call: ")?.1.get(..16)?.to_owned()))
+    }
+
     /// The voices that those heard whose ear is open and whose call was answered, in the order in which they called. Their
     /// parts are played.
     ///

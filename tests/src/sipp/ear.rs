@@ -40,9 +40,15 @@ pub enum Voice {
     Peer,
 }
 
-/// A line's greeting, its music, the prompt before it hangs up, and the one before a message: one second each.
-const CLIPS: [(&str, u32); 4] =
-    [("greeting.wav", 250), ("music.wav", 1_000), ("goodbye.wav", 750), ("message.wav", 1_250)];
+/// A line's greeting, its music, the prompt before it hangs up, the one before a message, and one that is not heard to its
+/// end: how they sound, and for how many seconds.
+const CLIPS: [(&str, u32, u32); 5] = [
+    ("greeting.wav", 250, 1),
+    ("music.wav", 1_000, 1),
+    ("goodbye.wav", 750, 1),
+    ("message.wav", 1_250, 1),
+    ("long.wav", 2_000, 5),
+];
 
 impl Voice {
     /// A line's greeting.
@@ -147,26 +153,30 @@ impl Drop for Ear {
 /// Hears what comes, and says something to whom it came from.
 fn listen(socket: &UdpSocket, heard: &Mutex<Vec<Heard>>, closing: &AtomicBool) {
     let mut buffer = [0; 2048];
-    let (mut to, mut said, mut next) = (None::<SocketAddr>, 0_u16, Instant::now());
+    // To whom, since when, and how much was said.
+    let (mut to, mut said) = (None::<(SocketAddr, Instant)>, 0_u16);
     while !closing.load(Ordering::Relaxed) {
         if let Ok((len, from)) = socket.recv_from(&mut buffer) {
             let now = SystemTime::now();
-            to = Some(from);
+            to = Some((from, to.map_or_else(Instant::now, |(_, since)| since)));
             heard.lock().unwrap_or_else(PoisonError::into_inner).push((now, voice(&buffer[..len])));
         }
-        let Some(to) = to.filter(|_| next <= Instant::now()) else { continue };
-        let mut packet = [0; 12 + AUDIO];
-        packet[0] = 0x80;
-        packet[2..4].copy_from_slice(&said.to_be_bytes());
-        packet[4..8].copy_from_slice(&(u32::from(said) * AUDIO as u32).to_be_bytes());
-        packet[8..12].copy_from_slice(b"ears");
-        for (at, byte) in packet[12..].iter_mut().enumerate() {
-            // 400 Hz, and loud.
-            *byte = if at / 10 % 2 == 0 { 0x9f } else { 0x1f };
+        let Some((to, since)) = to else { continue };
+        // All that is due: a machine with much to do may have let some time pass.
+        while since.elapsed() >= PTIME * u32::from(said) {
+            let mut packet = [0; 12 + AUDIO];
+            packet[0] = 0x80;
+            packet[2..4].copy_from_slice(&said.to_be_bytes());
+            packet[4..8].copy_from_slice(&(u32::from(said) * AUDIO as u32).to_be_bytes());
+            packet[8..12].copy_from_slice(b"ears");
+            for (at, byte) in packet[12..].iter_mut().enumerate() {
+                // 400 Hz, and loud.
+                *byte = if at / 10 % 2 == 0 { 0x9f } else { 0x1f };
+            }
+            // Whoever does not listen any more has hung up.
+            let _ = socket.send_to(&packet, to);
+            said += 1;
         }
-        // Whoever does not listen any more has hung up.
-        let _ = socket.send_to(&packet, to);
-        (said, next) = (said.wrapping_add(1), next.max(Instant::now() - PTIME) + PTIME);
     }
 }
 
@@ -217,9 +227,10 @@ pub(super) fn write_clips(folder: &Path) {
     let folder = folder.join("prompts");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     const RATE: u32 = 8_000;
-    for (name, frequency) in CLIPS {
+    for (name, frequency, seconds) in CLIPS {
         let half = RATE / frequency / 2;
-        let samples = (0..RATE).map(|at| if (at / half).is_multiple_of(2) { 8_000_i16 } else { -8_000 });
+        let samples =
+            (0..RATE * seconds).map(|at| if (at / half).is_multiple_of(2) { 8_000_i16 } else { -8_000 });
         let audio: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
         let length = audio.len() as u32;
         let mut file = Vec::new();
@@ -285,7 +296,7 @@ mod tests {
 
     #[test]
     fn voices_are_told_apart() {
-        for (name, frequency) in CLIPS {
+        for (name, frequency, _) in CLIPS {
             let half = 4_000 / frequency as usize;
             let packet = |high: u8, low: u8| {
                 let mut packet = vec![0x80; 12];

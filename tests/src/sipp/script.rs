@@ -497,29 +497,4 @@ impl Script {
     pub fn lingers(self) -> Self {
         self.step("<timewait milliseconds=\"500\"/>\n")
     }
-
-    /// Hears what a call begins with and its answer, and acknowledges that.
-    pub fn gets_through(self) -> Self {
-        self.invites(Say::Audio).may_hear(100).may_hear(180).hears(200).acknowledges()
-    }
-
-    /// Rings, answers and is acknowledged.
-    pub fn takes_the_call(self) -> Self {
-        self.is_invited()
-            .answers_invite(180, Say::Nothing)
-            .waits(100)
-            .answers_invite(200, Say::Audio)
-            .gets("ACK")
-    }
-
-    /// Rings, answers and is acknowledged, and speaks from then on.
-    pub fn picks_up(self) -> Self {
-        let answered = self.is_invited().answers_invite(180, Say::Nothing).waits(100);
-        answered.answers_invite(200, Say::Stream).gets("ACK").speaks()
-    }
-
-    /// Is hung up on.
-    pub fn is_hung_up(self) -> Self {
-        self.gets("BYE").answers(200).lingers()
-    }
 }

@@ -4,6 +4,8 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::{Cast, PATIENCE, Program, faketime, ports};
 
 /// Where Warmline stands. The AI agent calls from the same address.
@@ -201,6 +203,24 @@ impl Stage {
         let asked = asked.expect("warmline can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if asked.status.success() { Ok(text(&asked.stdout)) } else { Err(text(&asked.stderr)) }
+    }
+
+    /// What `warmline` has written down of calls.
+    ///
+    /// # Panics
+    /// When it does not say.
+    pub fn records(&self, program: &str) -> Vec<Value> {
+        let list = self.ask(program, &["calls", "--json"]).expect("a list");
+        serde_json::from_str(&list).unwrap_or_else(|why| panic!("{why}: {list}"))
+    }
+
+    /// How many entries of its outbox have not been told yet.
+    ///
+    /// # Errors
+    /// What it complains of.
+    pub fn untold(&self, program: &str) -> Result<usize, String> {
+        // Under a heading.
+        self.ask(program, &["outbox"]).map(|list| list.lines().count() - 1)
     }
 
     /// Starts `program` around which `cast` stands, with more arguments `more` and this configuration, and waits until

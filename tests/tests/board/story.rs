@@ -44,7 +44,7 @@ fn a_queue_takes_over_from_an_ai_agent() {
     }
     let declines = Script::target("phone").is_invited().answers_first(486, "", Say::Nothing).gets("ACK");
     // Whoever is told of its success and does not hang up is hung up 5 s later.
-    let leaves = |agent| is_told(agent, "terminated", "200").gets("BYE").answers(200).lingers();
+    let leaves = |agent: Script| agent.is_told(200).is_hung_up();
     let busy = [Reason::TargetBusy];
     let story = Story::play(Some(&declines), "1s", Goodbye::After(8_000), leaves, "queued", &busy);
 
@@ -64,8 +64,8 @@ fn nobody_takes_over_and_an_ai_agent_has_its_caller_back() {
     if board_is_missing(TEST) || sipp_is_missing(TEST) {
         return;
     }
-    let returned = |agent| {
-        let agent = is_told(agent, "terminated", "480").streams("words.al", 1_500);
+    let returned = |agent: Script| {
+        let agent = agent.is_told(480).streams("words.al", 1_500);
         agent.hangs_up().hears(200)
     };
     // A queue that hangs up so soon had nobody there.
@@ -77,11 +77,6 @@ fn nobody_takes_over_and_an_ai_agent_has_its_caller_back() {
     assert!(still < SILENCE, "the caller hears nothing for {still:?}");
     story.agent_hears_silence(accepted, back);
     story.agent_and_caller_talk(back);
-}
-
-/// An agent that is told how far its hand-over has come.
-fn is_told(agent: Script, state: &str, status: &str) -> Script {
-    agent.gets_with("NOTIFY", &format!("Subscription-State: {state}.*SIP/2.0 {status}")).answers(200)
 }
 
 /// What there was to see when all was over.
@@ -136,7 +131,7 @@ impl Story {
         let agent = Script::target("agent").is_invited_with("X-Warmline-Call: [0-9a-f]+");
         let agent = agent.answers_invite(180, Say::Nothing).answers_invite(200, Say::Stream).gets("ACK");
         let agent = agent.streams("words.al", 1_500).says("REFER", &refer).hears(202);
-        let agent = ends(is_told(is_told(agent, "active", "100"), "active", "180"));
+        let agent = ends(agent.is_told(100).is_told(180));
         let agent = stage.cast.follow(&agent, ai);
         // Whatever the caller hears comes back.
         let caller = Script::caller("caller").dials("+8225550199").without_ticket().invites(Say::Echo);

@@ -35,13 +35,8 @@ fn an_ai_agent_hands_its_call_over_by_refer() {
     let target = stage.cast.answer(once("zendesk_answers", zendesk), &talk.targets());
     // The line and its ticket: the agent learns that from elsewhere.
     let line = "Refer-To: <sip:support@warmline>\nX-Zendesk-Ticket-Id: 1001\n";
-    let told = |script: Script, state: &str, body: &str| {
-        script.gets_with("NOTIFY", &format!("Subscription-State: {state}.*SIP/2.0 {body}")).answers(200)
-    };
     let script = Script::target("agent").takes_the_call().waits(500).says("REFER", line).hears(202);
-    let script = told(script, "active", "100");
-    let script = told(script, "active", "180");
-    let script = told(script, "terminated", "200");
+    let script = script.is_told(100).is_told(180).is_told(200);
     let agent = stage.cast.follow(&script.hangs_up().hears(200), agent);
     let caller = stage.cast.play(once("ai_calls", carrier), &talk.callers());
 

@@ -10,7 +10,7 @@ mod routes;
 
 pub use account::{Account, Attachment, Comment, Ticket, User};
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::{TcpListener, TcpStream};
@@ -100,6 +100,14 @@ impl Api {
             }
         });
         Ok(Self { address, stage, closing, works: Some(works) })
+    }
+
+    /// Listens at a port of this machine that is free.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn here() -> Self {
+        Self::open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port")
     }
 
     /// What a desk has for its `base_url`.
