@@ -94,8 +94,11 @@ impl Sbc<'_> {
         }
         let waits =
             |call: &&Call| call.line == this.line && call.plan == Plan::Rings && call.progress.is_open();
+        // Only a call that somebody has taken goes on without a timer, and of those there may be many.
+        let timed = self.clock.keys().filter_map(|key| self.calls.id_at(key)).filter(|&other| other != id);
         let most = usize::from(line.max_waiting);
-        let full = most > 0 && others().filter(waits).take(most).count() == most;
+        let full = most > 0 && timed.filter_map(|id| self.calls.get(id)).filter(waits).count() >= most;
+        debug_assert_eq!(full, most > 0 && others().filter(waits).count() >= most);
         full.then_some((line.unanswered, Reason::LineFull))
     }
 
