@@ -216,7 +216,8 @@ mod tests {
                 prop_assert_eq!(timers.next(), model.first().map(|timer| timer.0));
                 prop_assert_eq!(timers.len(), model.len());
                 let keys: BTreeSet<u32> = timers.keys().collect();
-                prop_assert_eq!(keys, model.iter().map(|timer| timer.1).collect());
+                let kept: BTreeSet<u32> = model.iter().map(|timer| timer.1).collect();
+                prop_assert_eq!(keys, kept);
                 for key in 0..40 {
                     let kept = model.iter().find(|timer| timer.1 == key).map(|timer| timer.0);
                     prop_assert_eq!(timers.at(key), kept);
