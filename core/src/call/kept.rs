@@ -8,7 +8,6 @@ use super::{Call, LegId, Outcome, Progress, Stage};
 pub(crate) struct Kept {
     pub(crate) legs: [Option<LegId>; 2],
     pub(crate) line: LineIndex,
-    pub(crate) attempt: u16,
     pub(crate) target: Option<TargetIndex>,
     pub(crate) outcome: Option<Outcome>,
 }
@@ -21,15 +20,14 @@ impl Call {
 
     /// What is kept of it: whoever handed it over has its caller back.
     pub(crate) const fn kept(&self) -> Kept {
-        let Self { anchor, called, line, attempt, target, outcome, .. } = *self;
+        let Self { anchor, called, line, target, outcome, .. } = *self;
         if !self.is_handed_over() {
-            return Kept { legs: [anchor, called], line, attempt, target, outcome };
+            return Kept { legs: [anchor, called], line, target, outcome };
         }
         let before = &self.transfer;
         Kept {
             legs: [before.anchor, before.called],
             line: before.line,
-            attempt: before.attempt,
             target: before.target,
             outcome: Some(Outcome::Returned),
         }

@@ -61,9 +61,6 @@ pub type CallId = Id<Call>;
 /// How many milliseconds somebody is rung whom a line's plan does not name: whoever a call returns to, or overflows to.
 const RETURN: u32 = 60_000;
 
-/// The place in a line's plan before its first entry: one more is that.
-pub(crate) const BEFORE_ALL: u16 = u16::MAX;
-
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -80,6 +77,13 @@ pub enum Progress {
     Answered,
     /// It is over, or about to be: legs are being ended.
     Ended(Reason),
+}
+
+impl Progress {
+    /// Whether nobody has taken the call yet, and somebody still may.
+    pub(crate) const fn is_open(self) -> bool {
+        !matches!(self, Self::Answered | Self::Ended(_))
+    }
 }
 
 /// What the relay holds of a call.
@@ -116,8 +120,8 @@ pub struct Call {
     pub(crate) called: Option<LegId>,
     pub(crate) line: LineIndex,
     pub(crate) trunk: TrunkIndex,
-    /// Which entry of the line's plan is tried.
-    pub(crate) attempt: u16,
+    /// How many entries of its plan were tried; of no use once somebody is certain to have taken the call.
+    pub(crate) tried: u16,
     pub(crate) target: Option<TargetIndex>,
     /// The addresses that the target has left, and until when it is rung at one or another.
     pub(crate) addresses: Addresses,
@@ -145,8 +149,8 @@ pub struct Call {
     pub(crate) plan: Plan,
     /// How often another line has taken over.
     pub(crate) lines: u8,
-    /// Whether the caller's leg was answered, or has early media, before anybody took the call: it hears what its line has
-    /// to say.
+    /// Whether the leg of whoever waits was answered, or has early media, before anybody took the call: it hears what the
+    /// line has to say.
     pub(crate) hears: bool,
     /// Whether a BYE of whoever answered, until [`Call::ring_until`], means that nobody was there.
     pub(crate) settles: bool,
@@ -230,7 +234,7 @@ impl Call {
             called: None,
             line,
             trunk,
-            attempt: 0,
+            tried: 0,
             target: None,
             addresses: Addresses::EMPTY,
             ring_until: Instant::ZERO,
@@ -266,25 +270,33 @@ impl Call {
         }
     }
 
-    /// The entry of its plan that comes so many after the one that is tried: of the line that was dialled, or that the
-    /// call is transferred to, or the one place that its referrer's trunk has it return to.
-    pub(crate) fn ring(&self, config: &Config<'_>, after: u16) -> Option<Ring> {
-        let attempt = self.attempt.wrapping_add(after);
-        let instead = match (self.transfer.stage, self.plan) {
-            (Stage::Returning, _) => config.trunk(self.transfer.trunk)?.return_to?,
-            (_, Plan::Instead(target)) => target,
-            (_, Plan::New | Plan::Rings) => {
-                return config.rings(config.line(self.line)?).get(usize::from(attempt)).copied();
-            }
-            (_, Plan::Goodbye(..) | Plan::Message) => return None,
-        };
-        (attempt == 0).then_some(Ring::new(instead, RETURN))
+    /// The entry of its plan that is tried, or was last.
+    pub(crate) fn ring(&self, config: &Config<'_>) -> Option<Ring> {
+        self.entry(config, self.tried.checked_sub(1)?)
+    }
+
+    /// The entry of its plan that comes next.
+    pub(crate) fn next_ring(&self, config: &Config<'_>) -> Option<Ring> {
+        self.entry(config, self.tried)
+    }
+
+    /// An entry of its plan: of the line that was dialled, or that the call is transferred to, or whoever alone is rung.
+    fn entry(&self, config: &Config<'_>, place: u16) -> Option<Ring> {
+        match self.plan {
+            Plan::New | Plan::Rings => config.rings(config.line(self.line)?).get(usize::from(place)).copied(),
+            Plan::Instead(target) | Plan::Back(target) => (place == 0).then_some(Ring::new(target, RETURN)),
+            Plan::Goodbye(..) | Plan::Message => None,
+        }
+    }
+
+    /// What its plan has next is tried, or passed over.
+    pub(crate) const fn tries_next(&mut self) {
+        self.tried = self.tried.saturating_add(1);
     }
 
     /// Whether somebody waits in it who hears what the line has to say.
     pub(crate) const fn is_waited_in(&self) -> bool {
-        let open = !matches!(self.progress, Progress::Answered | Progress::Ended(_));
-        open && (self.hears || self.transfer.is_ringing())
+        self.hears && self.progress.is_open()
     }
 
     /// The port of a place.

@@ -13,6 +13,8 @@ pub enum Plan {
     Rings,
     /// Somebody else is rung in their place.
     Instead(TargetIndex),
+    /// Nobody has taken the call: whoever the caller goes back to is rung.
+    Back(TargetIndex),
     /// Nobody is: the caller hears this, and the call ends for that reason.
     Goodbye(ClipId, Reason),
     /// Nobody is: the caller leaves a message.
@@ -22,7 +24,7 @@ pub enum Plan {
 impl Plan {
     /// Whether there may be somebody to ring still.
     pub(crate) const fn rings(self) -> bool {
-        matches!(self, Self::New | Self::Rings | Self::Instead(_))
+        matches!(self, Self::New | Self::Rings | Self::Instead(_) | Self::Back(_))
     }
 }
 

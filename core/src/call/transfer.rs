@@ -62,7 +62,6 @@ pub struct Transfer {
     pub(crate) anchor: Option<LegId>,
     pub(crate) called: Option<LegId>,
     pub(crate) line: LineIndex,
-    pub(crate) attempt: u16,
     pub(crate) target: Option<TargetIndex>,
     /// The leg that is on its way from one call into another.
     pub(crate) moved: Option<LegId>,
@@ -80,7 +79,6 @@ impl Transfer {
         anchor: None,
         called: None,
         line: LineIndex(u16::MAX),
-        attempt: 0,
         target: None,
         moved: None,
         replaces: Chain::EMPTY,

@@ -85,6 +85,11 @@ impl<'s> Timers<'s> {
         Some(key)
     }
 
+    /// The keys that have a deadline, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = u32> {
+        self.slots.iter().take(self.len).map(|slot| slot.key)
+    }
+
     /// How many keys have a deadline.
     pub const fn len(&self) -> usize {
         self.len
@@ -210,6 +215,9 @@ mod tests {
                 }
                 prop_assert_eq!(timers.next(), model.first().map(|timer| timer.0));
                 prop_assert_eq!(timers.len(), model.len());
+                let keys: BTreeSet<u32> = timers.keys().collect();
+                let kept: BTreeSet<u32> = model.iter().map(|timer| timer.1).collect();
+                prop_assert_eq!(keys, kept);
                 for key in 0..40 {
                     let kept = model.iter().find(|timer| timer.1 == key).map(|timer| timer.0);
                     prop_assert_eq!(timers.at(key), kept);

@@ -146,7 +146,7 @@ impl Sbc<'_> {
     /// there is somebody else to try, to when it has been silent for too long.
     pub(super) fn time_ringing(&mut self, cx: &Cx<'_>, id: CallId, silent: bool) {
         let Some(call) = self.calls.get(id) else { return };
-        let others = !call.addresses.is_empty() || call.ring(cx.config, 1).is_some();
+        let others = !call.addresses.is_empty() || call.next_ring(cx.config).is_some();
         let until = match silent && others {
             true => call.ring_until.min(cx.now.after(SILENCE)),
             false => call.ring_until,

@@ -89,7 +89,7 @@ impl Sbc<'_> {
         let from = leg.call;
         let Some(call) = self.calls.get_mut(id) else { return };
         (call.transfer.stage, call.transfer.moved) = (Stage::Fetching, Some(party));
-        (call.ring_until, call.settles) = (cx.now.after(PATIENCE), false);
+        call.ring_until = cx.now.after(PATIENCE);
         let told = call.transfer.told;
         if let Some(from) = self.calls.get_mut(from) {
             let referrer = if from.called == Some(party) { from.anchor } else { from.called };
@@ -150,7 +150,7 @@ impl Sbc<'_> {
         (lent.transfer.stage, lent.transfer.moved) = (Stage::Lent, None);
         lent.pending.add(Pending::BRIDGE);
         lent.unsettle();
-        let (line, attempt, target, ticket) = (lent.line, lent.attempt, lent.target, lent.ticket);
+        let (line, target, ticket) = (lent.line, lent.target, lent.ticket);
         let (caller, withheld, vouched) =
             (lent.caller.clone(), lent.identity.withheld, lent.identity.vouched);
         let caller = (caller, withheld, vouched, lent.trunk);
@@ -159,7 +159,7 @@ impl Sbc<'_> {
         let referrer = call.transfer.referrer;
         let stays = [call.anchor, call.called].into_iter().flatten().find(|leg| Some(*leg) != referrer);
         if was_called {
-            (call.line, call.attempt, call.target) = (line, attempt, target);
+            (call.line, call.target) = (line, target);
         }
         if !was_called && call.called == stays {
             // It is the caller who comes, to somebody who had been called for that.

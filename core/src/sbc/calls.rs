@@ -133,7 +133,7 @@ impl Sbc<'_> {
         if call.progress != Progress::Resolving || call.target != Some(question.target) {
             return;
         }
-        let Some(ring) = call.ring(cx.config, 0) else { return };
+        let Some(ring) = call.ring(cx.config) else { return };
         let Some(target) = cx.config.target(question.target) else { return };
         let addresses = self.in_turn(cx, Some(id), target, found);
         if let Err(reason) = self.ring_in_turn(cx, id, &ring, target, &addresses) {
@@ -169,7 +169,6 @@ impl Sbc<'_> {
         if status.is_none() {
             call.identity.causes = Causes::NONE;
         }
-        call.attempt = call.attempt.wrapping_add(1);
         call.called = None;
         call.addresses = Addresses::EMPTY;
         self.next_target(cx, id);
@@ -185,7 +184,7 @@ impl Sbc<'_> {
             if call.plan == Plan::New {
                 return self.line_begins(cx, id);
             }
-            let Some(ring) = call.ring(cx.config, 0).filter(|_| !call.has_waited(cx.now)) else {
+            let Some(ring) = call.next_ring(cx.config).filter(|_| !call.has_waited(cx.now)) else {
                 let reason = match call.failure {
                     _ if call.has_waited(cx.now) => Reason::WaitedTooLong,
                     Some((reason, _)) => reason,
@@ -203,6 +202,9 @@ impl Sbc<'_> {
             let there = self.may_be_told(cx, id, target).and_then(|()| self.has_place(cx, id, target));
             if there == Ok(false) {
                 return;
+            }
+            if let Some(call) = self.calls.get_mut(id) {
+                call.tries_next();
             }
             let rung = match there.and_then(|_| self.may_ring(cx, target)) {
                 Err(reason) => Err(reason),
@@ -222,7 +224,6 @@ impl Sbc<'_> {
                     self.counters.add(reason);
                     let Some(call) = self.calls.get_mut(id) else { return };
                     call.failure = Some((reason, None));
-                    call.attempt = call.attempt.wrapping_add(1);
                 }
             }
         }

@@ -92,13 +92,13 @@ impl Sbc<'_> {
             let then = if line.longest > 0 { Then::Voicemail } else { Then::Return };
             return Some((then, Reason::QueuedAlready));
         }
-        let waits = |call: &&Call| {
-            let plan = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
-            let open = !matches!(call.progress, Progress::Answered | Progress::Ended(_));
-            call.line == this.line && plan && (open || call.transfer.is_ringing())
-        };
+        let waits =
+            |call: &&Call| call.line == this.line && call.plan == Plan::Rings && call.progress.is_open();
+        // Only a call that somebody has taken goes on without a timer, and of those there may be many.
+        let timed = self.clock.keys().filter_map(|key| self.calls.id_at(key)).filter(|&other| other != id);
         let most = usize::from(line.max_waiting);
-        let full = most > 0 && others().filter(waits).take(most).count() == most;
+        let full = most > 0 && timed.filter_map(|id| self.calls.get(id)).filter(waits).count() >= most;
+        debug_assert_eq!(full, most > 0 && others().filter(waits).count() >= most);
         full.then_some((line.unanswered, Reason::LineFull))
     }
 
@@ -128,8 +128,8 @@ impl Sbc<'_> {
     pub(super) fn unreached(&mut self, cx: &Cx<'_>, id: CallId, reason: Reason) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let line = cx.config.line(call.line);
-        let rings = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
-        let Some(line) = line.filter(|_| rings && call.stream == Stream::Open) else {
+        let rings = call.plan == Plan::Rings && call.stream == Stream::Open;
+        let Some(line) = line.filter(|_| rings) else {
             return self.give_back(cx, id, reason);
         };
         let again = cx.now.after(REST);
@@ -153,9 +153,9 @@ impl Sbc<'_> {
         }
     }
 
-    fn ring_instead(&mut self, cx: &Cx<'_>, id: CallId, plan: Plan) {
+    pub(super) fn ring_instead(&mut self, cx: &Cx<'_>, id: CallId, plan: Plan) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        (call.plan, call.attempt, call.addresses) = (plan, 0, Addresses::EMPTY);
+        (call.plan, call.tried, call.addresses) = (plan, 0, Addresses::EMPTY);
         call.progress = Progress::Opening;
         self.next_target(cx, id);
     }
@@ -183,14 +183,10 @@ impl Sbc<'_> {
         let caller = call.first.and_then(|leg| self.legs.get(leg));
         let answered = caller.is_some_and(|leg| leg.state != LegState::Proceeding);
         let open = call.plan.rings() && call.transfer.stage == Stage::None;
-        let back = trunk.and_then(|trunk| trunk.return_to).filter(|_| call.hears && answered && open);
-        match back.map(Plan::Instead) {
-            Some(back) if call.plan != back => {
-                self.ring_instead(cx, id, back);
-                true
-            }
-            _ => false,
-        }
+        let rung = |back| [Plan::Instead(back), Plan::Back(back)].contains(&call.plan);
+        let may = call.hears && answered && open;
+        let back = trunk.and_then(|trunk| trunk.return_to).filter(|&back| may && !rung(back));
+        back.map(|back| self.ring_instead(cx, id, Plan::Back(back))).is_some()
     }
 
     /// A caller whose leg was not answered has its call refused: whoever sent it has it back.
@@ -250,13 +246,13 @@ impl Sbc<'_> {
         match call.plan {
             Plan::Goodbye(_, reason) => self.end(cx, id, reason),
             Plan::Message => self.end(cx, id, Reason::MessageLeft),
-            _ if call.ring(cx.config, 0).is_some() => {
+            _ if call.next_ring(cx.config).is_some() => {
                 call.ticket_by = Instant::ZERO;
                 self.next_target(cx, id);
             }
             // The plan begins again.
             _ => {
-                call.attempt = 0;
+                call.tried = 0;
                 self.next_target(cx, id);
             }
         }
@@ -314,7 +310,7 @@ impl Sbc<'_> {
         call.ticket_by = Instant::ZERO;
         call.pending.add(Pending::COURSE);
         call.unsettle();
-        if call.progress == Progress::Waiting && call.ring(cx.config, 0).is_some() {
+        if call.progress == Progress::Waiting && call.next_ring(cx.config).is_some() {
             self.next_target(cx, id);
         }
         self.wake(id);
@@ -324,12 +320,10 @@ impl Sbc<'_> {
     pub(super) fn comes_out(&mut self, cx: &Cx<'_>, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
         let answers = call.target.and_then(|target| cx.config.target(target)).map(|target| target.answers);
-        let back = cx.config.trunk(call.trunk).and_then(|trunk| trunk.return_to).map(Plan::Instead);
-        call.outcome = Some(match (call.transfer.stage, call.plan, answers) {
-            (Stage::Returning, ..) => Outcome::Returned,
-            (_, plan @ Plan::Instead(_), _) if call.hears && back == Some(plan) => Outcome::Returned,
-            (_, Plan::Instead(_), _) => Outcome::Overflowed,
-            (.., Some(Answers::Queue { .. })) => Outcome::Queued,
+        call.outcome = Some(match (call.plan, answers) {
+            (Plan::Back(_), _) => Outcome::Returned,
+            (Plan::Instead(_), _) => Outcome::Overflowed,
+            (_, Some(Answers::Queue { .. })) => Outcome::Queued,
             _ => Outcome::Connected,
         });
         call.pending.add(Pending::COURSE);
@@ -360,9 +354,8 @@ impl Sbc<'_> {
         }
         if call.transfer.stage == Stage::Settling {
             call.transfer.stage = Stage::Ringing;
-        } else {
-            call.hears = true;
         }
+        call.hears = true;
         call.progress = Progress::Opening;
         call.outcome = None;
         call.pending.add(Pending::BRIDGE);

@@ -76,6 +76,7 @@ impl Sbc<'_> {
                 } else if fetching && awaited {
                     self.transfer_failed(cx, id, Reason::MediaFailed);
                 } else if awaited {
+                    call.tries_next();
                     self.target_failed(cx, id, Reason::MediaFailed, None);
                 }
             }

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 
 use heapless::Vec;
 
-use crate::call::{BEFORE_ALL, Call, CallId, LegId, Plan, Progress, Stage};
+use crate::call::{Call, CallId, LegId, Plan, Progress};
 use crate::config::{Config, LineIndex, Span, Target, TargetIndex, TrunkIndex};
 use crate::filter;
 use crate::reason::Reason;
@@ -53,11 +53,11 @@ impl Sbc<'_> {
         self.transactions.retarget(|target| renamed.target(target));
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(call) = self.calls.id_at(index).and_then(|id| self.calls.get_mut(id)) else { continue };
-            call.attempt = renamed.attempt(call);
+            call.tried = renamed.tried(call);
             call.line = renamed.line(call.line);
             call.trunk = renamed.trunk(call.trunk).unwrap_or(TrunkIndex(u16::MAX));
             call.target = call.target.map(|target| renamed.target(target));
-            if let Plan::Instead(target) = &mut call.plan {
+            if let Plan::Instead(target) | Plan::Back(target) = &mut call.plan {
                 *target = renamed.target(*target);
             }
             let before = &mut call.transfer;
@@ -95,7 +95,7 @@ impl Sbc<'_> {
         for index in 0..u32::try_from(self.calls.capacity()).unwrap_or(u32::MAX) {
             let Some(id) = self.calls.id_at(index) else { continue };
             let lost = self.calls.get(id).is_some_and(|call| {
-                let planned = call.ring(new, 0).map(|ring| ring.target);
+                let planned = call.ring(new).map(|ring| ring.target);
                 call.progress == Progress::Resolving
                     && (planned != call.target || planned.and_then(|target| new.target(target)).is_none())
             });
@@ -193,29 +193,26 @@ impl<'c> Renamed<'c> {
         TargetIndex(self.place(self.old.target(old).map(by), self.new.targets.iter().map(by)))
     }
 
-    /// Which entry of its line's plan a call has come to. Where that is gone, it is the latest one before it that is still
-    /// there, as if that had been tried last; who waits for its turn has what comes next instead.
-    fn attempt(&self, call: &Call) -> u16 {
-        let begun = call.plan == Plan::Rings && call.transfer.stage != Stage::Returning;
+    /// How many entries of its line's plan a call has tried: up to the latest that is still there. Who waits for its turn
+    /// with one that is still there, waits for that.
+    fn tried(&self, call: &Call) -> u16 {
         let lines = self.old.line(call.line).zip(self.new.line(self.line(call.line)));
-        let Some((old, new)) = lines.filter(|_| begun && call.attempt != BEFORE_ALL) else {
-            return call.attempt;
-        };
+        let Some((old, new)) = lines.filter(|_| call.plan == Plan::Rings) else { return call.tried };
         let (old, new) = (self.old.rings(old), self.new.rings(new));
         let waits = matches!(call.progress, Progress::Opening | Progress::Waiting);
-        let tried = usize::from(call.attempt);
-        if tried >= old.len() {
+        let tried = usize::from(call.tried);
+        if waits && tried >= old.len() {
             return u16::try_from(new.len()).unwrap_or(u16::MAX);
         }
-        for (place, ring) in old.iter().enumerate().take(tried.saturating_add(1)).rev() {
+        for (place, ring) in old.iter().enumerate().take(tried.saturating_add(waits.into())).rev() {
             let as_often = old.iter().take(place).filter(|before| before.target == ring.target).count();
             let target = self.target(ring.target);
             let mut same = (0u16..u16::MAX).zip(new).filter(|(_, ring)| ring.target == target);
             if let Some((found, _)) = same.nth(as_often) {
-                return found.saturating_add((waits && place < tried).into());
+                return found.saturating_add((place < tried).into());
             }
         }
-        if waits { 0 } else { BEFORE_ALL }
+        0
     }
 
     /// The line that has the name of one of the old ones; one that leads nowhere where it is gone.

@@ -138,18 +138,7 @@ impl Sbc<'_> {
         };
         let ago = |ago: Duration| Instant::from_micros(cx.now.as_micros().saturating_sub(ago.as_micros()));
         let Saved {
-            line,
-            trunk,
-            target,
-            attempt,
-            max_forwards,
-            caller,
-            identity,
-            ticket,
-            talk,
-            note,
-            outcome,
-            ..
+            line, trunk, target, max_forwards, caller, identity, ticket, talk, note, outcome, ..
         } = saved;
         // Zendesk may have been rung since the record was written.
         let talk = if ticket.is_none() { Talk::Reached } else { talk };
@@ -160,7 +149,6 @@ impl Sbc<'_> {
         let call = self.calls.insert(Call {
             progress: Progress::Answered,
             pending,
-            attempt,
             target,
             caller,
             identity,

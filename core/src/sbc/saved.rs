@@ -43,7 +43,6 @@ pub(super) struct Saved {
     pub(super) line: LineIndex,
     pub(super) trunk: TrunkIndex,
     pub(super) target: Option<TargetIndex>,
-    pub(super) attempt: u16,
     pub(super) max_forwards: u8,
     pub(super) ports: [u16; 2],
     pub(super) caller: Option<Number>,
@@ -113,7 +112,7 @@ pub(super) fn write(
     w.u64(name(config, b"trunk", config.trunk(call.trunk).map(|trunk| trunk.name)));
     let target = kept.target.and_then(|target| config.target(target));
     w.u64(name(config, b"target", target.map(|target| target.name)));
-    w.u16(kept.attempt).u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
+    w.u8(call.max_forwards).u16(port(first, a)).u16(port(called, b));
     w.short(call.caller.as_deref().unwrap_or_default());
     let Identity { id, withheld, vouched, .. } = call.identity;
     let outcome = kept.outcome.map_or(0, |outcome| (outcome as u8).saturating_add(1));
@@ -158,7 +157,7 @@ impl Saved {
         let line = index(config, b"line", r.u64()?, config.lines.iter().map(|line| line.name));
         let trunk = trunk(config, r.u64()?);
         let target = target(config, r.u64()?);
-        let (attempt, max_forwards, ports) = (r.u16()?, r.u8()?, [r.u16()?, r.u16()?]);
+        let (max_forwards, ports) = (r.u8()?, [r.u16()?, r.u16()?]);
         let caller = match r.short()? {
             [] => None,
             digits @ [b'+', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
@@ -204,7 +203,6 @@ impl Saved {
             line: LineIndex(line.unwrap_or(u16::MAX)),
             trunk: TrunkIndex(trunk.unwrap_or(u16::MAX)),
             target,
-            attempt,
             max_forwards,
             ports,
             caller,

@@ -31,8 +31,8 @@ impl Sbc<'_> {
             let Some(call) = self.calls.get_mut(id).filter(|call| call.progress == Progress::Ringing) else {
                 return;
             };
-            let Some(ring) = call.ring(cx.config, 1).filter(|ring| ring.beside) else { return };
-            call.attempt = call.attempt.wrapping_add(1);
+            let Some(ring) = call.next_ring(cx.config).filter(|ring| ring.beside) else { return };
+            call.tries_next();
             call.addresses = Addresses::EMPTY;
             let before = call.called;
             let rung = cx.config.target(ring.target).ok_or(Reason::TargetUnresolved).and_then(|target| {

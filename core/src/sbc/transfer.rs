@@ -194,11 +194,10 @@ impl Sbc<'_> {
             anchor: call.anchor,
             called: call.called,
             line: call.line,
-            attempt: call.attempt,
             target: call.target,
             ..transfer
         };
-        call.rung = place;
+        (call.rung, call.settles) = (place, false);
         call.set_place(place, Place::Join, port);
         call.pending.add(Pending::UNANSWERED);
         call.pending.add(Pending::COURSE);
@@ -206,9 +205,9 @@ impl Sbc<'_> {
         match goal {
             Goal::Line(line) => {
                 (call.anchor, call.called) = (Some(other), None);
-                (call.line, call.attempt, call.target) = (line, 0, None);
+                (call.line, call.target, call.hears) = (line, None, true);
                 (call.failure, call.addresses) = (None, Addresses::EMPTY);
-                (call.plan, call.lines, call.outcome) = (Plan::New, 0, None);
+                (call.plan, call.tried, call.lines, call.outcome) = (Plan::New, 0, 0, None);
                 call.progress = Progress::Opening;
                 call.pending.add(Pending::BRIDGE);
                 call.pending.add(Pending::SETTLED);
@@ -276,18 +275,13 @@ impl Sbc<'_> {
             }
             let Some(call) = self.calls.get_mut(id) else { return };
             let back = cx.config.trunk(call.transfer.trunk).and_then(|trunk| trunk.return_to);
-            if back.is_none() {
-                return self.end(cx, id, reason);
-            }
-            call.transfer.stage = Stage::Returning;
-            (call.attempt, call.addresses) = (0, Addresses::EMPTY);
-            call.progress = Progress::Opening;
-            return self.next_target(cx, id);
+            let Some(back) = back else { return self.end(cx, id, reason) };
+            (call.transfer.stage, call.hears) = (Stage::Returning, true);
+            return self.ring_instead(cx, id, Plan::Back(back));
         }
         let rung = call.rung;
         (call.anchor, call.called) = (call.transfer.anchor, call.transfer.called);
-        (call.line, call.attempt, call.target) =
-            (call.transfer.line, call.transfer.attempt, call.transfer.target);
+        (call.line, call.target) = (call.transfer.line, call.transfer.target);
         let told = call.transfer.told.take();
         (call.transfer.stage, call.transfer.referrer) = (Stage::None, None);
         call.progress = Progress::Answered;
@@ -337,7 +331,7 @@ impl Sbc<'_> {
             Plan::Goodbye(_, reason) => reason.status().unwrap_or(480),
             _ => 200,
         };
-        (call.hears, call.transfer.stage) = (true, Stage::None);
+        call.transfer.stage = Stage::None;
         call.pending.add(Pending::SETTLED);
         let (referrer, told) = (call.transfer.referrer.take(), call.transfer.told.take());
         self.blocks.free(core::mem::replace(&mut call.transfer.replaces, Chain::EMPTY));
@@ -357,7 +351,7 @@ impl Sbc<'_> {
     /// Whoever took the call is there: the referrer is let go.
     fn transfer_is_done(&mut self, cx: &Cx<'_>, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        let told = call.transfer.told.filter(|_| call.transfer.stage != Stage::Returning);
+        let told = call.transfer.told;
         call.transfer.stage = if call.transfer.referrer.is_some() { Stage::Leaving } else { Stage::None };
         told.into_iter().for_each(|told| self.tell_referrer(told, 200));
         self.clock.cancel(id.index());

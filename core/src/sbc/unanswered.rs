@@ -107,7 +107,7 @@ impl Sbc<'_> {
 
     /// Whether a referrer is told of a transfer that goes on: what was saved of its call is from before that.
     fn has_its_caller_back(&self, leg: &Leg) -> bool {
-        let goes_on = |call: &Call| !matches!(call.progress, Progress::Answered | Progress::Ended(_));
+        let goes_on = |call: &Call| call.progress.is_open();
         leg.can_be_saved() && leg.notifier.is_active() && self.calls.get(leg.call).is_some_and(goes_on)
     }
 

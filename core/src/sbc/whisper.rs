@@ -34,7 +34,7 @@ impl Sbc<'_> {
 
     /// What whoever answers is to hear, where the step that is rung says so.
     pub(super) fn whisper(&self, config: &Config<'_>, id: CallId) -> Option<Whisper> {
-        self.calls.get(id)?.ring(config, 0)?.whisper
+        self.calls.get(id)?.ring(config)?.whisper
     }
 
     /// Whether a target that has answered hears a whisper first, or comes after somebody who does.

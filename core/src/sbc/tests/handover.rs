@@ -130,6 +130,24 @@ fn nobody_there_gives_the_platform_its_caller_back() {
 }
 
 #[test]
+fn who_is_handed_over_is_not_in_a_queue_any_more() {
+    let mut config = setting(false);
+    let mut targets = config.targets.to_vec();
+    targets[1].answers = Answers::Queue { settle: 20 };
+    config.targets = leak(targets);
+    let mut w = World::with(7, config);
+    let (call, _, agent) = w.talk_to_agent();
+    assert!(w.sbc.call(call).unwrap().settles);
+    assert_eq!(w.hand_over(0, &agent.call_id, "support"), Ok(call));
+    w.drain();
+    w.place_joined(call, Side::C);
+    let invite = find(&w.zendesk_found(call), "INVITE").to_string();
+    w.hear(ZENDESK, &respond(&invite, "486 Busy Here", "", ""));
+    let view = w.sbc.call(call).unwrap();
+    assert_eq!((view.outcome, view.settles), (Some(Outcome::Returned), false), "that is certain");
+}
+
+#[test]
 fn a_restart_gives_the_platform_its_caller_back() {
     let mut w = World::with(7, setting(false));
     let (call, mut carrier, agent) = w.talk_to_agent();

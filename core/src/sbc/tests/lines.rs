@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU64;
 
-use super::transfer::{BACK, End, answer, find, setting, told};
+use super::transfer::{BACK, CARRIER, End, answer, find, setting, told};
 use super::*;
 use crate::call::{Outcome, Progress};
 use crate::clip::ClipId;
@@ -171,6 +171,16 @@ fn somebody_else_is_rung_when_nobody_answers() {
     let other = find(&outs, "INVITE sip:agent@").to_string();
     let outs = w.hear(AI, &answer(AI, "agent", &other, "200 OK", OFFER));
     message(&outs, AI, "SIP/2.0 200");
+    assert_eq!(w.outcome(call), Some(Outcome::Overflowed));
+    w.ends(call);
+
+    // It overflows too where who takes it is whom its caller would have gone back to.
+    let mut w =
+        with(|line| (line.unanswered, line.answer) = (Then::Overflow(TargetIndex(2)), Answer::AtOnce));
+    let (call, asked, _) = w.dials_and_rings();
+    let outs = w.hear(ZENDESK, &respond(&asked, "480 Nobody", "", ""));
+    let other = find(&outs, "INVITE sip:back@").to_string();
+    w.hear(BACK, &answer(BACK, "back", &other, "200 OK", OFFER));
     assert_eq!(w.outcome(call), Some(Outcome::Overflowed));
     w.ends(call);
 
@@ -576,6 +586,19 @@ fn a_full_line_does_what_it_does_when_nobody_answers() {
     let outs = w.hear(AI, &invite("full4", "support", ""));
     let fourth = started(&outs);
     assert!(has(&w.opened(fourth), "resolve"));
+}
+
+#[test]
+fn who_has_hung_up_does_not_wait() {
+    let mut w = with(|line| (line.max_waiting, line.music) = (1, None));
+    let (call, mut carrier, mut agent) = w.talk_to_agent();
+    w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
+    let full = started(&w.hear(AI, &invite("full", "support", "")));
+    message(&w.opened(full), AI, "SIP/2.0 486");
+    w.hear(CARRIER, &carrier.request("BYE", ""));
+    assert!(matches!(w.sbc.call(call).unwrap().progress, Progress::Ended(_)), "it is not gone yet");
+    let next = started(&w.hear(AI, &invite("next", "support", "")));
+    assert!(has(&w.opened(next), "resolve"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Transfers: REFERs from either side, what their senders are told, and who hears whom.
 
 use super::*;
-use crate::call::Progress;
+use crate::call::{Outcome, Progress};
 use crate::relay::{Play, Side, Statistics};
 
 pub(super) const CARRIER: &str = "192.0.2.3:5060";
@@ -495,6 +495,23 @@ fn a_transfer_that_fails_without_its_referrer_returns_to_its_platform() {
     w.answer_byes(&outs);
     w.close(call);
     w.is_clean();
+}
+
+#[test]
+fn who_has_waited_for_long_enough_still_returns() {
+    let mut config = setting(true);
+    let mut lines = config.lines.to_vec();
+    lines[0].max_wait = 10;
+    config.lines = leak(lines);
+    let mut w = World::with(7, config);
+    let (call, _, mut agent) = w.talk_to_agent();
+    let invite = w.refer_to_support(call, &mut agent, "<sip:support@sbc.example.com>");
+    w.hear(ZENDESK, &respond(&invite, "180 Ringing", "", ""));
+    w.hear(AI, &agent.request("BYE", ""));
+    w.place_parted(call, Side::B);
+    let back = find(&w.later(10_000), "INVITE sip:back@").to_string();
+    w.hear(BACK, &answer(BACK, "back", &back, "200 OK", OFFER));
+    assert_eq!(w.sbc.call(call).unwrap().outcome, Some(Outcome::Returned));
 }
 
 #[test]
