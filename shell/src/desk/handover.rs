@@ -385,7 +385,6 @@ mod tests {
         let text = |record: &Record, outcome| Closing::of(record, outcome, false, true).text;
         let said = text(&record, "connected");
         assert!(said.ends_with("; answered by desk-201, for 0:03.\n"), "{said}");
-        record.handover = Some(HandedOver { line: "support".into(), taken: None });
         record.outcome = Some("abandoned".into());
         let said = text(&record, "abandoned");
         assert!(said.ends_with("; not answered.\n"), "{said}");

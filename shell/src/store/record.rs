@@ -103,10 +103,14 @@ impl Record {
     /// Since when the caller talks with whoever has taken the call: not with the AI agent that handed it over, unless that has
     /// it back.
     pub(crate) fn talks_since(&self) -> Option<i64> {
-        match &self.handover {
-            Some(handover) if self.outcome.as_deref() != Some(Outcome::Returned.code()) => handover.taken,
-            _ => self.answered,
+        let Some(handover) = &self.handover else { return self.answered };
+        let became = |outcome: Outcome| self.outcome.as_deref() == Some(outcome.code());
+        if became(Outcome::Returned) {
+            return self.answered;
         }
+        // A queue may have answered before, in which nobody was there.
+        let nobody = became(Outcome::Voicemail) || became(Outcome::Abandoned);
+        handover.taken.filter(|_| !nobody)
     }
 
     /// Writes it in place of what was there; but a call ends once. A node that was restarted does not know how it was handed
