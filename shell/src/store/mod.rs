@@ -15,6 +15,8 @@ mod recordings;
 mod setting;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ticket_tests;
 mod tickets;
 mod writer;
 
