@@ -41,6 +41,7 @@ fn the_story_is_told() {
         assert_eq!(seen(scene, End::Caller), caller, "its leg stands through the hand-over");
     }
     assert!(story.is_well());
+    is_timed(taken);
     a_person_took_over(taken);
     nobody_was_there(busy);
 }
@@ -60,6 +61,21 @@ fn has_one_ticket(scene: &Scene, expected: u64) {
     ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
+}
+
+/// The ticket says for how long the person talked, and does not count what the AI agent talked before.
+fn is_timed(scene: &Scene) {
+    let at = |what: &str, arrived: bool| {
+        let mut seen = scene.seen.iter().filter(|seen| seen.end == End::Zendesk && seen.arrived == arrived);
+        seen.find(|seen| seen.what == what).map(|seen| seen.at).expect(what)
+    };
+    let [(_, shown)] = &scene.tickets[..] else { panic!("{:?}", scene.tickets) };
+    let talked = at("BYE", true) - at("200 OK", false);
+    // What is on its way takes no longer.
+    let slack = Duration::from_millis(200);
+    let said = [talked.saturating_sub(slack), talked + slack]
+        .map(|talked| format!("answered by zendesk-support, for 0:{:02}.\n", talked.as_secs()));
+    assert!(said.iter().any(|said| shown.contains(said)), "{said:?}: {shown}");
 }
 
 fn is_heard(scene: &Scene) {

@@ -191,8 +191,15 @@ fn show(file: &Path) -> Result<String, String> {
     let boards: Vec<_> = BOARDS.iter().filter(fits).map(|board| board.name).collect();
     let (config, capacity) = (&config, appliance.calls.into());
     let clips = Shelf::read(&bytes, config).map_err(|error| format!("{name}: {error}"))?;
-    let summary =
-        Summary { config, capacity, appliance: Some(&appliance), media: None, named: &[], clips: &clips };
+    let summary = Summary {
+        config,
+        capacity,
+        appliance: Some(&appliance),
+        media: None,
+        named: &[],
+        clips: &clips,
+        ticket: &|_| None,
+    };
     Ok(format!(
         "{name}: an image of format {}, whole by its checksum; it fits {}\n{summary}",
         image::VERSION,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::columns::columns;
 use super::store::{Where, tell};
+use crate::desk::length;
 use crate::store::{self, Audio, Record, hex, utc};
 
 /// Which calls, and how they are shown.
@@ -29,16 +30,18 @@ pub(super) struct Calls {
 }
 
 /// What is known of a call, in the order of CSV's columns.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 27] = [
     "call",
     "node",
     "sip_call_id",
     "caller",
     "line",
+    "handover_line",
     "trunk",
     "target",
     "started",
     "answered",
+    "taken",
     "ended",
     "reason",
     "sentence",
@@ -80,19 +83,21 @@ impl Calls {
             return separated(calls);
         }
         Ok(columns(
-            ["STARTED", "CALL", "CALLER", "LINE", "TARGET", "TALKED", "TICKET", "MOS", "ENDED"],
+            [
+                "STARTED", "CALL", "CALLER", "LINE", "TO", "TARGET", "OUTCOME", "TALKED", "TICKET", "MOS",
+                "ENDED",
+            ],
             &calls.iter().map(row).collect::<Vec<_>>(),
         ))
     }
 }
 
 /// A call as a line of the table.
-fn row(call: &Record) -> [String; 9] {
+fn row(call: &Record) -> [String; 11] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let talked = call.answered.map(|answered| {
-        let until = call.end.as_ref().map_or(answered, |(ended, ..)| *ended);
-        let seconds = until.saturating_sub(answered) / 1_000_000;
-        format!("{}:{:02}", seconds / 60, seconds % 60)
+    let talked = call.talks_since().map(|since| {
+        let until = call.end.as_ref().map_or(since, |(ended, ..)| *ended);
+        length(until.saturating_sub(since))
     });
     let mos = call.audio.map(|side| or_dash(side.mos.map(hundredths)));
     let end = match &call.end {
@@ -104,7 +109,9 @@ fn row(call: &Record) -> [String; 9] {
         hex(call.id),
         or_dash(call.caller.clone()),
         call.line.clone(),
+        or_dash(call.handover.as_ref().map(|handover| handover.line.clone())),
         or_dash(call.target.clone()),
+        or_dash(call.outcome.clone()),
         or_dash(talked),
         or_dash(call.ticket.map(|ticket| ticket.to_string())),
         mos.join("/"),
@@ -118,6 +125,10 @@ fn object(call: &Record) -> Value {
         Some((ended, reason, sentence)) => (Some(utc(*ended)), Some(reason), Some(sentence)),
         None => (None, None, None),
     };
+    let (line, taken) = match &call.handover {
+        Some(handover) => (Some(&handover.line), handover.taken.map(utc)),
+        None => (None, None),
+    };
     let [caller, target] = call.audio.map(|Audio { packets, lost, jitter, mos, heard }| {
         let score = |mos: Option<u16>| mos.map(|mos| f64::from(mos) / 100.0);
         let millis = u32::try_from(jitter).map_or(f64::MAX, f64::from) / 1_000.0;
@@ -125,7 +136,7 @@ fn object(call: &Record) -> Value {
     });
     json!({
         "call": hex(call.id), "node": call.node, "sip_call_id": call.sip_call_id, "caller": call.caller, "line": call.line,
-        "trunk": call.trunk, "target": call.target, "started": utc(call.started), "answered": call.answered.map(utc),
+        "handover_line": line, "taken": taken, "trunk": call.trunk, "target": call.target, "started": utc(call.started), "answered": call.answered.map(utc),
         "ended": ended, "reason": reason, "sentence": sentence, "outcome": call.outcome,
         "ticket": call.ticket, "note": call.note,
         "audio": { "caller": caller, "target": target },
@@ -160,6 +171,7 @@ fn hundredths(score: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::HandedOver;
 
     fn call() -> Record {
         Record {
@@ -167,11 +179,12 @@ mod tests {
             node: "edge-1".into(),
             sip_call_id: "a@b".into(),
             caller: Some("+821044440100".into()),
-            line: "support".into(),
-            trunk: "ai".into(),
+            line: "overflow".into(),
+            trunk: "carrier".into(),
             target: None,
             started: 1_795_959_902_000_000,
             answered: Some(1_795_959_904_000_000),
+            handover: Some(HandedOver { line: "support".into(), taken: Some(1_795_959_964_000_000) }),
             end: Some((1_795_959_970_500_000, "caller-hung-up".into(), "The caller, hung \"up\".".into())),
             ticket: Some(35_436),
             note: None,
@@ -198,9 +211,11 @@ mod tests {
                 "2026-11-29T13:45:02Z",
                 "00f3c0ffee00beef",
                 "+821044440100",
+                "overflow",
                 "support",
                 "-",
-                "1:06",
+                "connected",
+                "0:06",
                 "35436",
                 "4.38/-",
                 "caller-hung-up"
@@ -209,6 +224,11 @@ mod tests {
         let list: Value = serde_json::from_str(&show(true, false)).unwrap();
         assert_eq!(list[0]["audio"]["caller"]["mos"], 4.38);
         assert_eq!(list[0]["ended"], "2026-11-29T13:46:10Z");
+        assert_eq!((&list[0]["line"], &list[0]["handover_line"]), (&json!("overflow"), &json!("support")));
+        assert_eq!(
+            [&list[0]["answered"], &list[0]["taken"]],
+            ["2026-11-29T13:45:04Z", "2026-11-29T13:46:04Z"]
+        );
         let csv = show(false, true);
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         assert_eq!(reader.headers().unwrap(), FIELDS.as_slice());
@@ -221,9 +241,11 @@ mod tests {
                 cell("caller_mos"),
                 cell("target_mos"),
                 cell("caller"),
-                cell("outcome")
+                cell("outcome"),
+                cell("handover_line"),
+                cell("taken")
             ],
-            ["1.25", "4.38", "", "+821044440100", "connected"]
+            ["1.25", "4.38", "", "+821044440100", "connected", "support", "2026-11-29T13:46:04Z"]
         );
     }
 }

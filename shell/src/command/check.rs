@@ -13,6 +13,7 @@ use super::hours::{self, Then};
 use super::summary::Summary;
 use crate::config::{self, Loaded};
 use crate::desk::{Account, Credentials, Desk, Kind, TOKENS_END};
+use crate::recording::Format;
 use crate::store::Setting;
 
 /// Says what is wrong with a configuration, or what it comes to.
@@ -27,13 +28,16 @@ pub(super) fn check(file: &Path) -> ExitCode {
                 media: loaded.appliance().is_none().then(|| loaded.media()),
                 named: loaded.named_ranges(),
                 clips: loaded.clips(),
+                ticket: &|line| loaded.ticket(line),
             };
+            let cautions: String = loaded.cautions().iter().map(|caution| format!("{caution}\n")).collect();
             // Whether it is sound does not depend on anyone reading why.
             let _ = write!(
                 stdout(),
-                "{}: no mistakes\n{summary}{}{}",
+                "{}: no mistakes\n{cautions}{summary}{}{}{}",
                 file.display(),
                 kept(file, &loaded),
+                told(&loaded),
                 boards(file, &loaded)
             );
             ExitCode::SUCCESS
@@ -70,6 +74,40 @@ fn kept(file: &Path, loaded: &Loaded) -> String {
     };
     let desks: String = loaded.desks().iter().map(desk).collect();
     format!("store: {store}\n{desks}")
+}
+
+/// What is recorded where, which platforms may ask, and who is told what becomes of calls: a line for each.
+fn told(loaded: &Loaded) -> String {
+    let mut said = String::new();
+    if let Some(recording) = loaded.recording() {
+        let format = match recording.format {
+            Format::MuLaw => "mu-law",
+            Format::Pcm => "PCM",
+        };
+        let sealed = match recording.recipients.len() {
+            0 => String::new(),
+            recipients => format!(", sealed to {recipients} recipients"),
+        };
+        said += &format!("recording: to {} as {format}{sealed}\n", recording.directory.display());
+    }
+    if let Some(platform) = loaded.platform() {
+        let how = if platform.identity.is_some() { "HTTPS" } else { "plain HTTP" };
+        let tokens: Vec<_> = { &platform.tokens }
+            .iter()
+            .map(|token| match &token.desk {
+                Some(desk) => format!("\"{}\" (solved calls to desk \"{desk}\")", token.trunk),
+                None => format!("\"{}\"", token.trunk),
+            })
+            .collect();
+        let (address, rate) = (platform.address, platform.rate.per_second);
+        said += &format!("platform: {how} at {address}, {rate}/s each for trunk {}\n", tokens.join(" "));
+    }
+    for webhook in loaded.webhooks() {
+        // What follows may be a secret.
+        let url = webhook.url.split('?').next().unwrap_or_default();
+        said += &format!("webhook {url}: {}\n", webhook.events.join(" "));
+    }
+    said
 }
 
 /// Says what each line does at a time.

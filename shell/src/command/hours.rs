@@ -12,17 +12,17 @@ use warmline_core::time::Utc;
 use crate::config::Loaded;
 use crate::hours::zone;
 
-/// The moment that is meant by `2026-12-25 10:00` in a zone, or else in the one zone of all schedules.
+/// The moment that is meant by `2026-12-25 10:00` in a zone, or else in the one zone of all schedules, if there are any.
 ///
 /// # Errors
 /// What is wrong, and what to write.
 pub(super) fn moment(loaded: &Loaded, at: DateTime, named: Option<TimeZone>) -> Result<Zoned, String> {
-    let zone = match named {
-        Some(zone) => zone,
-        None => {
-            let mut zones = loaded.zones();
-            let first =
-                zones.next().ok_or("there is no [[schedule]]: at any time each line does the same")?;
+    let mut zones = loaded.zones();
+    let zone = match (named, zones.next()) {
+        (Some(zone), _) => zone,
+        // Each line does the same at any time.
+        (None, None) => TimeZone::UTC,
+        (None, Some(first)) => {
             if let Some(other) = zones.find(|zone| *zone != first) {
                 let [first, other] = [first, other].map(|zone| zone.iana_name().unwrap_or("another"));
                 return Err(format!("schedules are in {first} and {other}: say which is meant with --zone"));

@@ -153,6 +153,15 @@ mod tests {
     }
 
     #[test]
+    fn which_store_is_said_before_or_after_what_to_do() {
+        for line in ["outbox --config a.toml retry 1f", "outbox retry 1f --config a.toml"] {
+            let line = Line::parse_from(["warmline"].into_iter().chain(line.split(' ')));
+            let Some(Command::Outbox(outbox)) = line.command else { panic!("{line:?}") };
+            assert!(format!("{outbox:?}").contains("a.toml"), "{outbox:?}");
+        }
+    }
+
+    #[test]
     fn times() {
         assert_eq!(time("500ms").map(|time| time.as_millis()), Ok(500));
         for wrong in ["", "10", "s", "-1s", "1.5s", "99999999999999999m"] {

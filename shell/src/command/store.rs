@@ -2,7 +2,7 @@
 
 use core::future::Future;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -15,11 +15,16 @@ use crate::store::{Database, Setting};
 #[derive(Args, Debug, Default)]
 pub(super) struct Where {
     /// The configuration that says where the store is
-    #[arg(long, value_name = "FILE", default_value = FILE)]
+    #[arg(long, value_name = "FILE", default_value = FILE, global = true)]
     config: PathBuf,
 }
 
 impl Where {
+    /// The configuration that says so.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// What `ask` makes of the store.
     pub(super) fn read<T, F>(&self, ask: impl FnOnce(Database) -> F) -> Result<T, String>
     where

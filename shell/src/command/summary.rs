@@ -11,6 +11,7 @@ use warmline_core::line::{Hours, Schedule, Second};
 use warmline_core::rtp::Digit;
 
 use crate::config::{Media, NamedRange};
+use crate::desk::{Missing, OfLine};
 
 /// Displays as how many calls a trunk carries.
 pub(super) struct Traffic<'c>(pub(super) &'c Trunk);
@@ -42,6 +43,32 @@ pub(super) struct Summary<'c> {
     pub(super) named: &'c [NamedRange],
     /// What its lines play.
     pub(super) clips: &'c dyn Clips,
+    /// What each line wants of a desk, by its number.
+    pub(super) ticket: &'c dyn Fn(u16) -> Option<&'c OfLine>,
+}
+
+/// Displays as what becomes of a line's tickets.
+struct Ticket<'c>(&'c OfLine);
+
+impl fmt::Display for Ticket<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(OfLine { desk, missing, parts, tags, recordings, .. }) = self;
+        let made = match missing {
+            Missing::Create => "made where a call brings none",
+            Missing::Pass => "those that calls bring",
+        };
+        write!(f, "tickets at desk \"{desk}\", {made}")?;
+        for part in parts {
+            write!(f, ", {}", part.what)?;
+        }
+        if !tags.is_empty() {
+            write!(f, ", tags {}", tags.join(" "))?;
+        }
+        if *recordings {
+            f.write_str(", with recordings")?;
+        }
+        Ok(())
+    }
 }
 
 /// Whom a line rings, one after the other or together.
@@ -169,8 +196,16 @@ impl fmt::Display for Summary<'_> {
                 names.join(" and ")
             )?;
         }
+        if config.node.blocked.len > 0 {
+            writeln!(f, "blocked: {}", text(config.node.blocked).replace(',', " "))?;
+        }
         for target in config.targets {
             let trunk = config.trunk(target.trunk).map_or("?", |trunk| text(trunk.name));
+            // A registrar has no name: nothing but its trunk rings it.
+            if target.name.len == 0 {
+                writeln!(f, "registrar of trunk \"{trunk}\": {}", text(target.uri))?;
+                continue;
+            }
             write!(f, "target \"{}\": {} through {trunk}", text(target.name), text(target.uri))?;
             if let Answers::Queue { settle } = target.answers {
                 write!(f, ", a queue that settles in {settle} s")?;
@@ -180,7 +215,7 @@ impl fmt::Display for Summary<'_> {
         for schedule in config.schedules {
             writeln!(f, "schedule \"{}\": {}", text(schedule.name), Opening(config, schedule))?;
         }
-        for line in config.lines {
+        for (number, line) in (0..).zip(config.lines) {
             let dials: Vec<_> = config.dials(line).iter().map(|&dial| text(dial)).collect();
             let name = |span: Option<Span>| span.map_or("?", text);
             let callers = config.callers(line).iter();
@@ -230,6 +265,9 @@ impl fmt::Display for Summary<'_> {
             for key in config.keys(line) {
                 let digit = Digit::of_code(key.press).map_or('?', |digit| digit.key().into());
                 write!(f, "; key {digit}: {}", then(config, key.then))?;
+            }
+            if let Some(ticket) = (self.ticket)(number) {
+                write!(f, "; {}", Ticket(ticket))?;
             }
             writeln!(f)?;
         }

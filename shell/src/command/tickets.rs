@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::columns::columns;
 use super::store::{Where, tell};
-use crate::desk::length;
+use crate::config;
+use crate::desk::{Desk, Kind, length};
 use crate::store::{Comment, Database, Recorded, Ticket, recordings, ticket, tickets, utc};
 
 /// Which tickets.
@@ -22,7 +23,12 @@ pub(super) struct Tickets {
 impl Tickets {
     pub(super) fn command(&self) -> ExitCode {
         let said = match self.number {
-            None => self.place.read(async |database| tickets(database.pool()).await).map(|all| listed(&all)),
+            None => {
+                let all = self.place.read(async |database| tickets(database.pool()).await);
+                // What is wrong with it is for `check` to say.
+                let desks = config::load(self.place.config()).map(|loaded| elsewhere(loaded.desks()));
+                all.map(|all| listed(&all) + &desks.unwrap_or_default())
+            }
             Some(number) => {
                 let read = async |database: Database| {
                     let Some((ticket, comments)) = ticket(database.pool(), number).await? else {
@@ -55,6 +61,18 @@ fn listed(tickets: &[Ticket]) -> String {
     };
     let rows: Vec<_> = tickets.iter().map(row).collect();
     columns(["TICKET", "OPENED", "STATUS", "PRIORITY", "GROUP", "CALLER", "SUBJECT"], &rows)
+}
+
+/// Where those tickets are that are not listed, a line for each desk.
+fn elsewhere(desks: &[Desk]) -> String {
+    let line = |desk: &Desk| match &desk.kind {
+        Kind::Local => None,
+        Kind::Zendesk(account) => Some(format!(
+            "desk \"{}\": its tickets are at {}; `warmline calls` says which calls have which\n",
+            desk.name, account.base
+        )),
+    };
+    desks.iter().filter_map(line).collect()
 }
 
 /// One ticket, and what was written on it.
@@ -91,6 +109,19 @@ fn recorded(recordings: &[Recorded]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_tickets_are_that_are_not_here_is_said() {
+        let text = format!(
+            "{}[[desk]]\nname = \"here\"\n[[desk]]\nname = \"acme\"\nkind = \"zendesk\"\nsubdomain = \"acme\"\n\
+             client_id = \"a\"\nclient_secret = \"b\"\n",
+            config::EMBEDDED
+        );
+        let loaded = config::parse("w.toml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let said = elsewhere(loaded.desks());
+        assert!(said.starts_with("desk \"acme\": its tickets are at https://acme.zendesk.com;"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
 
     #[test]
     fn a_ticket_is_listed_and_shown() {

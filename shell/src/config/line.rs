@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::caution;
 use super::clip::Clips;
 use super::desk::{self, Desks};
 use super::loaded::{Text, append};
@@ -97,7 +98,7 @@ pub(super) fn read<'t>(
         report.mistake(0, "there is no [[line]]: nothing could be dialled");
     }
     let named: Vec<_> = tables.iter().map(|table| names.declare(table)).collect();
-    for (table, name) in tables.iter().zip(named) {
+    for (number, (table, name)) in tables.iter().zip(named).enumerate() {
         let dials = dials(table);
         let callers = callers(table, trunks);
         let (rings, together): (Vec<_>, Vec<_>) = rings(table, targets, clips).into_iter().unzip();
@@ -107,8 +108,11 @@ pub(super) fn read<'t>(
         let record = records(root, table);
         let mut around = Around { targets, lines: &names, clips, voicemail: false };
         let waiting = waiting::read(root, table, &mut around);
+        caution::hangs_up(table, &waiting, &callers, trunks);
+        caution::never_rings(table, &waiting, &rings, targets);
         let keys = append(&mut lines.keys, waiting.keys).unwrap_or(List::EMPTY);
-        let when = append(&mut lines.whens, when::read(table, schedules, &mut around)).unwrap_or(List::EMPTY);
+        let when = append(&mut lines.whens, when::read(table, number, schedules, &mut around))
+            .unwrap_or(List::EMPTY);
         if let Some(name) = name {
             let country = text.get(country).to_owned();
             refuse_dialled_twice(report, name.value, &dials, &callers, trunks, &country, &mut dialled);

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::media::Media;
+use super::mistake::Mistake;
 use super::named::{Fixed, NamedRange};
 use super::schedule::Written;
 use crate::certificates::{Identity, Trust};
@@ -63,6 +64,7 @@ pub struct Loaded {
     pub(super) tickets: Vec<Option<OfLine>>,
     pub(super) platform: Option<platform::Setting>,
     pub(super) webhooks: Vec<webhook::Setting>,
+    pub(super) cautions: Vec<Mistake>,
 }
 
 /// A socket to listen on.
@@ -165,6 +167,11 @@ impl Loaded {
     /// What its lines play.
     pub(crate) fn clips(&self) -> &Library {
         &self.clips
+    }
+
+    /// What is no mistake, and hardly meant, in the order of the file.
+    pub fn cautions(&self) -> &[Mistake] {
+        &self.cautions
     }
 
     /// The DNS servers to ask; the system's own where there is none.

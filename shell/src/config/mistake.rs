@@ -78,17 +78,29 @@ pub(super) struct Report<'t> {
     /// Offset of each line's first byte.
     lines: Vec<usize>,
     found: RefCell<Vec<(usize, String)>>,
+    cautions: RefCell<Vec<(usize, String)>>,
 }
 
 impl<'t> Report<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
         let starts = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1);
-        Self { file, text, lines: core::iter::once(0).chain(starts).collect(), found: RefCell::default() }
+        Self {
+            file,
+            text,
+            lines: core::iter::once(0).chain(starts).collect(),
+            found: RefCell::default(),
+            cautions: RefCell::default(),
+        }
     }
 
     /// Notes a mistake.
     pub(super) fn mistake(&self, at: usize, message: impl Into<String>) {
         self.found.borrow_mut().push((at, message.into()));
+    }
+
+    /// Notes what is no mistake, and hardly meant.
+    pub(super) fn caution(&self, at: usize, message: impl Into<String>) {
+        self.cautions.borrow_mut().push((at, message.into()));
     }
 
     /// A place as other messages name it: `config.toml:14:9`.
@@ -114,12 +126,18 @@ impl<'t> Report<'t> {
         }
         found.sort();
         found.dedup();
-        let mistake = |(at, message)| Mistake {
-            file: self.file.to_owned(),
-            position: Some(self.position(at)),
-            message,
-        };
-        Err(Mistakes(found.into_iter().map(mistake).collect()))
+        Err(Mistakes(found.into_iter().map(|found| self.of(found)).collect()))
+    }
+
+    /// What was noted that is no mistake, in order.
+    pub(super) fn cautions(&self) -> Vec<Mistake> {
+        let mut found = self.cautions.take();
+        found.sort();
+        found.into_iter().map(|found| self.of(found)).collect()
+    }
+
+    fn of(&self, (at, message): (usize, String)) -> Mistake {
+        Mistake { file: self.file.to_owned(), position: Some(self.position(at)), message }
     }
 
     fn position(&self, at: usize) -> Position {

@@ -6,6 +6,7 @@
 
 mod appliance;
 mod board;
+mod caution;
 mod certificate;
 mod clip;
 mod credentials;
@@ -146,11 +147,12 @@ fn parse_as(name: &str, text: &str, board: Option<&'static Board>) -> Result<Loa
     report.check()?;
     let root = Table::document(&report, document.get_ref(), SECTIONS);
     let machine = Machine::of(board, &root);
-    let loaded = read(&root, machine);
+    let mut loaded = read(&root, machine);
     if !machine.is_server() && report.is_clean() {
         board::check(&root, machine, &loaded);
     }
     report.check()?;
+    loaded.cautions = report.cautions();
     Ok(loaded)
 }
 
@@ -219,6 +221,7 @@ fn read(root: &Table<'_>, machine: Machine) -> Loaded {
         tickets: lines.tickets,
         platform,
         webhooks: webhook::read(root, machine),
+        cautions: Vec::new(),
         text,
     };
     if loaded.take_sources(trunks.sources).is_none() {

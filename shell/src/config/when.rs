@@ -1,5 +1,6 @@
 //! `[[line.when]]`: what a line does at some hours instead of ringing.
 
+use super::caution;
 use super::schedule::Schedules;
 use super::table::Table;
 use super::then::{self, Around};
@@ -10,15 +11,19 @@ const KEYS: &[&str] = &["inside", "outside", "then", then::TARGET, then::PROMPT,
 /// How many a line may have.
 const MOST: usize = 100;
 
-/// A line's, in their order.
+/// Those of the line with this number, in their order.
 pub(super) fn read<'t>(
     line: &Table<'t>,
+    number: usize,
     schedules: &Schedules<'t>,
     around: &mut Around<'_, 't>,
 ) -> Vec<When> {
     let mut whens = Vec::new();
     for table in line.many("when", "[[line.when]]", KEYS, MOST) {
         let (hours, then) = (hours(&table, schedules), then::read(&table, around));
+        if let Some(then) = then {
+            caution::goes_round(line.report(), &table, number, then);
+        }
         whens.extend(hours.zip(then).map(|((schedule, hours), then)| When { schedule, hours, then }));
     }
     whens

@@ -218,8 +218,9 @@ pub(crate) fn marker(call: u64) -> String {
 }
 
 impl Closing {
-    /// Of a call that has ended. `talk` as there.
-    pub(crate) fn of(record: &Record, outcome: &str, talk: bool) -> Self {
+    /// Of a call that has ended. `talk` as there; `seen` is whether all that became of it was seen, so that it is certain how
+    /// long who took it talked.
+    pub(crate) fn of(record: &Record, outcome: &str, talk: bool, seen: bool) -> Self {
         let (ended, why) = match &record.end {
             Some((ended, _, sentence)) => (*ended, sentence.as_str()),
             None => (record.started, ""),
@@ -227,8 +228,9 @@ impl Closing {
         let mut text =
             format!("{}: {outcome}.\nFrom {} to {}", marker(record.id), utc(record.started), utc(ended));
         let by = record.target.as_ref().map_or_else(String::new, |target| format!(" by {target}"));
-        text.push_str(&match record.answered {
-            Some(answered) => format!("; answered{by}, for {}.\n", length(ended.saturating_sub(answered))),
+        text.push_str(&match record.talks_since() {
+            Some(since) if seen => format!("; answered{by}, for {}.\n", length(ended.saturating_sub(since))),
+            Some(_) => format!("; answered{by}.\n"),
             None => "; not answered.\n".to_owned(),
         });
         text.push_str(why);
@@ -289,6 +291,7 @@ fn quality(side: Audio) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::HandedOver;
 
     fn handover(began: i64) -> Handover {
         Handover {
@@ -323,6 +326,7 @@ mod tests {
             target: Some("desk-201".into()),
             started: handover.began,
             answered: Some(handover.began + 2_000_000),
+            handover: None,
             end: Some((handover.began + 68_500_000, "caller-hung-up".into(), "The caller hung up.".into())),
             ticket: Some(7),
             note: None,
@@ -332,7 +336,7 @@ mod tests {
                 Audio { packets: 50, lost: 50, jitter: 0, mos: Some(112), heard: None },
             ],
         };
-        let closing = Closing::of(&record, "connected", false);
+        let closing = Closing::of(&record, "connected", false, true);
         assert_eq!((closing.ticket, &*closing.outcome), (Some(7), "connected"));
         assert_eq!(
             closing.text,
@@ -342,9 +346,11 @@ mod tests {
              Audio of the caller: good (MOS 4.38), 1 of 100 packets lost\n\
              Audio of the other side: bad (MOS 1.12), 50 of 100 packets lost"
         );
+        let unseen = Closing::of(&record, "connected", false, false).text;
+        assert!(unseen.contains("; answered by desk-201.\n"), "{unseen}");
         record.answered = None;
         record.audio = Default::default();
-        let text = Closing::of(&record, "abandoned", false).text;
+        let text = Closing::of(&record, "abandoned", false, true).text;
         assert!(text.ends_with("; not answered.\nThe caller hung up."), "{text}");
         handover.earlier.push(Earlier {
             line: "sales".into(),
@@ -354,6 +360,37 @@ mod tests {
         assert_eq!(handover.times(), "\nHanded over to sales at 2026-11-29T13:45:02Z: returned.");
         assert!(text.starts_with(&marker(handover.call)), "{text}");
         assert!(Closing::unseen(&handover).text.starts_with(&marker(handover.call)));
+    }
+
+    #[test]
+    fn who_took_it_talked_from_then_on_and_not_since_the_ai_agent_answered() {
+        let began = 1_795_959_902_000_000;
+        let mut record = Record {
+            id: 1,
+            node: "n".into(),
+            sip_call_id: "a@b".into(),
+            caller: None,
+            line: "overflow".into(),
+            trunk: "carrier".into(),
+            target: Some("desk-201".into()),
+            started: began,
+            answered: Some(began),
+            handover: Some(HandedOver { line: "support".into(), taken: Some(began + 6_000_000) }),
+            end: Some((began + 9_500_000, "caller-hung-up".into(), String::new())),
+            ticket: None,
+            note: None,
+            outcome: Some("connected".into()),
+            audio: Default::default(),
+        };
+        let text = |record: &Record, outcome| Closing::of(record, outcome, false, true).text;
+        let said = text(&record, "connected");
+        assert!(said.ends_with("; answered by desk-201, for 0:03.\n"), "{said}");
+        record.outcome = Some("abandoned".into());
+        let said = text(&record, "abandoned");
+        assert!(said.ends_with("; not answered.\n"), "{said}");
+        record.outcome = Some("returned".into());
+        let said = text(&record, "returned");
+        assert!(said.ends_with("; answered by desk-201, for 0:09.\n"), "whoever had it has it back: {said}");
     }
 
     #[test]

@@ -75,19 +75,25 @@ pub(super) fn leave_out(parts: &mut Vec<Part>, complaints: &[String]) -> Vec<Par
     }
 }
 
+impl fmt::Display for What {
+    /// `group "Support"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.word();
+        match self {
+            Self::Group(name)
+            | Self::Form(name)
+            | Self::Brand(name)
+            | Self::Type(name)
+            | Self::Priority(name) => write!(f, "{word} \"{}\"", name.escape_debug()),
+            Self::Field(id, value) => write!(f, "{word} {id} = {value}"),
+        }
+    }
+}
+
 impl fmt::Display for Part {
     /// `group "Support" (config.toml:14:9)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.what.word();
-        match &self.what {
-            What::Group(name)
-            | What::Form(name)
-            | What::Brand(name)
-            | What::Type(name)
-            | What::Priority(name) => write!(f, "{word} \"{}\"", name.escape_debug())?,
-            What::Field(id, value) => write!(f, "{word} {id} = {value}")?,
-        }
-        write!(f, " ({})", self.at)
+        write!(f, "{} ({})", self.what, self.at)
     }
 }
 

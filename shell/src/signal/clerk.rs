@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use warmline_core::call::{CallId, Outcome, Progress, View};
+use warmline_core::call::{CallId, Outcome, Progress, Stage, View};
 use warmline_core::config::{Line, TrunkIndex, TrunkKind};
 use warmline_core::{Cx, Event, Sbc};
 
 use crate::config::Loaded;
 use crate::desk::{Again, Answer, Closing, Context, Desk, Desks, Earlier, Handover, Kept, Missing, Wish};
-use crate::store::{Change, Record, Store};
+use crate::store::{Change, HandedOver, Record, Store};
 
 use super::courses::Courses;
 use super::{Ask, Asks};
@@ -23,6 +23,8 @@ pub(super) struct Clerk {
     asks: Asks,
     /// Calls that a ticket was wished for, as they were then.
     opened: HashMap<CallId, Opened>,
+    /// How calls were handed over that go on.
+    handed: HashMap<CallId, HandedOver>,
     /// Calls that go on after a crash, by what they are known by outside, until that is told.
     known: Vec<u64>,
     /// Those of them that have not ended yet: what was wished for them the store alone knows.
@@ -45,6 +47,7 @@ impl Clerk {
             desks,
             asks,
             opened: HashMap::new(),
+            handed: HashMap::new(),
             known: Vec::new(),
             taken_up: HashSet::new(),
             keeps: None,
@@ -72,7 +75,11 @@ impl Clerk {
         if let Event::Settled(call) = event {
             return self.settled(sbc, call);
         }
-        let (Event::Started(call) | Event::Answered(call) | Event::Ticket(call) | Event::Ended(call)) = event
+        let (Event::Started(call)
+        | Event::Course(call)
+        | Event::Answered(call)
+        | Event::Ticket(call)
+        | Event::Ended(call)) = event
         else {
             return;
         };
@@ -80,7 +87,16 @@ impl Clerk {
             return;
         }
         let Some(view) = sbc.call(call) else { return };
-        let Some(record) = Record::of(cx, &view) else { return };
+        let Some(mut record) = Record::of(cx, &view) else { return };
+        if let Event::Course(_) = event
+            && !self.notes(cx, call, &view, &record)
+        {
+            return;
+        }
+        record.handover = match event {
+            Event::Ended(_) => self.handed.remove(&call),
+            _ => self.handed.get(&call).cloned(),
+        };
         match event {
             Event::Started(_) => self.expect(cx, loaded, &view, &record),
             Event::Ticket(_) => {
@@ -94,6 +110,23 @@ impl Clerk {
         if let Some(store) = &self.store {
             store.write(Change::Call(Box::new(record)));
         }
+    }
+
+    /// Notes how a call is handed over by now, and when that was taken. Whether that is news.
+    fn notes(&mut self, cx: &Cx<'_>, call: CallId, view: &View<'_>, record: &Record) -> bool {
+        let now = match (view.transfer.0, view.outcome) {
+            (Stage::Ringing, None) => HandedOver { line: record.line.clone(), taken: None },
+            (_, Some(Outcome::Connected | Outcome::Queued | Outcome::Overflowed)) => {
+                match self.handed.get(&call) {
+                    Some(HandedOver { line, taken: None }) => {
+                        HandedOver { line: line.clone(), taken: cx.utc.map(|now| now.0) }
+                    }
+                    _ => return false,
+                }
+            }
+            _ => return false,
+        };
+        self.handed.insert(call, now.clone()).as_ref() != Some(&now)
     }
 
     /// This call goes on after a crash, and its record with it. Whether a ticket was wished for it is known by its line, or
@@ -208,7 +241,9 @@ impl Clerk {
     ) {
         let (opened, taken_up) = (self.opened.remove(&call), self.taken_up.remove(&call));
         let Some(desks) = &self.desks else { return };
-        let closing = Closing::of(record, view.outcome.map_or("failed", Outcome::code), view.talk);
+        // Of what was before a crash, only the first answer is known.
+        let seen = !taken_up || record.handover.is_some();
+        let closing = Closing::of(record, view.outcome.map_or("failed", Outcome::code), view.talk, seen);
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
         let solved = || {
             let platform = courses.solved_by(call, record.id)?;

@@ -461,6 +461,9 @@ impl Driver<'_> {
         let loaded = Arc::clone(&self.loaded);
         let config = loaded.lend();
         let cx = self.cx(&config);
+        if let Input::Message(from, bytes) = &input {
+            self.journal.hears(&cx, from, bytes);
+        }
         self.sbc.handle(&cx, input);
         self.drain();
         self.settle();

@@ -1,6 +1,7 @@
 //! What is written to the log: a line for each thing that happens to a call, and for each refusal.
 //!
-//! Names come from the configuration. What peers wrote is shown only as core's excerpts and numbers, which print.
+//! Names come from the configuration. What peers wrote is shown only as it prints: core's excerpts, numbers, and why a
+//! target refuses.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -13,9 +14,10 @@ use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::Reason;
 use warmline_core::relay::{Side, Statistics};
 use warmline_core::time::{Duration, Instant};
-use warmline_core::{Cx, Event, Sbc};
+use warmline_core::{Admitted, Cx, Event, Sbc};
 
 use super::connection::End;
+use super::refused::refusal;
 use super::strangers::Strangers;
 
 /// How many lines of a kind that peers can cause at will are written.
@@ -71,6 +73,15 @@ impl Journal {
     pub(super) fn stranger(&mut self, from: SocketAddr, reason: Reason, now: Instant) {
         if let Some(count) = self.strangers.note(from.ip(), now) {
             warn!("dropped {count} from {from}, unanswered: {}", Because(reason));
+        }
+    }
+
+    /// A message that core is about to be told. Where a target refuses a call, its own words are written down.
+    pub(super) fn hears(&mut self, cx: &Cx<'_>, from: &Admitted, bytes: &[u8]) {
+        if let Some(said) = refusal(bytes)
+            && let Some(left_out) = self.refusals.take(cx.now)
+        {
+            info!("trunk {}: {said}{left_out}", trunk_name(cx.config, from.trunk()));
         }
     }
 

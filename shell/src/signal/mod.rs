@@ -17,6 +17,7 @@ mod lookups;
 mod once;
 mod platform;
 mod ranges;
+mod refused;
 mod reopening;
 mod resolver;
 mod strangers;

@@ -15,6 +15,8 @@ mod recordings;
 mod setting;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ticket_tests;
 mod tickets;
 mod writer;
 
@@ -32,7 +34,7 @@ pub(crate) use database::Database;
 pub(crate) use lease::{beat, take_over};
 pub(crate) use notices::due_notices;
 pub(crate) use outbox::{Entry, Step, due, retry, waiting};
-pub(crate) use record::{Audio, Record, hex};
+pub(crate) use record::{Audio, HandedOver, Record, hex};
 pub(crate) use recordings::{Recorded, recordings};
 pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use warmline_core::Cx;
-use warmline_core::call::{Progress, View};
+use warmline_core::call::{Outcome, Progress, View};
 use warmline_core::config::{Config, Span};
 use warmline_core::relay::Statistics;
 use warmline_core::time::{Instant, Utc};
@@ -19,12 +19,16 @@ pub(crate) struct Record {
     pub(crate) sip_call_id: String,
     /// The caller's number in E.164.
     pub(crate) caller: Option<String>,
+    /// The line that it dialled.
     pub(crate) line: String,
     pub(crate) trunk: String,
     /// Who was rung last, or answered.
     pub(crate) target: Option<String>,
     pub(crate) started: i64,
+    /// When anybody answered first: of a call that is handed over, the AI agent.
     pub(crate) answered: Option<i64>,
+    /// How it was handed over last, where it was.
+    pub(crate) handover: Option<HandedOver>,
     /// When it ended, why (a name), and why in a sentence; none while it goes on.
     pub(crate) end: Option<(i64, String, String)>,
     /// What became of it; none while that is open.
@@ -34,6 +38,15 @@ pub(crate) struct Record {
     pub(crate) note: Option<String>,
     /// What came from the caller and from the target.
     pub(crate) audio: [Audio; 2],
+}
+
+/// How a call was handed over by whoever had answered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HandedOver {
+    /// The line, or the one that it went on to from there.
+    pub(crate) line: String,
+    /// When somebody there took it; none where nobody has.
+    pub(crate) taken: Option<i64>,
 }
 
 /// What came from one side.
@@ -78,6 +91,7 @@ impl Record {
             target: target.map(|target| text(config, target.name)),
             started: at(view.started),
             answered: view.answered.map(at),
+            handover: None,
             end,
             outcome: view.outcome.map(|outcome| outcome.code().to_owned()),
             ticket: view.ticket.map(core::num::NonZeroU64::get),
@@ -86,7 +100,21 @@ impl Record {
         })
     }
 
-    /// Writes it in place of what was there; but a call ends once.
+    /// Since when the caller talks with whoever has taken the call: not with the AI agent that handed it over, unless that has
+    /// it back.
+    pub(crate) fn talks_since(&self) -> Option<i64> {
+        let Some(handover) = &self.handover else { return self.answered };
+        let became = |outcome: Outcome| self.outcome.as_deref() == Some(outcome.code());
+        if became(Outcome::Returned) {
+            return self.answered;
+        }
+        // A queue may have answered before, in which nobody was there.
+        let nobody = became(Outcome::Voicemail) || became(Outcome::Abandoned);
+        handover.taken.filter(|_| !nobody)
+    }
+
+    /// Writes it in place of what was there; but a call ends once. A node that was restarted does not know how it was handed
+    /// over before.
     pub(super) async fn write(&self, to: &mut AnyConnection) -> sqlx::Result<()> {
         let [a, b] = self.audio.map(Audio::columns);
         let (ended, reason, sentence) = match &self.end {
@@ -96,16 +124,17 @@ impl Record {
         let mut query = sqlx::query(
             "INSERT INTO calls (id, node, sip_call_id, caller, line, trunk, target, started, answered, ended, reason, sentence, \
              ticket, note, caller_packets, caller_lost, caller_jitter, caller_mos, caller_heard, target_packets, target_lost, \
-             target_jitter, target_mos, target_heard, outcome) \
+             target_jitter, target_mos, target_heard, outcome, handover_line, taken) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-             $24, $25) \
+             $24, $25, $26, $27) \
              ON CONFLICT (id) DO UPDATE SET target = excluded.target, answered = excluded.answered, ended = excluded.ended, \
              reason = excluded.reason, sentence = excluded.sentence, ticket = excluded.ticket, note = COALESCE(excluded.note, calls.note), \
              caller_packets = excluded.caller_packets, caller_lost = excluded.caller_lost, \
              caller_jitter = excluded.caller_jitter, caller_mos = excluded.caller_mos, caller_heard = excluded.caller_heard, \
              target_packets = excluded.target_packets, target_lost = excluded.target_lost, \
              target_jitter = excluded.target_jitter, target_mos = excluded.target_mos, target_heard = excluded.target_heard, \
-             outcome = excluded.outcome \
+             outcome = excluded.outcome, handover_line = COALESCE(excluded.handover_line, calls.handover_line), \
+             taken = CASE WHEN excluded.handover_line IS NULL THEN calls.taken ELSE excluded.taken END \
              WHERE calls.ended IS NULL",
         )
         .bind(hex(self.id))
@@ -125,7 +154,8 @@ impl Record {
         for ([packets, lost, jitter], [mos, heard]) in [a, b] {
             query = query.bind(packets).bind(lost).bind(jitter).bind(mos).bind(heard);
         }
-        query.bind(self.outcome.clone()).execute(to).await.map(drop)
+        let (line, taken) = self.handover.clone().map(|handover| (handover.line, handover.taken)).unzip();
+        query.bind(self.outcome.clone()).bind(line).bind(taken.flatten()).execute(to).await.map(drop)
     }
 
     /// What a row of the table says.
@@ -149,6 +179,10 @@ impl Record {
             }
             None => None,
         };
+        let handover = match words("handover_line")? {
+            Some(line) => Some(HandedOver { line, taken: perhaps("taken")? }),
+            None => None,
+        };
         Ok(Self {
             id: u64::from_str_radix(&text("id")?, 16).unwrap_or_default(),
             node: text("node")?,
@@ -159,6 +193,7 @@ impl Record {
             target: words("target")?,
             started: number("started")?,
             answered: perhaps("answered")?,
+            handover,
             end,
             outcome: words("outcome")?,
             ticket: perhaps("ticket")?.map(count),

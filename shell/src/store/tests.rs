@@ -12,16 +12,16 @@ use tokio::sync::Notify;
 use super::*;
 
 /// A folder of a test's own, gone with it.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub(super) fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("warmline-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder can be made");
         Self(path)
     }
 
-    fn setting(&self) -> Setting {
+    pub(super) fn setting(&self) -> Setting {
         Setting::Sqlite(self.0.join("warmline.db"))
     }
 }
@@ -32,7 +32,7 @@ impl Drop for Folder {
     }
 }
 
-fn start(setting: Setting) -> (Store, JoinHandle<()>) {
+pub(super) fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     let alarm = Alarm(Arc::new(Notify::new()));
     // What is written here is of a day that will be long ago.
     let keeping = Keeping { keep: Duration::from_secs(1_000 * 365 * 24 * 3600), ..Keeping::default() };
@@ -41,12 +41,12 @@ fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     (store, thread)
 }
 
-fn stop((store, thread): (Store, JoinHandle<()>)) {
+pub(super) fn stop((store, thread): (Store, JoinHandle<()>)) {
     drop(store);
     thread.join().expect("it ends well");
 }
 
-fn read<T>(setting: &Setting, ask: impl AsyncFnOnce(Database) -> T) -> T {
+pub(super) fn read<T>(setting: &Setting, ask: impl AsyncFnOnce(Database) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { ask(Database::open(setting).await.expect("it opens")).await })
 }
@@ -67,6 +67,7 @@ fn record(id: u64, over: bool) -> Record {
         target: over.then(|| "desk-201".to_owned()),
         started: 1_795_959_902_000_000 + i64::try_from(id % 1_000_000).expect("a small number"),
         answered: over.then_some(1_795_959_904_000_000),
+        handover: None,
         end: over.then_some(end),
         ticket: over.then_some(u64::from(u32::MAX) + 7),
         note: None,
@@ -103,6 +104,26 @@ fn a_call_is_one_record_however_often_it_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(folder.0.join("warmline.db")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn how_a_call_was_handed_over_is_known_after_a_crash() {
+    let folder = Folder::new("store-handover");
+    let running = start(folder.setting());
+    let call = |over, handover: Option<(&str, Option<i64>)>| {
+        let handover = handover.map(|(line, taken)| HandedOver { line: line.into(), taken });
+        running.0.write(Change::Call(Box::new(Record { handover, ..record(1, over) })));
+    };
+    call(false, None);
+    call(false, Some(("sales", Some(7))));
+    // Handed over once more, and taken.
+    call(false, Some(("support", None)));
+    call(false, Some(("support", Some(9))));
+    // What came after does not know.
+    call(true, None);
+    stop(running);
+    let [found] = &all(&folder.setting())[..] else { panic!("one call") };
+    assert_eq!(found.handover, Some(HandedOver { line: "support".into(), taken: Some(9) }));
 }
 
 #[test]

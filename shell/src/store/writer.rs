@@ -222,11 +222,11 @@ impl Change {
             Self::TicketSaid(handover) => tickets::say(to, handover).await?,
             Self::TicketClosed(both) => {
                 let (handover, closing) = &**both;
-                tickets::close(to, handover.call, closing, &handover.times()).await?;
+                tickets::close(to, handover, closing).await?;
             }
             Self::Ended { call, closing } => {
                 outbox::ended(to, *call, closing).await?;
-                tickets::close(to, *call, closing, "").await?;
+                tickets::close_own(to, *call, closing).await?;
             }
             Self::Note { call, note } => calls::note(to, *call, note).await?,
             Self::Recorded(recorded) => recorded.write(to, node).await?,

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod board;
+mod cautions;
 mod certificates;
 mod clips;
 mod credentials;
