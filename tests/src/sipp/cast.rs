@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, id};
 
 use super::ear::{Ear, write_clips};
+use super::ports::listens;
 use super::{Law, PATIENCE, Program, Script, Talk, Voice, ports};
 
 /// The ticket of a cast's first call.
@@ -196,7 +197,7 @@ impl Cast {
         let scenario = Scenario { lasting: script.lasting(), ..Scenario::once(script.name(), *at.ip()) };
         let player = self.start(scenario, &file, at, next, &[rtp], script.echoes());
         if script.is_called() {
-            listens(at, script.name());
+            listens(at.port(), script.name());
         }
         player
     }
@@ -254,13 +255,7 @@ impl Cast {
     /// When it cannot be started.
     pub fn answer(&self, scenario: Scenario<'_>, ends: &[u16]) -> Program {
         let player = self.play(scenario, ends);
-        let at = (scenario.at, self.zendesk.port());
-        let is_taken = || match scenario.tcp {
-            true => std::net::TcpListener::bind(at).is_err(),
-            false => std::net::UdpSocket::bind(at).is_err(),
-        };
-        let listens = super::poll(PATIENCE, || is_taken().then_some(()));
-        assert!(listens.is_some(), "{} does not listen", scenario.name);
+        listens(self.zendesk.port(), scenario.name);
         player
     }
 
@@ -280,12 +275,6 @@ impl Cast {
         let status = player.end(PATIENCE * 2);
         assert!(status.success(), "{player:?}: {status}");
     }
-}
-
-/// Waits until somebody has this port.
-pub(super) fn listens(at: SocketAddrV4, name: &str) {
-    let listens = super::poll(PATIENCE, || std::net::UdpSocket::bind(at).is_err().then_some(()));
-    assert!(listens.is_some(), "{name} does not listen");
 }
 
 /// For how many seconds SIPp may play.

@@ -30,7 +30,7 @@ impl Kamailio {
         let mut command = Command::new("kamailio");
         command.args(["-DD", "-E", "-m", "32", "-M", "4"]).arg("-Y").arg(folder).arg("-f").arg(&file);
         let program = Program::start("kamailio", command, folder);
-        super::cast::listens(at, "kamailio");
+        super::ports::listens(at.port(), "kamailio");
         Self(program)
     }
 }

@@ -5,6 +5,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rustix::process::getpid;
 
+use super::{PATIENCE, poll};
+
 /// Below what systems hand out by themselves, so that nobody comes upon them by chance.
 const FIRST: u16 = 10_000;
 const LAST: u16 = 31_999;
@@ -37,6 +39,15 @@ pub fn ports(count: u16) -> u16 {
     panic!("no {count} free ports in a row from {FIRST} to {LAST}");
 }
 
+/// Waits until somebody holds a port, at any address.
+///
+/// # Panics
+/// When nobody does.
+pub(super) fn listens(port: u16, name: &str) {
+    let listens = poll(PATIENCE, || held().contains(&port).then_some(()));
+    assert!(listens.is_some(), "{name} does not listen");
+}
+
 /// The ports that somebody holds, at any address.
 ///
 /// They are read, not tried: a program that is starting meanwhile would inherit what was bound for trying, and hold it
@@ -61,7 +72,6 @@ mod tests {
     use std::net::UdpSocket;
     use std::process::Command;
 
-    use super::super::{PATIENCE, poll};
     use super::*;
 
     #[test]
@@ -92,6 +102,21 @@ mod tests {
             let taken = (0..200).find_map(|_| UdpSocket::bind(("127.0.0.9", ports(2))).err());
             over.store(true, Ordering::Relaxed);
             assert_eq!(taken.map(|error| error.kind()), None);
+        });
+    }
+    #[test]
+    fn whoever_waits_for_a_port_to_be_held_does_not_hold_it() {
+        std::thread::scope(|scope| {
+            for _ in 0..50 {
+                let port = ports(1);
+                let waiting: Vec<_> =
+                    (0..8).map(|_| scope.spawn(move || listens(port, "this test"))).collect();
+                let early = waiting.iter().any(|waits| waits.is_finished());
+                let held = UdpSocket::bind(("127.0.0.9", port)).expect("nobody holds it");
+                assert!(!early, "it was not held yet");
+                waiting.into_iter().for_each(|waits| waits.join().expect("it is seen to be held"));
+                drop(held);
+            }
         });
     }
 }

@@ -61,12 +61,13 @@ fn dials(row: Row, named: &str) -> Script {
 /// A carrier's call to the agent.
 fn dials_agent(row: Row) -> Script {
     let script = Script::caller("caller").dials("agent").without_ticket().gets_through();
-    let late = row.account != Account::Quick || row.end == End::AgentLeavesAndNobody;
+    let late = row.account != Account::Quick;
     let tail = match row.end {
         _ if row.door == Door::DialsBack => Tail::IsHungUp,
         End::Person | End::AgentStays | End::Queue | End::AgentLeavesAndPerson => Tail::IsHungUp,
         End::Nobody(Then::Goodbye) | End::Closed(Then::Goodbye) | End::AgentLeavesBefore => Tail::IsHungUp,
-        // It waits for longer where its ticket is waited for.
+        // It waits for longer until another agent is there, or where its ticket is waited for.
+        End::AgentLeavesAndNobody => Tail::Stays(14_000),
         _ if late => Tail::Stays(9_000),
         _ => Tail::Stays(6_500),
     };

@@ -32,7 +32,7 @@ fn furniture(end: End) -> (String, &'static str, Manners) {
     let goodbye = |prompt| format!("\"goodbye\"\n  prompt = \"prompts/{prompt}.wav\"\n");
     let at_once = "answer = \"at-once\"\n";
     match end {
-        End::Person => (String::new(), "", takes(Goodbye::After(1_200))),
+        End::Person => (String::new(), "", takes(Goodbye::After(2_500))),
         End::AgentStays => (String::new(), "", takes(Goodbye::After(6_500))),
         End::Queue => (String::new(), SOON, takes(Goodbye::After(3_000))),
         End::Unserved => (String::new(), LATE, takes(Goodbye::After(300))),
@@ -64,7 +64,7 @@ fn furniture(end: End) -> (String, &'static str, Manners) {
         End::CallerLeaves(During::Return) => (at_once.to_owned(), "", refuses()),
         End::AgentLeavesBefore => (String::new(), "", takes(Goodbye::Never)),
         End::AgentLeavesAndPerson => {
-            (String::new(), "", Manners { answers: 4_500, ..takes(Goodbye::After(1_200)) })
+            (String::new(), "", Manners { answers: 4_500, ..takes(Goodbye::After(2_500)) })
         }
         // It rings, and has some seconds left to answer.
         End::AgentLeavesAndNobody => (String::new(), "", rings(6_000)),

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const WANTS: &str = "Wants a refund.";
+
 #[test]
 fn a_call_that_is_handed_over_twice_has_one_ticket_that_tells_both() {
     let house = House::new("twice");

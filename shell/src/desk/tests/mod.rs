@@ -233,5 +233,4 @@ fn context(summary: &str) -> Context {
     Context { summary: Some(summary.into()), ..Context::default() }
 }
 
-const WANTS: &str = "Wants a refund.";
 const WANTS_MORE: &str = "Wants to speak with the manager.";
