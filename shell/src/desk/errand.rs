@@ -32,6 +32,9 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// What is said on the ticket that Talk makes of a call that overflowed to us, before the number of the call's own.
 const OVERFLOWED: &str = "An AI agent took this call. It goes on in ticket #";
 
+/// How soon what we may not do is tried again.
+const FORBIDDEN: Duration = Duration::from_secs(60);
+
 /// How long after a call its recordings are waited for.
 const RECORDED: Duration = Duration::from_secs(10);
 
@@ -232,7 +235,7 @@ impl Errand {
     /// Does what an entry of the outbox has to do. What becomes of it.
     pub(super) async fn settle(&self, entry: &Entry) -> Step {
         let call = entry.handover.call;
-        match self.finish(entry).await {
+        match self.finish(entry).await.map_err(forbidden) {
             Ok(Ok((ticket, note))) => {
                 self.zendesk.works();
                 Step::Done { call, ticket, note }
@@ -487,6 +490,17 @@ async fn in_time<T>(until: Instant, what: impl Future<Output = Result<T, Failure
 /// Waits for the store, but not for long: it is written later then.
 async fn stored(written: oneshot::Receiver<Option<u64>>) {
     let _ = tokio::time::timeout(STORED, written).await;
+}
+
+/// What we may not do is the same for every call, and may be done once somebody has looked at that: it waits.
+fn forbidden(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { status: 403, why, .. } => {
+            let why = format!("403: {why}: look at what its OAuth client, or who owns its token, may do");
+            Failure::Later { why, after: Some(FORBIDDEN) }
+        }
+        other => other,
+    }
 }
 
 fn too_slow() -> Failure {

@@ -160,8 +160,10 @@ impl Zendesk {
             "external_id": hex(handover.call),
             "tags": handover.tags,
         });
-        if let Some(caller) = &handover.caller {
-            ticket["requester_id"] = self.requester(caller).await?.into();
+        if let Some(caller) = &handover.caller
+            && let Some(requester) = self.requester(caller).await?
+        {
+            ticket["requester_id"] = requester.into();
         }
         let mut fields = Vec::new();
         for part in &handover.parts {
@@ -328,8 +330,8 @@ impl Zendesk {
         self.api.post(&format!("/api/v2/tickets/{other}/merge"), body.to_string(), None).await.map(drop)
     }
 
-    /// The user with a number, made where there is none.
-    async fn requester(&self, caller: &str) -> Result<u64, Failure> {
+    /// The user with a number, made where there is none; none where the account does not take the number for one.
+    async fn requester(&self, caller: &str) -> Result<Option<u64>, Failure> {
         let find = async || {
             if let Some(user) = self.users(caller).await?.first() {
                 return Ok(*user);
@@ -344,7 +346,18 @@ impl Zendesk {
             let answer = self.api.post("/api/v2/users/create_or_update", body.to_string(), None).await?;
             identity(&answer["user"]).ok_or_else(|| Failure::Unsure("the answer names no user".to_owned()))
         };
-        self.callers.cell(caller).get_or_try_init(find).await.copied()
+        match self.callers.cell(caller).get_or_try_init(find).await {
+            Ok(user) => Ok(Some(*user)),
+            // A ticket that has the number in its text is better than none.
+            Err(Failure::Refused { status: 422, why, .. }) => {
+                tracing::warn!(
+                    "desk {}: tickets are made without a requester for {caller}: {why}",
+                    self.name
+                );
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// The users with a number.
