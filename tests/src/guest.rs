@@ -97,17 +97,19 @@ impl Guest {
 
     fn request(&self, method: &str, number: u32, body: &str) -> String {
         let Self { at, number: caller, other: (to, uri), .. } = self;
+        // A number may call more than once.
+        let port = at.port();
         // The ACK of a refusal is of its INVITE's transaction.
         let branch = if method == "ACK" && self.stay == Stay::Talking { "ack" } else { "one" };
         let branch = if method == "BYE" { "bye" } else { branch };
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{caller}{branch};rport\r\n\
-             From: <sip:{caller}@{at}>;tag=guest\r\nTo: {to}\r\nCall-ID: {caller}@guest\r\nCSeq: {number} {method}\r\n\
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{port}{caller}{branch};rport\r\n\
+             From: <sip:{caller}@{at}>;tag=guest\r\nTo: {to}\r\nCall-ID: {caller}@{at}\r\nCSeq: {number} {method}\r\n\
              Max-Forwards: 70\r\nContact: <sip:guest@{at}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
-        .replace("z9hG4bK+", "z9hG4bK")
+        .replace(&format!("z9hG4bK{port}+"), &format!("z9hG4bK{port}"))
     }
 
     fn send(&self, text: &str) {

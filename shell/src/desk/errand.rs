@@ -29,6 +29,12 @@ const AGAIN: Duration = Duration::from_millis(200);
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// What is said on the ticket that Talk makes of a call that overflowed to us, before the number of the call's own.
+const OVERFLOWED: &str = "An AI agent took this call. It goes on in ticket #";
+
+/// How soon what we may not do is tried again.
+const FORBIDDEN: Duration = Duration::from_secs(60);
+
 /// How long after a call its recordings are waited for.
 const RECORDED: Duration = Duration::from_secs(10);
 
@@ -179,8 +185,7 @@ impl Errand {
             });
         }
         if talk {
-            let talks = self.zendesk.talks(handover).await?;
-            return Ok(talks.first().map_or(There::Talks, |first| There::Ticket(*first)));
+            return Ok(self.talks(handover, None).await?.map_or(There::Talks, There::Ticket));
         }
         Ok(There::Nothing)
     }
@@ -231,7 +236,7 @@ impl Errand {
     /// Does what an entry of the outbox has to do. What becomes of it.
     pub(super) async fn settle(&self, entry: &Entry) -> Step {
         let call = entry.handover.call;
-        match self.finish(entry).await {
+        match self.finish(entry).await.map_err(forbidden) {
             Ok(Ok((ticket, note))) => {
                 self.zendesk.works();
                 Step::Done { call, ticket, note }
@@ -322,10 +327,18 @@ impl Errand {
         if zendesk.twin.is_zero() || handover.caller.is_none() {
             return Ok(Ok(None));
         }
-        if let Some(twin) = zendesk.twin(handover).await? {
-            zendesk
-                .comment(twin, &format!("An AI agent took this call. It goes on in ticket #{ticket}."))
-                .await?;
+        let mut twins = zendesk.twins(handover).await?;
+        // It is made when the call ends that overflowed: with ours, or soon after.
+        let ended = entry.closing.as_ref().map_or(handover.began, |closing| closing.ended);
+        twins.sort_unstable_by_key(|twin| (twin.at.abs_diff(ended), twin.ticket));
+        for twin in twins.into_iter().map(|twin| twin.ticket) {
+            let said = format!("{OVERFLOWED}{ticket}.");
+            let page = zendesk.page(twin).await?;
+            if page.has(OVERFLOWED) && !page.has(&said) {
+                // Another call's.
+                continue;
+            }
+            zendesk.comment(twin, &said).await?;
             zendesk
                 .comment(ticket, &format!("Talk has ticket #{twin} of the same call, which overflowed."))
                 .await?;
@@ -348,8 +361,8 @@ impl Errand {
         useless: Option<Useless>,
     ) -> Result<Result<(u64, String), Wait>, Failure> {
         if closing.talk {
-            if let Some(talks) = self.zendesk.talks(&entry.handover).await?.first() {
-                return Ok(Ok((*talks, "Talk made it".to_owned())));
+            if let Some(talks) = self.talks(&entry.handover, None).await? {
+                return Ok(Ok((talks, "Talk made it".to_owned())));
             }
             let adopt = self.zendesk.adopt;
             if let Some(left) = adopt.checked_sub(entry.age) {
@@ -364,6 +377,29 @@ impl Errand {
         Ok(Ok((ticket, "it was made after its call".to_owned())))
     }
 
+    /// The ticket that Talk has made of a call by itself, kept for it and no other; the one that it carried where that is one.
+    async fn talks(&self, handover: &Handover, carried: Option<u64>) -> Result<Option<u64>, Failure> {
+        let call = handover.call;
+        let made = self.zendesk.talks(handover).await?;
+        if let Some(carried) = made.iter().map(|spoken| spoken.ticket).find(|made| Some(*made) == carried) {
+            return Ok(Some(carried));
+        }
+        let mut not = Vec::new();
+        while made.len() > not.len() {
+            let change = Change::Talks { call, made: made.clone(), not: not.clone() };
+            let Ok(kept) = self.store.ask(change).await else {
+                return Err(Failure::Later { why: "the store takes nothing".to_owned(), after: None });
+            };
+            let Some(ticket) = kept else { return Ok(None) };
+            if !self.zendesk.page(ticket).await?.is_of_another(call) {
+                return Ok(Some(ticket));
+            }
+            // The store knows nothing of that one any more, or it is another store's.
+            not.push(ticket);
+        }
+        Ok(None)
+    }
+
     /// The ticket that we made of a call, in time or not.
     async fn ours(&self, entry: &Entry) -> Result<Option<u64>, Failure> {
         match (entry.ticket, entry.sent) {
@@ -373,7 +409,7 @@ impl Errand {
         }
     }
 
-    /// The other tickets that were made of the same call, one by us and some by Talk.
+    /// The other tickets that were made of the same call, one by us and one by Talk.
     async fn others(&self, entry: &Entry, closing: &Closing, ticket: u64) -> Result<Vec<u64>, Failure> {
         let mut others: Vec<u64> = Vec::new();
         // What it brought is whoever's it was.
@@ -381,7 +417,7 @@ impl Errand {
             others.extend(self.ours(entry).await?.filter(|ours| entry.handover.has != Some(*ours)));
         }
         if closing.talk {
-            others.extend(self.zendesk.talks(&entry.handover).await?);
+            others.extend(self.talks(&entry.handover, Some(ticket)).await?);
         }
         others.retain(|other| *other != ticket);
         Ok(others)
@@ -457,6 +493,17 @@ async fn in_time<T>(until: Instant, what: impl Future<Output = Result<T, Failure
 /// Waits for the store, but not for long: it is written later then.
 async fn stored(written: oneshot::Receiver<Option<u64>>) {
     let _ = tokio::time::timeout(STORED, written).await;
+}
+
+/// What we may not do is the same for every call, and may be done once somebody has looked at that: it waits.
+fn forbidden(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { status: 403, why, .. } => {
+            let why = format!("403: {why}: look at what its OAuth client, or who owns its token, may do");
+            Failure::Later { why, after: Some(FORBIDDEN) }
+        }
+        other => other,
+    }
 }
 
 fn too_slow() -> Failure {

@@ -12,6 +12,7 @@ mod lease;
 mod outbox;
 mod part;
 mod setting;
+mod share;
 #[cfg(test)]
 mod tests;
 mod zendesk;
@@ -31,6 +32,7 @@ pub(crate) use context::Context;
 pub(crate) use handover::{Again, Closing, Earlier, Handover, length};
 pub(crate) use part::{Part, What};
 pub(crate) use setting::{Account, Credentials, Desk, Kind, Missing, OfLine, TOKENS_END};
+pub(crate) use share::{Rung, Spoken, share};
 
 use crate::store::{Change, Database, Entry, Step, Store};
 use errand::Errand;

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +14,8 @@ use super::api::{Api, Failure};
 use super::handover::{Handover, Useless};
 use super::part::What;
 use super::setting::Account;
-use crate::store::{hex, utc};
+use super::share::{CLOCKS, Spoken};
+use crate::store::hex;
 
 /// How a ticket came: by a message that was left, or by a phone call that came in.
 const VOICEMAIL: u64 = 33;
@@ -25,8 +27,9 @@ const OVERFLOW: &str = "call_overflow";
 /// How many callers and groups are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// How much earlier than a hand-over Talk's ticket may say it was made: clocks differ.
-const CLOCKS: i64 = 30_000_000;
+/// How many tickets a page of a list has, and how many pages are looked through.
+const A_PAGE: usize = 100;
+const PAGES: usize = 10;
 
 pub(super) struct Zendesk {
     api: Api,
@@ -78,6 +81,24 @@ impl Page {
             said("body") || said("plain_body")
         })
     }
+
+    /// Whether one of its comments is of another call than this.
+    pub(super) fn is_of_another(&self, call: u64) -> bool {
+        let this = hex(call);
+        let bodies = list(&self.comments).filter_map(|comment| comment["body"].as_str());
+        bodies.flat_map(calls).any(|call| call != this)
+    }
+}
+
+/// The calls that are named in what a ticket begins with, or in what was written on it at a call's end.
+fn calls(text: &str) -> impl Iterator<Item = &str> {
+    let ways = [("Call ", " has ended"), ("Call: ", " (X-Warmline-Call)")];
+    ways.into_iter().flat_map(move |(before, after)| {
+        text.match_indices(before).filter_map(move |(at, _)| {
+            let (call, rest) = text.get(at + before.len()..)?.split_at_checked(16)?;
+            rest.starts_with(after).then_some(call)
+        })
+    })
 }
 
 /// What was looked up, by its name; who asks meanwhile waits for the same answer.
@@ -139,8 +160,10 @@ impl Zendesk {
             "external_id": hex(handover.call),
             "tags": handover.tags,
         });
-        if let Some(caller) = &handover.caller {
-            ticket["requester_id"] = self.requester(caller).await?.into();
+        if let Some(caller) = &handover.caller
+            && let Some(requester) = self.requester(caller).await?
+        {
+            ticket["requester_id"] = requester.into();
         }
         let mut fields = Vec::new();
         for part in &handover.parts {
@@ -205,35 +228,46 @@ impl Zendesk {
         Ok(list(&answer["tickets"]).filter_map(identity).min())
     }
 
-    /// The tickets that Talk has made of a call by itself since it was handed over, the first one first.
-    pub(super) async fn talks(&self, handover: &Handover) -> Result<Vec<u64>, Failure> {
+    /// The tickets that Talk may have made of a call by itself.
+    pub(super) async fn talks(&self, handover: &Handover) -> Result<Vec<Spoken>, Failure> {
         self.spoken(handover, false).await
     }
 
-    /// The ticket that Talk has made of the call that overflowed to us.
-    pub(super) async fn twin(&self, handover: &Handover) -> Result<Option<u64>, Failure> {
-        Ok(self.spoken(handover, true).await?.first().copied())
+    /// The tickets of calls that overflowed to us, of which one may be this call's.
+    pub(super) async fn twins(&self, handover: &Handover) -> Result<Vec<Spoken>, Failure> {
+        self.spoken(handover, true).await
     }
 
     /// The tickets of phone calls that a caller has made since a hand-over, but ours: those that overflowed, or the others.
-    async fn spoken(&self, handover: &Handover, overflowed: bool) -> Result<Vec<u64>, Failure> {
+    async fn spoken(&self, handover: &Handover, overflowed: bool) -> Result<Vec<Spoken>, Failure> {
         let Some(caller) = &handover.caller else { return Ok(Vec::new()) };
-        let since = utc(handover.began.saturating_sub(CLOCKS));
-        let fits = |ticket: &&Value| {
+        let since = handover.began.saturating_sub(CLOCKS);
+        let fits = |ticket: &Value| {
             let ours = ticket["external_id"].as_str().is_some_and(|id| !id.is_empty());
             let spoken = matches!(ticket["via"]["channel"].as_str(), Some("voice" | "phone"));
             let tagged = list(&ticket["tags"]).any(|tag| tag.as_str() == Some(OVERFLOW));
             let closed = ticket["status"].as_str() == Some("closed");
-            // Both in UTC, and so in the order of time.
-            let late = ticket["created_at"].as_str().is_some_and(|at| at >= since.as_str());
-            !ours && spoken && late && tagged == overflowed && !closed
+            !ours && spoken && tagged == overflowed && !closed
         };
         let mut found = Vec::new();
         for user in self.users(caller).await? {
-            let answer = self.api.get(&format!("/api/v2/users/{user}/tickets/requested")).await?;
-            found.extend(list(&answer["tickets"]).filter(fits).filter_map(identity));
+            let requested = format!("/api/v2/users/{user}/tickets/requested");
+            for page in 1..=PAGES {
+                // The last one first.
+                let sorted = format!("sort_by=created_at&sort_order=desc&per_page={A_PAGE}&page={page}");
+                let answer = self.api.get(&format!("{requested}?{sorted}")).await?;
+                for ticket in list(&answer["tickets"]).filter(|ticket| fits(ticket)) {
+                    found.extend(spoken(ticket).filter(|spoken| spoken.at >= since));
+                }
+                let last = list(&answer["tickets"]).last().and_then(made_at);
+                if answer["next_page"].is_null() || last.is_none_or(|last| last < since) {
+                    break;
+                }
+            }
         }
-        found.sort_unstable();
+        // One may be on two pages where another was made meanwhile.
+        found.sort_unstable_by_key(|spoken| spoken.ticket);
+        found.dedup();
         Ok(found)
     }
 
@@ -296,8 +330,8 @@ impl Zendesk {
         self.api.post(&format!("/api/v2/tickets/{other}/merge"), body.to_string(), None).await.map(drop)
     }
 
-    /// The user with a number, made where there is none.
-    async fn requester(&self, caller: &str) -> Result<u64, Failure> {
+    /// The user with a number, made where there is none; none where the account does not take the number for one.
+    async fn requester(&self, caller: &str) -> Result<Option<u64>, Failure> {
         let find = async || {
             if let Some(user) = self.users(caller).await?.first() {
                 return Ok(*user);
@@ -312,7 +346,18 @@ impl Zendesk {
             let answer = self.api.post("/api/v2/users/create_or_update", body.to_string(), None).await?;
             identity(&answer["user"]).ok_or_else(|| Failure::Unsure("the answer names no user".to_owned()))
         };
-        self.callers.cell(caller).get_or_try_init(find).await.copied()
+        match self.callers.cell(caller).get_or_try_init(find).await {
+            Ok(user) => Ok(Some(*user)),
+            // A ticket that has the number in its text is better than none.
+            Err(Failure::Refused { status: 422, why, .. }) => {
+                tracing::warn!(
+                    "desk {}: tickets are made without a requester for {caller}: {why}",
+                    self.name
+                );
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// The users with a number.
@@ -368,6 +413,16 @@ impl Zendesk {
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+fn spoken(ticket: &Value) -> Option<Spoken> {
+    Some(Spoken { ticket: identity(ticket)?, at: made_at(ticket)? })
+}
+
+/// When a ticket was made, as the account says it: in UTC, in seconds.
+fn made_at(ticket: &Value) -> Option<i64> {
+    let time = humantime::parse_rfc3339(ticket["created_at"].as_str()?).ok()?;
+    i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_micros()).ok()
 }
 
 fn identity(value: &Value) -> Option<u64> {

@@ -13,6 +13,7 @@ mod prune;
 mod record;
 mod recordings;
 mod setting;
+mod talks;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub(crate) use setting::{Keeping, Setting};
 pub(crate) use tickets::{Comment, Ticket, ticket, tickets};
 use writer::Writer;
 
-use crate::desk::{Closing, Desk, Desks, Handover, Office};
+use crate::desk::{Closing, Desk, Desks, Handover, Office, Spoken};
 use crate::node::{Alarm, StartError};
 use crate::webhook::{self, Courier, Notice};
 
@@ -72,6 +73,9 @@ pub(crate) enum Change {
     Recorded(Recorded),
     /// What happens to an entry of the outbox.
     Outbox(Step),
+    /// Talk has made these tickets of calls of a caller's: the one that is this call's is kept for it, and its number is the
+    /// answer. Those that are `not` its own, whatever the store says, are left out.
+    Talks { call: u64, made: Vec<Spoken>, not: Vec<u64> },
     /// The node has started, and goes on with these calls of those that it was in the middle of: the records of all others
     /// end, and their tickets are seen to.
     TakenUp(Vec<u64>),

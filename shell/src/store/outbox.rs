@@ -62,8 +62,8 @@ impl Step {
     pub(super) async fn write(&self, to: &mut AnyConnection, node: &str) -> sqlx::Result<()> {
         let query = match self {
             Self::Opened(handover) => sqlx::query(
-                "INSERT INTO outbox (call, node, desk, state, handover, told, attempts, due, since) \
-                 VALUES ($1, $2, $3, 'open', $4, 0, 0, 0, $5) \
+                "INSERT INTO outbox (call, node, desk, state, handover, told, attempts, due, since, caller) \
+                 VALUES ($1, $2, $3, 'open', $4, 0, 0, 0, $5, $6) \
                  ON CONFLICT (call) DO UPDATE SET handover = excluded.handover, since = excluded.since \
                  WHERE outbox.state = 'open'",
             )
@@ -71,7 +71,8 @@ impl Step {
             .bind(node.to_owned())
             .bind(handover.desk.clone())
             .bind(known(to, handover).await?)
-            .bind(now(to).await?),
+            .bind(now(to).await?)
+            .bind(handover.caller.clone()),
             Self::Sending { call, body } => {
                 sqlx::query("UPDATE outbox SET body = $2, sent = COALESCE(sent, $3) WHERE call = $1")
                     .bind(hex(*call))
@@ -87,8 +88,8 @@ impl Step {
             Self::Closed(both) => {
                 let (handover, closing) = &**both;
                 sqlx::query(
-                    "INSERT INTO outbox (call, node, desk, state, handover, closing, told, attempts, due, since) \
-                     VALUES ($1, $2, $3, 'due', $4, $5, 0, 0, 0, $6) \
+                    "INSERT INTO outbox (call, node, desk, state, handover, closing, told, attempts, due, since, caller) \
+                     VALUES ($1, $2, $3, 'due', $4, $5, 0, 0, 0, $6, $7) \
                      ON CONFLICT (call) DO UPDATE SET handover = excluded.handover, closing = excluded.closing, \
                      state = 'due', since = excluded.since WHERE outbox.state = 'open'",
                 )
@@ -98,6 +99,7 @@ impl Step {
                 .bind(known(to, handover).await?)
                 .bind(json(closing))
                 .bind(now(to).await?)
+                .bind(handover.caller.clone())
             }
             Self::Waits { call, wait, why } => {
                 sqlx::query("UPDATE outbox SET due = $2, note = $3 WHERE call = $1")

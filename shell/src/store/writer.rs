@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::now::{micros, now};
 use super::prune::prune;
-use super::{Change, Database, Order, Setting, calls, notices, outbox, tickets};
+use super::{Change, Database, Order, Setting, calls, notices, outbox, talks, tickets};
 use crate::clock::Clock;
 
 /// How many changes are written at once: one commit for all of them.
@@ -231,6 +231,7 @@ impl Change {
             Self::Note { call, note } => calls::note(to, *call, note).await?,
             Self::Recorded(recorded) => recorded.write(to, node).await?,
             Self::Outbox(step) => step.write(to, node).await?,
+            Self::Talks { call, made, not } => return talks::take(to, *call, made, not).await,
             Self::TakenUp(calls) => taken_up(to, node, calls).await?,
             Self::Notice(notice) => notices::keep(to, node, notice).await?,
             Self::NoticeGone(notice) => notices::gone(to, notice).await?,

@@ -107,6 +107,8 @@ pub struct Account {
     pub brands: Vec<(u64, String)>,
     /// The numbers of its own fields.
     pub fields: BTreeSet<u64>,
+    /// Numbers that it takes for no phone's.
+    pub no_phones: BTreeSet<String>,
     /// How long a token lives.
     pub token_life: Duration,
     /// How many requests it takes a minute.
@@ -130,6 +132,7 @@ impl Default for Account {
             forms: vec![(360_101, "Default".into()), (360_102, "Phone".into())],
             brands: vec![(360_201, "Acme".into()), (360_202, "Apex".into())],
             fields: [27_642, 27_643].into(),
+            no_phones: BTreeSet::new(),
             uploads: HashMap::new(),
             token_life: Duration::from_secs(1_800),
             per_minute: 700,

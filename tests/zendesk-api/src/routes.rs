@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Attachment, Comment, Kept, User, stamp};
+use super::account::{Account, Attachment, Comment, Kept, Ticket, User, stamp};
 use super::http::{Request, Response};
 use super::{API_TOKEN, CLIENT};
 
@@ -21,6 +21,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long an upload is kept that no comment names, and the largest.
 const UPLOAD: Duration = Duration::from_secs(3600);
 const LARGEST: usize = 50 * 1_000_000;
+
+/// How many a page of a list has, at most.
+const PAGE: usize = 100;
 
 const TYPES: [&str; 4] = ["problem", "incident", "question", "task"];
 const PRIORITIES: [&str; 4] = ["low", "normal", "high", "urgent"];
@@ -77,12 +80,12 @@ fn route(account: &mut Account, request: &Request, path: &[&str]) -> Response {
         ("POST", ["users", "create_or_update"]) => make_or_change_user(account, &request.json()["user"]),
         ("GET", ["users", user, "tickets", "requested"]) => {
             let requested = account.tickets.values().filter(|ticket| ticket.requester == Some(id(user)));
-            listed(requested.map(super::Ticket::json).collect())
+            listed(request, requested.collect())
         }
         ("GET", ["tickets"]) => {
             let wanted = request.query("external_id");
             let found = account.tickets.values().filter(|ticket| ticket.external_id == wanted);
-            listed(found.map(super::Ticket::json).collect())
+            listed(request, found.collect())
         }
         ("POST", ["tickets"]) => create(account, request),
         ("GET", ["tickets", ticket]) => match account.tickets.get(&id(ticket)) {
@@ -180,8 +183,24 @@ fn upload(account: &mut Account, request: &Request) -> Response {
     Response::new(201, json!({ "upload": upload }))
 }
 
-fn listed(tickets: Vec<Value>) -> Response {
-    Response::new(200, json!({ "count": tickets.len(), "tickets": tickets, "next_page": null }))
+/// A page of tickets, those that were made first coming first unless it is said otherwise.
+fn listed(request: &Request, mut tickets: Vec<&Ticket>) -> Response {
+    let number = |name| request.query(name).and_then(|text| text.parse::<usize>().ok());
+    let (page, size) =
+        (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(PAGE).clamp(1, PAGE));
+    if request.query("sort_by").as_deref() == Some("created_at") {
+        tickets.sort_by_key(|ticket| (ticket.created, ticket.id));
+    }
+    if request.query("sort_by").is_some() && request.query("sort_order").as_deref() == Some("desc") {
+        tickets.reverse();
+    }
+    let shown: Vec<Value> =
+        tickets.iter().skip((page - 1) * size).take(size).map(|ticket| ticket.json()).collect();
+    let next = (tickets.len() > page * size).then(|| {
+        let host = request.header("host").unwrap_or_default();
+        format!("http://{host}/{}?page={}&per_page={size}", request.path().join("/"), page + 1)
+    });
+    Response::new(200, json!({ "count": tickets.len(), "tickets": shown, "next_page": next }))
 }
 
 /// Users by `external_id`, or by `phone:` and digits alone, as the search wants them.
@@ -205,8 +224,10 @@ fn make_user(account: &mut Account, user: &Value) -> Response {
     let Some(name) = text("name").filter(|name| !name.is_empty()) else {
         return Response::invalid("name", "Name: cannot be blank");
     };
-    if text("phone").is_some_and(|phone| !phone.starts_with('+') || phone.len() > 16) {
-        return Response::invalid("phone", "Phone is not properly formatted");
+    let malformed =
+        |phone: &&str| !phone.starts_with('+') || phone.len() > 16 || account.no_phones.contains(*phone);
+    if let Some(phone) = text("phone").filter(malformed) {
+        return Response::invalid("phone", &format!("Phone {phone} is not properly formatted"));
     }
     let external = text("external_id");
     if external.is_some() && account.users.iter().any(|user| user.external_id.as_deref() == external) {
