@@ -320,14 +320,13 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
         (403, &json!("urn:warmline:problem:line-not-for-trunk")),
         "{problem}"
     );
-    // Another platform's is of no use here.
+    // Another platform's is of no use here: it is as if its line were dialled.
     let foreign = scene.announces(OTHERS, &json!({ "line": "others" }));
-    scene.is_refused(&foreign, 404);
+    scene.is_refused(&foreign, 403);
     let user = scene
         .announces(TOKEN, &json!({ "line": "support", "caller": "+821099990000", "context": context() }));
     let caller = scene.calls(AI, &user);
     scene.stage.cast.ends_well(caller);
-    scene.is_refused(&user, 404);
     let visits = scene.far_end.visits();
     let [visit] = &visits[..] else { panic!("{visits:?}") };
     assert_eq!(visit.caller, "+821099990000", "it is said before From");
@@ -336,6 +335,17 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
     assert_eq!(kinds(&told), ALL, "{told:#?}");
     assert!(told.iter().all(|told| told.body["data"]["handover"]["id"].is_string()), "{told:#?}");
     assert!(scene.first_comment().contains("Wants a refund."));
+    // Once more it is a call to the line, and nothing else is known of it.
+    let again = scene.calls(AI, &user);
+    scene.stage.cast.ends_well(again);
+    let visits = scene.far_end.visits();
+    let [_, visit] = &visits[..] else { panic!("{visits:?}") };
+    assert_ne!(visit.caller, "+821099990000");
+    let told = scene.api.account(|account| {
+        let comments = account.tickets.iter().flat_map(|ticket| &ticket.comments);
+        comments.filter(|comment| comment.body.contains("Wants a refund.")).count()
+    });
+    assert_eq!(told, 1);
 }
 
 #[test]
