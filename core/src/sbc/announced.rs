@@ -56,6 +56,8 @@ pub struct Invitation {
     pub line: LineIndex,
     /// Until when it is good.
     pub until: Instant,
+    /// The one that gave way for it: it is not known any more.
+    pub instead_of: Option<u64>,
     token: [u8; TOKEN],
     listener: u8,
 }
@@ -126,6 +128,17 @@ impl<'s> Announcements<'s> {
         }
         found
     }
+
+    /// Where all places are taken, the one that gives way to another of this trunk's: the oldest that waits, of its own where
+    /// it has its share, and else of the others.
+    fn gives_way(&self, config: &Config<'_>, trunk: TrunkIndex) -> Option<usize> {
+        let sharing = config.trunks.iter().filter(|trunk| trunk.kind == TrunkKind::Ai).count();
+        let own = self.places.iter().filter(|place| place.trunk == trunk).count();
+        let has_its_share = own.saturating_mul(sharing) >= self.places.len();
+        let waiting = self.places.iter().enumerate().filter(|(_, place)| place.call.is_none());
+        let gives = waiting.filter(|(_, place)| (place.trunk == trunk) == has_its_share);
+        gives.min_by_key(|(_, place)| place.until).map(|(at, _)| at)
+    }
 }
 
 impl Sbc<'_> {
@@ -139,7 +152,7 @@ impl Sbc<'_> {
     /// # Errors
     /// [`Reason::MayNotRefer`] for a trunk that is no AI platform's, what [`named_line`](call::named_line) says of the line,
     /// [`Reason::CallerMalformed`] for a caller that is no number, [`Reason::CallerBlocked`], [`Reason::Draining`], and
-    /// [`Reason::NodeFull`] where as many are announced as there may be.
+    /// [`Reason::NodeFull`] where there is no place, or calls that go on have them all.
     pub fn announce(&mut self, cx: &Cx<'_>, announcement: &Announcement<'_>) -> Result<Invitation, Reason> {
         self.hears_announcements();
         let invitation = self.invitation(cx, announcement);
@@ -166,18 +179,21 @@ impl Sbc<'_> {
             return Err(Reason::CallerBlocked);
         }
         let calls = &self.calls;
-        let over = |place: &&mut Announced| match place.call {
+        let over = |place: &&Announced| match place.call {
             Some(call) => calls.get(call).is_none(),
             None => place.until <= cx.now,
         };
-        let place = self.announced.places.iter_mut().find(over).ok_or(Reason::NodeFull)?;
+        let free = self.announced.places.iter().position(|place| over(&place));
+        let at = free.or_else(|| self.announced.gives_way(config, trunk)).ok_or(Reason::NodeFull)?;
+        let place = self.announced.places.get_mut(at).ok_or(Reason::NodeFull)?;
+        let instead_of = free.is_none().then_some(place.id);
         let id = self.random.next_u64();
         let (high, low) = (self.random.next_u64(), self.random.next_u64());
         let token = both(high, low);
         let until = cx.now.after(GOOD);
         let caller = named.number;
         *place = Announced { id, token, trunk, line, caller, ticket, until, call: None };
-        Ok(Invitation { id, line, until, token, listener })
+        Ok(Invitation { id, line, until, instead_of, token, listener })
     }
 
     /// Which announced hand-over a call is: [`Invitation::id`]. None for others, and once another has its place.

@@ -322,14 +322,39 @@ fn an_announcement_says_what_is_wrong_with_it() {
     ] {
         assert_eq!(w.announce(trunk, line, caller), Err(reason));
     }
-    for _ in 0..4 {
-        w.announce(0, "support", "").unwrap();
-    }
-    assert_eq!(w.announce(0, "support", ""), Err(Reason::NodeFull));
-    w.later(300_000);
-    assert!(w.announce(0, "support", "").is_ok(), "those before are over");
     w.tell(Input::Command(Command::Drain));
     assert_eq!(w.announce(0, "support", ""), Err(Reason::Draining));
+}
+
+#[test]
+fn the_oldest_of_who_has_more_than_its_share_gives_way() {
+    let mut config = two_platforms();
+    let mut trunks = config.trunks.to_vec();
+    trunks[2].max_calls = 100;
+    config.trunks = leak(trunks);
+    let mut w = World::with(7, config);
+    let many: Vec<_> = (0..5)
+        .map(|_| {
+            w.later(1_000);
+            w.announce(0, "support", "").unwrap().1
+        })
+        .collect();
+    // There are four places. The other platform has none yet, and has two at most.
+    let theirs: Vec<_> = (0..3)
+        .map(|_| {
+            w.later(1_000);
+            w.announce(2, "support", "").unwrap().1
+        })
+        .collect();
+    for (branch, uri) in many[3..].iter().enumerate() {
+        let call = started(&w.dial(&format!("3{branch}"), AI, uri));
+        assert!(w.sbc.announced(call).is_some(), "{uri}");
+    }
+    for (branch, uri) in theirs[1..].iter().enumerate() {
+        let call = started(&w.dial(&format!("4{branch}"), CARRIER, uri));
+        assert!(w.sbc.announced(call).is_some(), "{uri}");
+    }
+    assert_eq!(w.announce(0, "support", ""), Err(Reason::NodeFull), "these were all, and calls have them");
 }
 
 #[test]
