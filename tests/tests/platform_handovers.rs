@@ -295,6 +295,9 @@ fn what_the_agent_has_solved_is_reported() {
     let told = scene.hears_the_end(&receiver);
     assert_eq!(kinds(&told), ["call.ended"], "{told:#?}");
     assert_eq!(told[0].body["data"]["outcome"], "resolved");
+    let (status, problem) = scene.ask(TOKEN, "POST", &path, &solved);
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:warmline:problem:too-late")), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("has ended")), "{problem}");
     let done = poll(PATIENCE, || {
         scene.api.account(|account| {
             let ticket = account.standing().first().map(|ticket| (*ticket).clone())?;
@@ -305,6 +308,27 @@ fn what_the_agent_has_solved_is_reported() {
     assert!(ticket.comments[0].body.starts_with("An AI agent has solved a call."), "{ticket:?}");
     assert!(ticket.comments[0].body.contains("Told the way."), "{ticket:?}");
     assert_eq!(scene.api.account(|account| account.standing().len()), 1);
+}
+
+#[test]
+fn what_no_desk_would_be_told_is_not_taken() {
+    if sipp_is_missing("what_no_desk_would_be_told_is_not_taken") {
+        return;
+    }
+    let scene = Scene::beside(Manners { goodbye: Goodbye::After(5_000), ..Manners::taking_addresses() });
+    let receiver = Receiver::open(scene.told, SECRET);
+    let caller = scene.calls(STRANGER, "others");
+    let path = format!("/v1/calls/{}", scene.answered());
+    let solved = json!({ "resolved": true, "summary": "Told the way." });
+    let (status, problem) = scene.ask(OTHERS, "POST", &format!("{path}/outcome"), &solved);
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:warmline:problem:no-desk")), "{problem}");
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("[[platform.token]]")),
+        "{problem}"
+    );
+    assert_eq!(scene.ask(OTHERS, "GET", &path, &Value::Null).1["outcome"], "connected");
+    scene.stage.cast.ends_well(caller);
+    scene.hears_the_end(&receiver);
 }
 
 #[test]
