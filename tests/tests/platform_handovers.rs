@@ -366,7 +366,7 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
     let [_, visit] = &visits[..] else { panic!("{visits:?}") };
     assert_ne!(visit.caller, "+821099990000");
     let told = scene.api.account(|account| {
-        let comments = account.tickets.iter().flat_map(|ticket| &ticket.comments);
+        let comments = account.tickets.values().flat_map(|ticket| &ticket.comments);
         comments.filter(|comment| comment.body.contains("Wants a refund.")).count()
     });
     assert_eq!(told, 1);
