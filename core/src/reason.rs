@@ -312,6 +312,8 @@ reasons! {
     CallerMalformed = "caller-malformed", 0;
     /// Header fields that are carried across were too long, had control characters or found no memory, and were left out.
     HeadersLeftOut = "headers-left-out", 0;
+    /// The announced hand-over that was dialled was over, or not this trunk's: the call came without what was said of it.
+    AnnouncementUnknown = "announcement-unknown", 0;
 
     // Packets.
     /// No stream is open at this port.

@@ -270,6 +270,9 @@ fn what_the_agent_has_solved_is_reported() {
     let told = scene.hears_the_end(&receiver);
     assert_eq!(kinds(&told), ["call.ended"], "{told:#?}");
     assert_eq!(told[0].body["data"]["outcome"], "resolved");
+    let (status, problem) = scene.ask(TOKEN, "POST", &path, &solved);
+    assert_eq!((status, &problem["type"]), (409, &json!("urn:warmline:problem:too-late")), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("has ended")), "{problem}");
     let done = poll(PATIENCE, || {
         scene.api.account(|account| {
             let ticket = account.standing().first().map(|ticket| (*ticket).clone())?;
@@ -280,6 +283,27 @@ fn what_the_agent_has_solved_is_reported() {
     assert!(ticket.comments[0].body.starts_with("An AI agent has solved a call."), "{ticket:?}");
     assert!(ticket.comments[0].body.contains("Told the way."), "{ticket:?}");
     assert_eq!(scene.api.account(|account| account.standing().len()), 1);
+}
+
+#[test]
+fn what_no_desk_would_be_told_is_not_taken() {
+    if sipp_is_missing("what_no_desk_would_be_told_is_not_taken") {
+        return;
+    }
+    let scene = Scene::beside(Manners { goodbye: Goodbye::After(5_000), ..Manners::taking_addresses() });
+    let receiver = Receiver::open(scene.told, SECRET);
+    let caller = scene.calls(STRANGER, "others");
+    let path = format!("/v1/calls/{}", scene.answered());
+    let solved = json!({ "resolved": true, "summary": "Told the way." });
+    let (status, problem) = scene.ask(OTHERS, "POST", &format!("{path}/outcome"), &solved);
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:warmline:problem:no-desk")), "{problem}");
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("[[platform.token]]")),
+        "{problem}"
+    );
+    assert_eq!(scene.ask(OTHERS, "GET", &path, &Value::Null).1["outcome"], "connected");
+    scene.stage.cast.ends_well(caller);
+    scene.hears_the_end(&receiver);
 }
 
 #[test]
@@ -295,14 +319,13 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
         (403, &json!("urn:warmline:problem:line-not-for-trunk")),
         "{problem}"
     );
-    // Another platform's is of no use here.
+    // Another platform's is of no use here: it is as if its line were dialled.
     let foreign = scene.announces(OTHERS, &json!({ "line": "others" }));
-    scene.is_refused(&foreign, 404);
+    scene.is_refused(&foreign, 403);
     let user = scene
         .announces(TOKEN, &json!({ "line": "support", "caller": "+821099990000", "context": context() }));
     let caller = scene.calls(AI, &user);
     scene.stage.cast.ends_well(caller);
-    scene.is_refused(&user, 404);
     let visits = scene.far_end.visits();
     let [visit] = &visits[..] else { panic!("{visits:?}") };
     assert_eq!(visit.caller, "+821099990000", "it is said before From");
@@ -311,6 +334,17 @@ fn an_announced_hand_over_is_dialled_once_by_its_platform() {
     assert_eq!(kinds(&told), ALL, "{told:#?}");
     assert!(told.iter().all(|told| told.body["data"]["handover"]["id"].is_string()), "{told:#?}");
     assert!(scene.first_comment().contains("Wants a refund."));
+    // Once more it is a call to the line, and nothing else is known of it.
+    let again = scene.calls(AI, &user);
+    scene.stage.cast.ends_well(again);
+    let visits = scene.far_end.visits();
+    let [_, visit] = &visits[..] else { panic!("{visits:?}") };
+    assert_ne!(visit.caller, "+821099990000");
+    let told = scene.api.account(|account| {
+        let comments = account.tickets.values().flat_map(|ticket| &ticket.comments);
+        comments.filter(|comment| comment.body.contains("Wants a refund.")).count()
+    });
+    assert_eq!(told, 1);
 }
 
 #[test]

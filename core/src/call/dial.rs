@@ -18,16 +18,47 @@ pub fn line(
     trunk: TrunkIndex,
     listener: u8,
 ) -> Result<LineIndex, Reason> {
+    let mut decoded = [0; 64];
+    called(config, user(config, uri, listener, &mut decoded)?, trunk)
+}
+
+/// The same, by a line's own name, whether that dials it or not.
+///
+/// As for [`line`].
+pub(crate) fn line_by_its_name(
+    config: &Config<'_>,
+    uri: &Uri<'_>,
+    trunk: TrunkIndex,
+    listener: u8,
+) -> Result<LineIndex, Reason> {
+    let mut decoded = [0; 64];
+    own(config, user(config, uri, listener, &mut decoded)?, trunk).unwrap_or(Err(Reason::UnknownLine))
+}
+
+/// The user part of a URI whose host means us.
+fn user<'r>(
+    config: &Config<'_>,
+    uri: &Uri<'_>,
+    listener: u8,
+    decoded: &'r mut [u8; 64],
+) -> Result<&'r [u8], Reason> {
     match uri.scheme {
         Scheme::Tel => {}
         Scheme::Sip | Scheme::Sips if means_us(config, uri, listener) => {}
         Scheme::Sip | Scheme::Sips => return Err(Reason::UnknownLine),
         Scheme::Other(_) => return Err(Reason::UnsupportedScheme),
     }
-    let mut decoded = [0; 64];
     let user = uri.user.ok_or(Reason::UnknownLine)?;
-    let len = crate::sip::unescape(user, &mut decoded).ok_or(Reason::UnknownLine)?;
-    called(config, decoded.get(..len).unwrap_or_default(), trunk)
+    let len = crate::sip::unescape(user, decoded).ok_or(Reason::UnknownLine)?;
+    Ok(decoded.get(..len).unwrap_or_default())
+}
+
+/// The line that has this name of its own, for `trunk`; none where none has.
+pub(super) fn own(config: &Config<'_>, name: &[u8], trunk: TrunkIndex) -> Option<Result<LineIndex, Reason>> {
+    let mut lines = (0u16..).zip(config.lines);
+    let (index, line) = lines.find(|(_, line)| config.text(line.name) == name)?;
+    let may = config.callers(line).contains(&trunk);
+    Some(if may { Ok(LineIndex(index)) } else { Err(Reason::LineNotForTrunk) })
 }
 
 /// The line that is dialled by this name or number from `trunk`.

@@ -37,6 +37,7 @@ pub use authentication::Authentication;
 pub use caller::{Number, number};
 pub(crate) use cause::Causes;
 pub use dial::line;
+pub(crate) use dial::line_by_its_name;
 pub use failure::target_failure;
 pub(crate) use failure::tries_next_address;
 pub use identity::{CALL_HEADER, NOBODY, may_be_carried};

@@ -96,12 +96,7 @@ pub fn named_line(
         let uri = Uri::parse(text).map_err(|_| Reason::UnknownLine)?;
         return referred_line(config, &uri, trunk, listener);
     }
-    let own = (0u16..).zip(config.lines).find(|(_, line)| config.text(line.name) == text);
-    match own {
-        Some((index, line)) if config.callers(line).contains(&trunk) => Ok(LineIndex(index)),
-        Some(_) => Err(Reason::LineNotForTrunk),
-        None => dial::called(config, text, trunk),
-    }
+    dial::own(config, text, trunk).unwrap_or_else(|| dial::called(config, text, trunk))
 }
 
 /// Whether a URI names who is reached at `target`: user, host and port are the same (RFC 3261 section 19.1.4).

@@ -4,8 +4,10 @@
 //! is in the URI that the platform was given; or, where a platform can dial only numbers, is from the caller it was announced
 //! for, to its line. What the announcement says of caller and ticket comes before what the call says itself.
 //!
-//! Whoever never announces anything, as a board, links nothing of this: the ways in here are kept as functions by the
-//! first announcement.
+//! A token that is not known any more, or never was, costs a call what was said of it, and not its line: that is named before it.
+//!
+//! Whoever never announces anything, as a board, links nothing of this: the ways in here are kept as functions once the
+//! host says that platforms announce here.
 
 use core::num::NonZeroU64;
 
@@ -54,6 +56,8 @@ pub struct Invitation {
     pub line: LineIndex,
     /// Until when it is good.
     pub until: Instant,
+    /// The one that gave way for it: it is not known any more.
+    pub instead_of: Option<u64>,
     token: [u8; TOKEN],
     listener: u8,
 }
@@ -92,16 +96,21 @@ impl Announced {
 
 pub(super) struct Announcements<'s> {
     places: &'s mut [Announced],
-    /// There since the first one.
-    ways_in: Option<WaysIn>,
+    /// There where platforms announce.
+    ways_in: Option<&'static WaysIn>,
 }
 
-#[derive(Clone, Copy)]
 struct WaysIn {
-    line: fn(&Sbc<'_>, &Cx<'_>, TrunkIndex, &Uri<'_>) -> Option<LineIndex>,
-    take: fn(&mut Sbc<'_>, &Cx<'_>, CallId, TrunkIndex, LineIndex, &Uri<'_>),
+    line: fn(&Sbc<'_>, &Cx<'_>, TrunkIndex, u8, &Uri<'_>) -> Result<LineIndex, Reason>,
+    take: fn(&mut Sbc<'_>, &Cx<'_>, CallId, TrunkIndex, LineIndex, (u8, &Uri<'_>)),
     rename: fn(&mut Sbc<'_>, &Renamed<'_>),
 }
+
+static WAYS_IN: WaysIn = WaysIn {
+    line: |sbc, cx, trunk, listener, uri| sbc.announced_line(cx, trunk, listener, uri),
+    take: |sbc, cx, id, trunk, line, uri| sbc.announcement_is_for(cx, id, trunk, line, uri),
+    rename: |sbc, renamed| sbc.rename_announced(renamed),
+};
 
 impl<'s> Announcements<'s> {
     pub(super) const fn new(places: &'s mut [Announced]) -> Self {
@@ -119,16 +128,33 @@ impl<'s> Announcements<'s> {
         }
         found
     }
+
+    /// Where all places are taken, the one that gives way to another of this trunk's: the oldest that waits, of its own where
+    /// it has its share, and else of the others.
+    fn gives_way(&self, config: &Config<'_>, trunk: TrunkIndex) -> Option<usize> {
+        let sharing = config.trunks.iter().filter(|trunk| trunk.kind == TrunkKind::Ai).count();
+        let own = self.places.iter().filter(|place| place.trunk == trunk).count();
+        let has_its_share = own.saturating_mul(sharing) >= self.places.len();
+        let waiting = self.places.iter().enumerate().filter(|(_, place)| place.call.is_none());
+        let gives = waiting.filter(|(_, place)| (place.trunk == trunk) == has_its_share);
+        gives.min_by_key(|(_, place)| place.until).map(|(at, _)| at)
+    }
 }
 
 impl Sbc<'_> {
+    /// Platforms announce here, or did before a restart: from here on announced hand-overs may be dialled and referred to.
+    pub fn hears_announcements(&mut self) {
+        self.announced.ways_in = Some(&WAYS_IN);
+    }
+
     /// A platform announces a hand-over. What it is given for that may be dialled and referred to.
     ///
     /// # Errors
     /// [`Reason::MayNotRefer`] for a trunk that is no AI platform's, what [`named_line`](call::named_line) says of the line,
     /// [`Reason::CallerMalformed`] for a caller that is no number, [`Reason::CallerBlocked`], [`Reason::Draining`], and
-    /// [`Reason::NodeFull`] where as many are announced as there may be.
+    /// [`Reason::NodeFull`] where there is no place, or calls that go on have them all.
     pub fn announce(&mut self, cx: &Cx<'_>, announcement: &Announcement<'_>) -> Result<Invitation, Reason> {
+        self.hears_announcements();
         let invitation = self.invitation(cx, announcement);
         if let Err(reason) = invitation {
             self.counters.add(reason);
@@ -153,23 +179,21 @@ impl Sbc<'_> {
             return Err(Reason::CallerBlocked);
         }
         let calls = &self.calls;
-        let over = |place: &&mut Announced| match place.call {
+        let over = |place: &&Announced| match place.call {
             Some(call) => calls.get(call).is_none(),
             None => place.until <= cx.now,
         };
-        let place = self.announced.places.iter_mut().find(over).ok_or(Reason::NodeFull)?;
+        let free = self.announced.places.iter().position(|place| over(&place));
+        let at = free.or_else(|| self.announced.gives_way(config, trunk)).ok_or(Reason::NodeFull)?;
+        let place = self.announced.places.get_mut(at).ok_or(Reason::NodeFull)?;
+        let instead_of = free.is_none().then_some(place.id);
         let id = self.random.next_u64();
         let (high, low) = (self.random.next_u64(), self.random.next_u64());
         let token = both(high, low);
         let until = cx.now.after(GOOD);
         let caller = named.number;
         *place = Announced { id, token, trunk, line, caller, ticket, until, call: None };
-        self.announced.ways_in = Some(WaysIn {
-            line: |sbc, cx, trunk, uri| sbc.announced_line(cx, trunk, uri),
-            take: |sbc, cx, id, trunk, line, uri| sbc.announcement_is_for(cx, id, trunk, line, uri),
-            rename: |sbc, renamed| sbc.rename_announced(renamed),
-        });
-        Ok(Invitation { id, line, until, token, listener })
+        Ok(Invitation { id, line, until, instead_of, token, listener })
     }
 
     /// Which announced hand-over a call is: [`Invitation::id`]. None for others, and once another has its place.
@@ -177,33 +201,33 @@ impl Sbc<'_> {
         self.announced.places.iter().find(|place| place.call == Some(call)).map(|place| place.id)
     }
 
-    /// The line of a URI that dials or names none, where it has a token.
+    /// The line of a URI, heard on `listener`, that dials or names none, where it has a token.
     pub(super) fn or_announced(
         &self,
         cx: &Cx<'_>,
         line: Result<LineIndex, Reason>,
         trunk: TrunkIndex,
+        listener: u8,
         uri: &Uri<'_>,
     ) -> Result<LineIndex, Reason> {
         match (line, self.announced.ways_in) {
-            (Err(Reason::UnknownLine), Some(ways_in)) => {
-                (ways_in.line)(self, cx, trunk, uri).ok_or(Reason::UnknownLine)
-            }
+            (Err(Reason::UnknownLine), Some(ways_in)) => (ways_in.line)(self, cx, trunk, listener, uri),
             _ => line,
         }
     }
 
-    /// A call has come to a line, or goes there, from a trunk: where it was announced, it is what was said of it.
+    /// A call has come to a line, or goes there, from a trunk, by a URI that was heard on a listener: where it was announced,
+    /// it is what was said of it.
     pub(super) fn take_announced(
         &mut self,
         cx: &Cx<'_>,
         id: CallId,
         trunk: TrunkIndex,
         line: LineIndex,
-        uri: &Uri<'_>,
+        heard: (u8, &Uri<'_>),
     ) {
         if let Some(ways_in) = self.announced.ways_in {
-            (ways_in.take)(self, cx, id, trunk, line, uri);
+            (ways_in.take)(self, cx, id, trunk, line, heard);
         }
     }
 
@@ -214,10 +238,20 @@ impl Sbc<'_> {
         }
     }
 
-    fn announced_line(&self, cx: &Cx<'_>, trunk: TrunkIndex, uri: &Uri<'_>) -> Option<LineIndex> {
-        let place = self.announced.with(cx.now, trunk, &token(uri)?)?;
-        let line = self.announced.places.get(place)?.line;
-        cx.config.line(line).map(|_| line)
+    fn announced_line(
+        &self,
+        cx: &Cx<'_>,
+        trunk: TrunkIndex,
+        listener: u8,
+        uri: &Uri<'_>,
+    ) -> Result<LineIndex, Reason> {
+        let (_, token) = parts(uri).ok_or(Reason::UnknownLine)?;
+        let place = self.announced.with(cx.now, trunk, &token);
+        let known = place.and_then(|place| self.announced.places.get(place)).map(|place| place.line);
+        match known.filter(|&line| cx.config.line(line).is_some()) {
+            Some(line) => Ok(line),
+            None => line_before(cx.config, trunk, listener, uri),
+        }
     }
 
     fn announcement_is_for(
@@ -226,10 +260,10 @@ impl Sbc<'_> {
         id: CallId,
         trunk: TrunkIndex,
         line: LineIndex,
-        uri: &Uri<'_>,
+        (listener, uri): (u8, &Uri<'_>),
     ) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        let place = token(uri).and_then(|token| self.announced.with(cx.now, trunk, &token));
+        let place = parts(uri).and_then(|(_, token)| self.announced.with(cx.now, trunk, &token));
         let alike = |place: &Announced| {
             place.waits(cx.now, trunk)
                 && place.line == line
@@ -237,7 +271,16 @@ impl Sbc<'_> {
                 && place.caller == call.caller
         };
         let place = place.or_else(|| self.announced.places.iter().position(alike));
-        let Some(place) = place.and_then(|place| self.announced.places.get_mut(place)) else { return };
+        let Some(place) = place.and_then(|place| self.announced.places.get_mut(place)) else {
+            // A line's own name may look like that.
+            if call::line(cx.config, uri, trunk, listener).is_err()
+                && line_before(cx.config, trunk, listener, uri) == Ok(line)
+            {
+                call.note.get_or_insert(Reason::AnnouncementUnknown);
+                self.counters.add(Reason::AnnouncementUnknown);
+            }
+            return;
+        };
         place.call = Some(id);
         call.ticket = place.ticket.or(call.ticket);
         if let Some(caller) = place.caller.take() {
@@ -291,16 +334,25 @@ impl core::fmt::Debug for Invitation {
     }
 }
 
-/// The token in the user part of a URI.
-fn token(uri: &Uri<'_>) -> Option<[u8; TOKEN]> {
+/// What stands before the token in the user part of a URI, and the token.
+fn parts<'a>(uri: &Uri<'a>) -> Option<(&'a [u8], [u8; TOKEN])> {
     let user = uri.user?;
     let at = user.len().checked_sub(WRITTEN)?;
     let (before, written) = user.split_at_checked(at)?;
-    if before.last() != Some(&MARK) {
-        return None;
-    }
+    let (&MARK, before) = before.split_last()? else { return None };
     let (high, low) = written.split_at_checked(WRITTEN / 2)?;
-    Some(both(parse_hex(high)?, parse_hex(low)?))
+    Some((before, both(parse_hex(high)?, parse_hex(low)?)))
+}
+
+/// The line that is named before a token, as [`call::line`] would find it by what dials it.
+fn line_before(
+    config: &Config<'_>,
+    trunk: TrunkIndex,
+    listener: u8,
+    uri: &Uri<'_>,
+) -> Result<LineIndex, Reason> {
+    let (name, _) = parts(uri).ok_or(Reason::UnknownLine)?;
+    call::line_by_its_name(config, &Uri { user: Some(name), ..*uri }, trunk, listener)
 }
 
 fn both(high: u64, low: u64) -> [u8; TOKEN] {

@@ -110,7 +110,7 @@ impl Sbc<'_> {
         }
         let uri = message.request_uri().map_err(|_| Reason::MalformedRequest)?;
         let line = call::line(config, &uri, from.trunk, from.path.listener);
-        let line = self.or_announced(cx, line, from.trunk, &uri)?;
+        let line = self.or_announced(cx, line, from.trunk, from.path.listener, &uri)?;
         let mut caller = call::caller(config, trunk, message, e);
         if let Some(linked) = self.linked(config, request) {
             caller.is_that_of(linked);
@@ -203,7 +203,7 @@ impl Sbc<'_> {
         }
         self.keep_carried(cx.config, trunk, message, call);
         if let Ok(uri) = message.request_uri() {
-            self.take_announced(cx, call, from.trunk, line, &uri);
+            self.take_announced(cx, call, from.trunk, line, (from.path.listener, &uri));
         }
         self.wants_ticket(cx, call);
         self.guard(cx, call);

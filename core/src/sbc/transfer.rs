@@ -79,6 +79,7 @@ impl Sbc<'_> {
         let (call_id, trunk) = (leg.call, leg.trunk);
         let kind = config.trunk(trunk).filter(|trunk| refers(trunk)).map(|trunk| trunk.kind);
         let kind = kind.ok_or(Reason::MayNotRefer)?;
+        let listener = request.from.path.listener;
         let uri = call::refer_to(message)?;
         let mut room = [0; call::LONGEST_REPLACES];
         let named = call::referred_dialog(&uri, &mut room)?;
@@ -86,8 +87,8 @@ impl Sbc<'_> {
         let goal = match named.as_ref().and_then(|named| Some((named, self.leg_named(named)?))) {
             Some((named, leg)) => Goal::Party(self.consulted(config, id, leg, named.early_only)?),
             None => {
-                let line = call::referred_line(config, &uri, trunk, request.from.path.listener);
-                let line = self.or_announced(cx, line, trunk, &uri);
+                let line = call::referred_line(config, &uri, trunk, listener);
+                let line = self.or_announced(cx, line, trunk, listener, &uri);
                 Goal::Line(line.map_err(|reason| match reason {
                     // It was a dialog that was meant.
                     Reason::UnknownLine if named.is_some() => Reason::ReplacesUnknown,
@@ -136,7 +137,7 @@ impl Sbc<'_> {
         call.note = note.or(call.note);
         let transfer = Transfer { referrer: Some(id), told: Some(told), trunk, replaces, ..Transfer::NONE };
         if let Goal::Line(line) = goal {
-            self.take_announced(cx, call_id, trunk, line, &uri);
+            self.take_announced(cx, call_id, trunk, line, (listener, &uri));
         }
         self.begin(cx, call_id, transfer, goal, other, (place, port));
         Ok(())

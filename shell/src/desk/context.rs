@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 
 /// The most that is kept of a text, in bytes: Zendesk takes comments of 64 KiB, and there is more to say in one.
 const SUMMARY: usize = 8 << 10;
@@ -19,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) summary: Option<String>,
     pub(crate) transcript: Option<Transcript>,
     /// Those with a number for a name are custom fields of Zendesk's; the others are told in words.
+    #[serde(deserialize_with = "values")]
     pub(crate) fields: BTreeMap<String, String>,
     pub(crate) tags: Vec<String>,
     pub(crate) priority: Option<Priority>,
@@ -26,17 +28,22 @@ pub(crate) struct Context {
 
 /// What was said: as one text, or turn by turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a transcript is a text, or a list of turns that each have \"speaker\" and \"text\" (or \"role\" and \"content\")"
+)]
 pub(crate) enum Transcript {
     Text(String),
     Turns(Vec<Turn>),
 }
 
-/// What somebody said.
+/// What somebody said, by these names or by those that most platforms have for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Turn {
+    #[serde(alias = "role")]
     pub(crate) speaker: String,
+    #[serde(alias = "content")]
     pub(crate) text: String,
 }
 
@@ -140,6 +147,26 @@ impl Priority {
     }
 }
 
+/// Fields whose values are texts, or numbers and booleans, which are told as they are written.
+fn values<'de, D: Deserializer<'de>>(fields: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a field is a text, a number, or true or false")]
+    enum Field {
+        Text(String),
+        Number(Number),
+        Boolean(bool),
+    }
+    let text = |(name, field)| {
+        let value = match field {
+            Field::Text(text) => text,
+            Field::Number(number) => number.to_string(),
+            Field::Boolean(boolean) => boolean.to_string(),
+        };
+        (name, value)
+    };
+    Ok(BTreeMap::<String, Field>::deserialize(fields)?.into_iter().map(text).collect())
+}
+
 /// The number of a custom field.
 fn field(name: &str) -> Option<u64> {
     name.parse().ok()
@@ -190,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn other_platforms_words_and_values_are_taken() {
+        let context = read(
+            r#"{"transcript": [{"role": "user", "content": "Hi"}], "fields": {"27642": 745, "vip": true, "sum": 1.5}}"#,
+        );
+        let words = context.expect("it is sound").all_words();
+        assert_eq!(
+            words, "\n\nWhat the caller said\n27642: 745\nsum: 1.5\nvip: true\n\nTranscript\nuser: Hi",
+            "{words}"
+        );
+    }
+
+    #[test]
     fn a_long_transcript_loses_its_beginning() {
         let lines: String = (0..9_000).map(|line| format!("caller: 전화 {line}\n")).collect();
         let context = Context { transcript: Some(Transcript::Text(lines)), ..Context::default() };
@@ -208,6 +247,8 @@ mod tests {
             (r#"{"tags": [""]}"#, "is no tag"),
             (r#"{"priority": "asap"}"#, "unknown variant `asap`"),
             (r#"{"sumary": "x"}"#, "unknown field `sumary`"),
+            (r#"{"transcript": [{"who": "caller", "text": "Hi"}]}"#, "\"speaker\" and \"text\""),
+            (r#"{"fields": {"order": ["A-17"]}}"#, "a field is a text, a number, or true or false"),
         ] {
             let found = read(json).expect_err("it is refused");
             assert!(found.contains(why), "{found}");

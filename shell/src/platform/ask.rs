@@ -41,9 +41,31 @@ pub(crate) enum Answer {
 /// Why there is none.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) reason: Reason,
+    pub(crate) why: Why,
     /// What whoever asked may do.
     pub(crate) detail: String,
+}
+
+/// Why something is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// As SIP would have it.
+    Reason(Reason),
+    /// No desk is there to be told what is reported.
+    NoDesk,
+    /// The platform's agent is not in the call any more.
+    TooLate,
+}
+
+impl Why {
+    /// Its name in logs, and the last part of a problem's type.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Reason(reason) => reason.code(),
+            Self::NoDesk => "no-desk",
+            Self::TooLate => "too-late",
+        }
+    }
 }
 
 /// How a call goes.

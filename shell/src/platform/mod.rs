@@ -16,7 +16,7 @@ use core::net::SocketAddr;
 
 use warmline_core::filter::Rate;
 
-pub(crate) use ask::{Answer, Call, HandOver, Invited, PlatformAsk, Refusal, Wanted};
+pub(crate) use ask::{Answer, Call, HandOver, Invited, PlatformAsk, Refusal, Wanted, Why};
 pub(crate) use guests::MOST as MOST_CONNECTIONS;
 pub(crate) use server::{Open, Server, Serving};
 pub(crate) use token::Token;

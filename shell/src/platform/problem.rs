@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use warmline_core::reason::Reason;
 
-use super::Refusal;
+use super::{Refusal, Why};
 
 /// What is wrong.
 #[derive(Debug)]
@@ -36,9 +36,8 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { reason, detail } = refusal;
-        let title = reason.sentence().trim().trim_end_matches('.');
-        let problem = Self::new(status(reason), reason.code(), title, detail);
+        let Refusal { why, detail } = refusal;
+        let problem = Self::new(status(why), why.code(), title(why), detail);
         match problem.status {
             StatusCode::SERVICE_UNAVAILABLE => problem.with(header::RETRY_AFTER, "5"),
             _ => problem,
@@ -46,8 +45,23 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// As what a reason is told over HTTP: SIP's own status says something else there.
-fn status(reason: Reason) -> StatusCode {
+/// What it is called: of SIP's reasons, what they say there, where that holds here.
+fn title(why: Why) -> &'static str {
+    match why {
+        Why::Reason(Reason::CallerMalformed) => "The caller is no telephone number",
+        Why::Reason(reason) => reason.sentence().trim().trim_end_matches('.'),
+        Why::NoDesk => "No desk would be told of it",
+        Why::TooLate => "The agent is not in this call any more",
+    }
+}
+
+/// As what it is told over HTTP: SIP's own status says something else there.
+fn status(why: Why) -> StatusCode {
+    let reason = match why {
+        Why::Reason(reason) => reason,
+        Why::NoDesk => return StatusCode::UNPROCESSABLE_ENTITY,
+        Why::TooLate => return StatusCode::CONFLICT,
+    };
     match reason {
         Reason::NoSuchCall => StatusCode::NOT_FOUND,
         Reason::LineNotForTrunk | Reason::MayNotRefer => StatusCode::FORBIDDEN,

@@ -13,8 +13,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::BodyExt;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use tokio::sync::{oneshot, watch};
 use warmline_core::filter::{Limiter, Rate};
 
@@ -160,6 +160,7 @@ async fn show(
 #[serde(deny_unknown_fields)]
 struct WantsHandOver {
     line: String,
+    #[serde(default, deserialize_with = "ticket")]
     ticket: Option<NonZeroU64>,
     #[serde(default)]
     context: Context,
@@ -185,6 +186,7 @@ async fn hand_over(
 #[serde(deny_unknown_fields)]
 struct Solves {
     resolved: bool,
+    #[serde(default, deserialize_with = "ticket")]
     ticket: Option<NonZeroU64>,
     summary: Option<String>,
 }
@@ -211,6 +213,7 @@ async fn outcome(
 struct Announces {
     line: String,
     caller: Option<String>,
+    #[serde(default, deserialize_with = "ticket")]
     ticket: Option<NonZeroU64>,
     #[serde(default)]
     context: Context,
@@ -224,6 +227,23 @@ async fn announce(
     let Announces { line, caller, ticket, context } = json(body).await?;
     let context = Box::new(sound(context)?);
     answer(StatusCode::CREATED, desk.ask(trunk, Wanted::Announce { line, caller, ticket, context }).await?)
+}
+
+/// A ticket's number, or none.
+fn ticket<'de, D: Deserializer<'de>>(number: D) -> Result<Option<NonZeroU64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "\"ticket\" is the number of a ticket, above 0 and without quotation marks, like 4711"
+    )]
+    enum Ticket {
+        Number(NonZeroU64),
+        None(()),
+    }
+    Ok(match Ticket::deserialize(number)? {
+        Ticket::Number(number) => Some(number),
+        Ticket::None(()) => None,
+    })
 }
 
 /// What a body says.

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use warmline_core::filter::Rate;
 use warmline_core::reason::Reason;
 
+use super::problem::Problem;
 use super::*;
 use crate::clock::Clock;
 use crate::node::Alarm;
@@ -56,7 +57,7 @@ impl House {
             while let Ok(ask) = asked.recv() {
                 let Ask::Platform(PlatformAsk { trunk, answer, .. }) = ask else { continue };
                 let detail = format!("{trunk} has none");
-                let _ = answer.send(Err(Refusal { reason: Reason::NoSuchCall, detail }));
+                let _ = answer.send(Err(Refusal { why: Why::Reason(Reason::NoSuchCall), detail }));
             }
         });
         let asks = Asks { queue, bell: Arc::new(Notify::new()) };
@@ -133,7 +134,24 @@ fn what_is_wrong_is_told_in_words() {
         }
         let (.., problem) = house.asks(Method::GET, "/v1/calls/1", TOKEN, String::new()).await;
         assert_eq!(problem["detail"], "ai has none", "it is asked for its own trunk");
+        for ticket in ["\"123\"", "0", "-1", "1.5"] {
+            let body = format!("{{\"line\": \"a\", \"ticket\": {ticket}}}");
+            let (status, .., problem) = house.asks(Method::POST, "/v1/handovers", TOKEN, body).await;
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            assert!(status == 400 && detail.contains("without quotation marks, like 4711"), "{problem}");
+        }
+        for ticket in ["null", "4711"] {
+            let body = format!("{{\"line\": \"a\", \"ticket\": {ticket}}}");
+            assert_eq!(house.asks(Method::POST, "/v1/handovers", TOKEN, body).await.0, 404, "it is read");
+        }
     });
+}
+
+#[test]
+fn a_caller_that_is_none_is_not_said_to_be_a_header() {
+    let problem = |why| format!("{:?}", Problem::from(Refusal { why, detail: String::new() }));
+    let said = problem(Why::Reason(Reason::CallerMalformed));
+    assert!(said.contains("\"The caller is no telephone number\"") && said.contains("422"), "{said}");
 }
 
 #[test]

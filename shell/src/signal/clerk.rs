@@ -63,6 +63,19 @@ impl Clerk {
         self.keeps = None;
     }
 
+    /// Whether a desk is told what an AI agent has solved in a call: its line's, where there is a ticket or it makes them, or
+    /// that of the platform's token.
+    pub(super) fn tells_what_is_solved(
+        loaded: &Loaded,
+        platform: &str,
+        view: &View<'_>,
+        ticket: Option<core::num::NonZeroU64>,
+    ) -> bool {
+        let has = ticket.or(view.ticket).is_some();
+        let by_line = loaded.ticket(view.line.0).is_some_and(|of| has || of.missing == Missing::Create);
+        by_line || loaded.desk_of(platform).is_some()
+    }
+
     /// Something happened in core.
     pub(super) fn event(
         &mut self,
@@ -247,7 +260,10 @@ impl Clerk {
         let brought = || view.ticket.and_then(|_| handover(cx, loaded, view, record));
         let solved = || {
             let platform = courses.solved_by(call, record.id)?;
-            solved(loaded.desk_of(platform)?, view, record)
+            match loaded.desk_of(platform) {
+                Some(desk) => solved(desk, view, record),
+                None => solved_on_line(cx, loaded, view, record),
+            }
         };
         if let Some(store) = self.store.as_ref().filter(|_| taken_up) {
             store.write(Change::Ended { call: record.id, closing: Box::new(closing.clone()) });
@@ -322,4 +338,11 @@ fn solved(desk: &Desk, view: &View<'_>, record: &Record) -> Option<Handover> {
         solved: true,
         context: Context::default(),
     })
+}
+
+/// The same for its line's desk, where that makes tickets.
+fn solved_on_line(cx: &Cx<'_>, loaded: &Loaded, view: &View<'_>, record: &Record) -> Option<Handover> {
+    let handover = handover(cx, loaded, view, record).filter(|handover| handover.create)?;
+    let solved = Handover { began: record.started, recordings: false, solved: true, ..handover };
+    (view.outcome == Some(Outcome::Resolved)).then_some(solved)
 }

@@ -85,6 +85,11 @@ impl Courses {
         self.announced.insert(id, (context, until));
     }
 
+    /// It gave way to another.
+    pub(super) fn announced_no_more(&mut self, id: u64) {
+        self.announced.remove(&id);
+    }
+
     /// This was said of a call.
     pub(super) fn said(&mut self, cx: &Cx<'_>, sbc: &Sbc<'_>, call: CallId, context: Context) {
         if let Some((course, ..)) = self.course(cx, sbc, call) {

@@ -127,8 +127,12 @@ impl Driver<'_> {
         let calls = usize::try_from(loaded.capacity()).unwrap_or(usize::MAX);
         let mut room = room::Signalling::new(calls, &config, loaded.platform().is_some());
         let mut lookups = Lookups::new(Resolver::new(loaded.dns_servers(), LEAST), inlets.asks.clone());
+        let mut sbc = Sbc::new(room.lend(), &config, seed);
+        if loaded.platform().is_some() {
+            sbc.hears_announcements();
+        }
         let driver = Driver {
-            sbc: Sbc::new(room.lend(), &config, seed),
+            sbc,
             loaded: {
                 let _inside = runtime.enter();
                 Arc::new(lookups.follow(Loaded::clone(loaded)))

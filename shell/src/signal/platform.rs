@@ -5,9 +5,10 @@ use warmline_core::config::{Config, TrunkIndex};
 use warmline_core::reason::Reason;
 use warmline_core::{Announcement, Cx, HandOver};
 
+use super::clerk::Clerk;
 use super::driver::Driver;
 use crate::clock::Clock;
-use crate::platform::{Answer, Invited, PlatformAsk, Refusal, Wanted};
+use crate::platform::{Answer, Call, Invited, PlatformAsk, Refusal, Wanted, Why};
 use crate::store::{hex, utc};
 
 /// Room for the URI of a hand-over that is announced: a line's name, a token and a domain.
@@ -19,7 +20,7 @@ impl Driver<'_> {
         let PlatformAsk { trunk, wanted, answer } = ask;
         let answered = self.platform_wants(&trunk, wanted);
         if let Err(refusal) = &answered {
-            tracing::info!("refused platform of trunk {trunk}: {}", refusal.reason.code());
+            tracing::info!("refused platform of trunk {trunk}: {}", refusal.why.code());
         }
         // Who asked may have gone.
         let _ = answer.send(answered);
@@ -30,7 +31,7 @@ impl Driver<'_> {
         let config = loaded.lend();
         let cx = self.cx(&config);
         let trunk = trunk(&config, name).ok_or_else(|| Refusal {
-            reason: Reason::MayNotRefer,
+            why: Why::Reason(Reason::MayNotRefer),
             detail: format!("There is no trunk \"{name}\" any more."),
         })?;
         match wanted {
@@ -52,6 +53,16 @@ impl Driver<'_> {
                 answer
             }
             Wanted::Resolve { call, ticket, context } => {
+                let going = self.sbc.call_named(trunk, call.as_bytes());
+                let Some(view) = going.and_then(|going| self.sbc.call(going)) else {
+                    let left = self.courses.left(name, &call);
+                    return Err(
+                        left.map_or_else(|| refusal(&config, trunk, Reason::NoSuchCall, ""), too_late)
+                    );
+                };
+                if !Clerk::tells_what_is_solved(&loaded, name, &view, ticket) {
+                    return Err(no_desk(name));
+                }
                 let solved = self.sbc.resolve(&cx, trunk, call.as_bytes(), ticket);
                 let id = solved.map_err(|reason| refusal(&config, trunk, reason, ""))?;
                 self.courses.said(&cx, &self.sbc, id, *context);
@@ -67,6 +78,9 @@ impl Driver<'_> {
                 let written = invitation.uri(&config, &mut room);
                 let written = written.map_err(|_| refusal(&config, trunk, Reason::MessageTooLarge, &line))?;
                 let uri = room.get(..written).unwrap_or_default();
+                if let Some(gone) = invitation.instead_of {
+                    self.courses.announced_no_more(gone);
+                }
                 self.courses.announced(cx.now, invitation.id, *context, invitation.until);
                 let left = i64::try_from(invitation.until.since(cx.now).as_micros()).unwrap_or(i64::MAX);
                 Ok(Answer::Invited(Invited {
@@ -120,8 +134,34 @@ fn refusal(config: &Config<'_>, trunk: TrunkIndex, reason: Reason, line: &str) -
         Reason::CallerBlocked => {
             "[limits] blocked names this caller, whose calls are turned away: hand nothing over for it.".to_owned()
         }
+        Reason::NodeFull => {
+            "There is room for no more at once: calls that go on, or hand-overs that were announced for them, have it all. Try \
+             again when a call has ended, or have the AI agent refer or dial without."
+                .to_owned()
+        }
         Reason::MayNotRefer => "The trunk of this token is not of kind \"ai\" any more.".to_owned(),
         _ => "Try again in a few seconds, or have the AI agent refer or dial without.".to_owned(),
     };
-    Refusal { reason, detail }
+    Refusal { why: Why::Reason(reason), detail }
+}
+
+/// A report of a call in which the platform is not any more.
+fn too_late(call: Call) -> Refusal {
+    let how = match call.ended {
+        Some(ended) => format!("The call has ended, at {ended}"),
+        None => "The call goes on without this trunk's agent".to_owned(),
+    };
+    let detail = format!(
+        "{how}, and nothing of this report is kept. Report an outcome while the agent talks with the caller, before it hangs up."
+    );
+    Refusal { why: Why::TooLate, detail }
+}
+
+/// A report that nobody would read.
+fn no_desk(trunk: &str) -> Refusal {
+    let detail = format!(
+        "Neither the call's line nor this token has a desk that would have it on a ticket. Write desk = \"...\", the name of a \
+         [[desk]], in the [[platform.token]] of trunk \"{trunk}\", and reload."
+    );
+    Refusal { why: Why::NoDesk, detail }
 }

@@ -40,6 +40,16 @@ impl World {
         self.hear(from, &text.replace("INVITE sip:support@sbc.example.com", &format!("INVITE {uri}")))
     }
 
+    /// Dials a URI whose token is not known: a call to its line, without what was announced.
+    fn is_unknown(&mut self, branch: &str, from: &str, uri: &str) {
+        let before = self.sbc.counters().get(Reason::AnnouncementUnknown);
+        let call = started(&self.dial(branch, from, uri));
+        let view = self.sbc.call(call).unwrap();
+        assert_eq!((view.caller, view.ticket), (Some(&b"+821012345678"[..]), None), "{uri}");
+        assert_eq!((view.note, self.sbc.announced(call)), (Some(Reason::AnnouncementUnknown), None), "{uri}");
+        assert_eq!(self.sbc.counters().get(Reason::AnnouncementUnknown), before + 1);
+    }
+
     fn courses(outs: &[Out]) -> usize {
         outs.iter().filter(|out| matches!(out, Out::Other(Output::Event(Event::Course(_))))).count()
     }
@@ -207,19 +217,71 @@ fn a_hand_over_is_dialled_by_its_token_once() {
     let (id, uri) = w.announce(0, "support", "010-9999-0000").unwrap();
     let user = uri.strip_prefix("sip:support.").and_then(|rest| rest.strip_suffix("@sbc.example.com"));
     assert_eq!(user.map(str::len), Some(32), "{uri}");
-    // Another platform's, and one that is nearly right.
-    refused(&w.dial("1", CARRIER, &uri), CARRIER);
-    let digit = uri.as_bytes()[12];
+    // Another platform's, and one that is nearly right: they are calls to the line and no more.
+    w.is_unknown("1", CARRIER, &uri);
+    let digit = uri.as_bytes()[16];
     let other = if digit == b'0' { '1' } else { '0' };
-    refused(&w.dial("2", AI, &format!("{}{other}{}", &uri[..12], &uri[13..])), AI);
+    w.is_unknown("2", AI, &format!("{}{other}{}", &uri[..16], &uri[17..]));
     refused(&w.dial("3", AI, &uri.replace("support.", "support")), AI);
     let call = started(&w.dial("4", AI, &uri.to_uppercase().replace("SIP:SUPPORT", "sip:support")));
     let view = w.sbc.call(call).unwrap();
     assert_eq!(view.caller, Some(&b"+821099990000"[..]), "the announcement comes before From");
     assert_eq!((view.ticket.map(NonZeroU64::get), w.sbc.announced(call)), (Some(4711), Some(id)));
-    refused(&w.dial("5", AI, &uri), AI);
+    assert_eq!(view.note, None);
+    w.is_unknown("5", AI, &uri);
     w.tell(Input::Command(Command::HangUpAll));
     w.close(call);
+}
+
+#[test]
+fn a_token_that_is_not_known_leaves_the_line_that_is_named_before_it() {
+    const TOKEN: &str = "0123456789abcdef0123456789ABCDEF";
+    let mut config = setting(false);
+    // A line that is dialled by what looks like a token of another's, and one whose name does not dial it.
+    let mut texts = Texts(String::from_utf8(config.text.to_vec()).unwrap());
+    let (alike, own) = (texts.add(&format!("support.{TOKEN}")), texts.add("desk.one"));
+    let (mut dials, mut lines) = (config.dials.to_vec(), config.lines.to_vec());
+    dials.push(alike);
+    let dial = List::new(dials.len() as u16 - 1, 1);
+    let last = LineIndex(lines.len() as u16);
+    lines.push(Line::new(own, dial, lines[0].from, lines[0].ring));
+    // And one that the platform may not dial.
+    lines.push(Line::new(texts.add("closed"), dial, List::new(1, 1), lines[0].ring));
+    config.text = leak(texts.0.into_bytes());
+    config.dials = leak(dials);
+    config.lines = leak(lines);
+    let mut w = World::with(7, config);
+    let uri = |user: &str| format!("sip:{user}@sbc.example.com");
+    // Nobody announces here, which a board is like.
+    refused(&w.dial("1", AI, &uri(&format!("two.{TOKEN}"))), AI);
+    w.sbc.hears_announcements();
+    // As after a restart.
+    w.is_unknown("2", AI, &uri(&format!("support.{}", "0".repeat(32))));
+    w.is_unknown("3", AI, &uri(&format!("desk.one.{TOKEN}")));
+    refused(&w.dial("4", AI, &uri("desk.one")), AI);
+    refused(&w.dial("5", AI, &uri(&format!("+8225550100.{TOKEN}"))), AI);
+    refused(&w.dial("6", AI, &format!("sip:two.{TOKEN}@elsewhere.example.com")), AI);
+    message(&w.dial("7", AI, &uri(&format!("closed.{TOKEN}"))), AI, "SIP/2.0 403");
+    let call = started(&w.dial("8", AI, &uri(&format!("support.{TOKEN}"))));
+    let view = w.sbc.call(call).unwrap();
+    assert_eq!((view.line, view.note), (last, None), "its own name looks like that");
+}
+
+#[test]
+fn a_refer_with_a_token_that_is_not_known_goes_to_the_line() {
+    let mut w = World::with(7, setting(false));
+    let (call, _, mut agent) = w.talk_to_agent();
+    w.sbc.hears_announcements();
+    let outs = w.hear(
+        AI,
+        &agent.refer("<sip:support.0123456789abcdef0123456789abcdef@sbc.example.com?X-Zendesk-Ticket-Id=5>"),
+    );
+    find(&outs, "SIP/2.0 202");
+    let view = w.sbc.call(call).unwrap();
+    assert_eq!((view.line, view.ticket.map(NonZeroU64::get)), (LineIndex(0), Some(5)));
+    assert_eq!((view.note, w.sbc.announced(call)), (Some(Reason::AnnouncementUnknown), None));
+    w.answer_notifies(&outs);
+    w.end_transferred(call);
 }
 
 #[test]
@@ -229,7 +291,7 @@ fn a_hand_over_is_good_for_five_minutes() {
     w.later(299_999);
     let (_, second) = w.announce(0, "support", "").unwrap();
     w.later(1);
-    refused(&w.dial("1", AI, &first), AI);
+    w.is_unknown("1", AI, &first);
     let call = started(&w.dial("2", AI, &second));
     assert_eq!(w.sbc.call(call).unwrap().caller, Some(&b"+821012345678"[..]), "none was announced");
 }
@@ -278,14 +340,39 @@ fn an_announcement_says_what_is_wrong_with_it() {
     ] {
         assert_eq!(w.announce(trunk, line, caller), Err(reason));
     }
-    for _ in 0..4 {
-        w.announce(0, "support", "").unwrap();
-    }
-    assert_eq!(w.announce(0, "support", ""), Err(Reason::NodeFull));
-    w.later(300_000);
-    assert!(w.announce(0, "support", "").is_ok(), "those before are over");
     w.tell(Input::Command(Command::Drain));
     assert_eq!(w.announce(0, "support", ""), Err(Reason::Draining));
+}
+
+#[test]
+fn the_oldest_of_who_has_more_than_its_share_gives_way() {
+    let mut config = two_platforms();
+    let mut trunks = config.trunks.to_vec();
+    trunks[2].max_calls = 100;
+    config.trunks = leak(trunks);
+    let mut w = World::with(7, config);
+    let many: Vec<_> = (0..5)
+        .map(|_| {
+            w.later(1_000);
+            w.announce(0, "support", "").unwrap().1
+        })
+        .collect();
+    // There are four places. The other platform has none yet, and has two at most.
+    let theirs: Vec<_> = (0..3)
+        .map(|_| {
+            w.later(1_000);
+            w.announce(2, "support", "").unwrap().1
+        })
+        .collect();
+    for (branch, uri) in many[3..].iter().enumerate() {
+        let call = started(&w.dial(&format!("3{branch}"), AI, uri));
+        assert!(w.sbc.announced(call).is_some(), "{uri}");
+    }
+    for (branch, uri) in theirs[1..].iter().enumerate() {
+        let call = started(&w.dial(&format!("4{branch}"), CARRIER, uri));
+        assert!(w.sbc.announced(call).is_some(), "{uri}");
+    }
+    assert_eq!(w.announce(0, "support", ""), Err(Reason::NodeFull), "these were all, and calls have them");
 }
 
 #[test]
