@@ -291,7 +291,7 @@ fn what_no_desk_would_be_told_is_not_taken() {
         return;
     }
     let scene = Scene::beside(Manners { goodbye: Goodbye::After(5_000), ..Manners::taking_addresses() });
-    let receiver = Receiver::open(scene.told, SECRET);
+    let receiver = Receiver::open(scene.told);
     let caller = scene.calls(STRANGER, "others");
     let path = format!("/v1/calls/{}", scene.answered());
     let solved = json!({ "resolved": true, "summary": "Told the way." });
