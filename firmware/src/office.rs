@@ -28,7 +28,7 @@ use crate::time::{now, wake_at};
 use crate::wire::{NEWS, Shared};
 
 /// Bytes of SIP that wait to be read, over all listeners: where there is one, more than its largest message twice.
-const WAITING: usize = 8_320;
+const WAITING: usize = 8_256;
 
 /// Messages that wait to be read at each listener.
 const MESSAGES: usize = 16;
