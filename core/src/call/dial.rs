@@ -23,8 +23,6 @@ pub fn line(
 }
 
 /// The same, by a line's own name, whether that dials it or not.
-///
-/// As for [`line`].
 pub(crate) fn line_by_its_name(
     config: &Config<'_>,
     uri: &Uri<'_>,

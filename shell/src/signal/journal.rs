@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use std::io;
 
 use tracing::{debug, info, warn};
-use warmline_core::call::{CallId, Outcome, Progress, View};
+use warmline_core::call::{CallId, Outcome, Progress, Refusal, View};
 use warmline_core::config::{Config, Span, TrunkIndex};
 use warmline_core::filter::{Limiter, Rate};
 use warmline_core::reason::Reason;
@@ -17,7 +17,6 @@ use warmline_core::time::{Duration, Instant};
 use warmline_core::{Admitted, Cx, Event, Sbc};
 
 use super::connection::End;
-use super::refused::refusal;
 use super::strangers::Strangers;
 
 /// How many lines of a kind that peers can cause at will are written.
@@ -78,7 +77,7 @@ impl Journal {
 
     /// A message that core is about to be told. Where a target refuses a call, its own words are written down.
     pub(super) fn hears(&mut self, cx: &Cx<'_>, from: &Admitted, bytes: &[u8]) {
-        if let Some(said) = refusal(bytes)
+        if let Some(said) = Refusal::of(bytes)
             && let Some(left_out) = self.refusals.take(cx.now)
         {
             info!("trunk {}: {said}{left_out}", trunk_name(cx.config, from.trunk()));

@@ -17,7 +17,6 @@ mod lookups;
 mod once;
 mod platform;
 mod ranges;
-mod refused;
 mod reopening;
 mod resolver;
 mod strangers;
