@@ -16,8 +16,6 @@ mod setting;
 mod talks;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod ticket_tests;
 mod tickets;
 mod writer;
 

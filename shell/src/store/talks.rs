@@ -43,8 +43,9 @@ pub(super) async fn take(
             .bind(handover.caller.clone())
             .bind(since.saturating_sub(micros(EARLIER)))
             .bind(hex(call));
+    // One that cannot be read keeps nobody from theirs: what it has is marked on its ticket.
     let others: Vec<_> =
-        others.fetch_all(&mut *to).await?.iter().map(Other::read).collect::<sqlx::Result<_>>()?;
+        others.fetch_all(&mut *to).await?.iter().filter_map(|row| Other::read(row).ok()).collect();
     let mut taken: HashSet<u64> = others.iter().flat_map(|other| other.has).flatten().collect();
     taken.extend(not);
     let free = made.iter().copied().filter(|spoken| !taken.contains(&spoken.ticket)).collect();

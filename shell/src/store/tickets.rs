@@ -49,8 +49,8 @@ impl Place {
     fn end(&self, call: u64) -> i64 {
         match self {
             Self::Own { .. } => 2,
-            // Other calls may have ended there, and others begin.
-            Self::Brought(_) => !call.cast_signed(),
+            // Others have ended there, and what is said of any has a time, which is above 0: each end has a place of its own.
+            Self::Brought(_) => call.cast_signed() | i64::MIN,
         }
     }
 }

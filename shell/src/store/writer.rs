@@ -260,6 +260,10 @@ async fn taken_up(to: &mut AnyConnection, node: &str, calls: &[u64]) -> sqlx::Re
 impl Failure {
     fn of(error: &sqlx::Error) -> Self {
         let why = error.to_string();
+        // What is there cannot be read: that will be so the next time.
+        if let sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } = error {
+            return Self::First(why);
+        }
         match error.as_database_error().map(sqlx::error::DatabaseError::kind) {
             None | Some(ErrorKind::Other) => Self::Away(why),
             Some(_) => Self::First(why),

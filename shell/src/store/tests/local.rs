@@ -3,8 +3,6 @@
 use super::*;
 use crate::desk::{Context, Earlier, Handover};
 
-use super::tests::{Folder, read, start, stop};
-
 const BEGAN: i64 = 1_795_959_902_000_000;
 
 fn handover(call: u64, has: Option<u64>, summary: &str) -> Box<Handover> {

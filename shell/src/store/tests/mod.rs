@@ -1,5 +1,8 @@
 //! What is handed over is there, also after a lock and a crash.
 
+mod local;
+mod talks;
+
 use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,16 +15,16 @@ use tokio::sync::Notify;
 use super::*;
 
 /// A folder of a test's own, gone with it.
-pub(super) struct Folder(PathBuf);
+struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new(test: &str) -> Self {
+    fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("warmline-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder can be made");
         Self(path)
     }
 
-    pub(super) fn setting(&self) -> Setting {
+    fn setting(&self) -> Setting {
         Setting::Sqlite(self.0.join("warmline.db"))
     }
 }
@@ -32,7 +35,7 @@ impl Drop for Folder {
     }
 }
 
-pub(super) fn start(setting: Setting) -> (Store, JoinHandle<()>) {
+fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     let alarm = Alarm(Arc::new(Notify::new()));
     // What is written here is of a day that will be long ago.
     let keeping = Keeping { keep: Duration::from_secs(1_000 * 365 * 24 * 3600), ..Keeping::default() };
@@ -41,12 +44,12 @@ pub(super) fn start(setting: Setting) -> (Store, JoinHandle<()>) {
     (store, thread)
 }
 
-pub(super) fn stop((store, thread): (Store, JoinHandle<()>)) {
+fn stop((store, thread): (Store, JoinHandle<()>)) {
     drop(store);
     thread.join().expect("it ends well");
 }
 
-pub(super) fn read<T>(setting: &Setting, ask: impl AsyncFnOnce(Database) -> T) -> T {
+fn read<T>(setting: &Setting, ask: impl AsyncFnOnce(Database) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { ask(Database::open(setting).await.expect("it opens")).await })
 }
