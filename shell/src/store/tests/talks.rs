@@ -3,6 +3,9 @@
 use super::*;
 use crate::desk::{Context, Handover};
 
+/// How long the store may take on a machine with much to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 const BEGAN: i64 = 1_795_959_902_000_000;
 
 fn opened(call: u64) -> Change {
@@ -29,7 +32,12 @@ fn opened(call: u64) -> Change {
 fn an_entry_that_cannot_be_read_holds_up_neither_another_nor_the_store() {
     let folder = Folder::new("store-unreadable");
     let running = start(folder.setting());
-    let asked = |change| running.0.ask(change).blocking_recv();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let asked = |change| {
+        let answer = running.0.ask(change);
+        let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await });
+        answer.expect("the store goes on")
+    };
     assert!([1, 2].map(opened).into_iter().all(|change| asked(change).is_ok()));
     read(&folder.setting(), async |database| {
         let broken = sqlx::query("UPDATE outbox SET handover = '{' WHERE call = $1").bind(hex(1));
